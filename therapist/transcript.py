@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from therapist.engine import Speaker
 
-__all__ = ["MemoryTranscript", "Origin", "SafetyHit", "Transcript", "Turn"]
+__all__ = ["FoundHit", "MemoryTranscript", "Origin", "RecordedTurn", "SafetyHit", "Transcript", "Turn"]
 
 Origin = Literal["participant", "script", "model", "fallback", "crisis"]
 """Where a turn's words come from: `script` is the exercise's own wording where it was due, `fallback` is that
@@ -51,14 +51,54 @@ class Turn:
     """For a therapist's turn: how it came about, as `therapist.provenance` lists it."""
 
 
+class FoundHit(Protocol):
+    """A `SafetyHit` as any keeper of turns gives it back."""
+
+    @property
+    def category(self) -> str: ...
+    @property
+    def rule(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def source(self) -> Speaker: ...
+
+
+class RecordedTurn(Protocol):
+    """A `Turn` as any keeper of turns gives it back: the study has its own class with these fields."""
+
+    @property
+    def speaker(self) -> Speaker: ...
+    @property
+    def step(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def origin(self) -> Origin: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def token(self) -> str | None: ...
+    @property
+    def reply_to(self) -> int | None: ...
+    @property
+    def next_step(self) -> str | None: ...
+    @property
+    def hit(self) -> FoundHit | None: ...
+    @property
+    def provenance(self) -> dict[str, Any] | None: ...
+
+
 class Transcript(Protocol):
     """Where the turns of one visit are kept."""
 
-    def turns(self) -> Sequence[Turn]:
+    def turns(self) -> Sequence[RecordedTurn]:
         """All turns so far, oldest first."""
         ...
 
-    def add(self, turn: Turn) -> Turn:
+    def add(self, turn: Turn) -> RecordedTurn:
         """Record one turn, with its safety event where `turn.hit` is set, durably and in one transaction.
 
         Returns the numbered turn. A turn with a `token` or a `reply_to` that is already there is not added

@@ -1,0 +1,56 @@
+"""The errors this room raises, all under `StudyError`.
+
+Each message says what is wrong, where, and what to do, in one line that can be shown as it is. None quotes a
+participant's words.
+"""
+
+from collections.abc import Sequence
+
+__all__ = [
+    "NotDue",
+    "OutOfRange",
+    "ProtocolError",
+    "RecordError",
+    "RecordFull",
+    "StudyError",
+    "UnknownCode",
+    "WrongToken",
+]
+
+
+class StudyError(Exception):
+    """Something the study refuses, in words for the person who asked."""
+
+
+class ProtocolError(StudyError):
+    """`study.toml` is missing, unreadable or breaks a rule; `mistakes` has one line for each."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = list(mistakes)
+        more = len(self.mistakes) - 1
+        tail = f" (and {more} more; `bedside check` lists them)" if more else ""
+        super().__init__(self.mistakes[0] + tail)
+
+
+class RecordError(StudyError):
+    """The database cannot be used as what it was opened for."""
+
+
+class RecordFull(StudyError):
+    """The disk (or its quota) is full: nothing of the refused write was kept."""
+
+
+class UnknownCode(StudyError):
+    """No participant or visit has this code."""
+
+
+class WrongToken(StudyError):
+    """The secret part of a link or a device token does not fit."""
+
+
+class NotDue(StudyError):
+    """The visit is not at the point where this could be taken."""
+
+
+class OutOfRange(StudyError):
+    """A rating is not a whole number within the measure's bounds."""

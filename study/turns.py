@@ -1,0 +1,167 @@
+"""The turns of a visit's exercise, as the record keeps them.
+
+`TurnKeeper` has the two methods that `therapist.transcript.Transcript` asks for, and `Turn` the fields of its turns.
+Neither room imports the other; that the two fit is checked by the types where the portal hands one to the other.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from study.records import stamp
+from study.study import Study
+from study.visits import Visit, stop_within
+
+__all__ = ["Hit", "Turn", "TurnKeeper"]
+
+Speaker = Literal["participant", "therapist"]
+Origin = Literal["participant", "script", "model", "fallback", "crisis"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What the screen found in a turn: the rule and the place, never the words."""
+
+    category: str
+    rule: str
+    start: int
+    end: int
+    source: Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One recorded turn. The fields are those of `therapist.transcript.Turn`."""
+
+    speaker: Speaker
+    step: str
+    text: str
+    origin: Origin
+    number: int
+    token: str | None
+    reply_to: int | None
+    next_step: str | None
+    hit: Hit | None
+    provenance: dict[str, Any] | None
+
+
+class _HitLike(Protocol):
+    @property
+    def category(self) -> str: ...
+    @property
+    def rule(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def source(self) -> Speaker: ...
+
+
+class _TurnLike(Protocol):
+    """A turn that somebody wants recorded."""
+
+    @property
+    def speaker(self) -> Speaker: ...
+    @property
+    def step(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def origin(self) -> Origin: ...
+    @property
+    def token(self) -> str | None: ...
+    @property
+    def reply_to(self) -> int | None: ...
+    @property
+    def next_step(self) -> str | None: ...
+    @property
+    def hit(self) -> _HitLike | None: ...
+    @property
+    def provenance(self) -> dict[str, Any] | None: ...
+
+
+class TurnKeeper:
+    """The turns of one visit."""
+
+    def __init__(self, study: Study, visit: Visit) -> None:
+        self._study = study
+        self._visit = visit
+
+    def turns(self) -> Sequence[Turn]:
+        """All turns so far, oldest first."""
+        rows = self._study.records.rows("SELECT * FROM turn WHERE visit = ? ORDER BY number", self._visit.id)
+        return tuple(_turn(row) for row in rows)
+
+    def add(self, turn: _TurnLike) -> Turn:
+        """Record one turn durably; where the screen hit, with its safety event and the visit stopped, together.
+
+        A turn whose token or whose `reply_to` is recorded already is not added again: the one that stands is
+        returned. So is the first opening turn.
+        """
+        now = self._study.clock.now()
+        records = self._study.records
+        with records.write() as db:
+            standing = next(
+                iter(
+                    db.query(
+                        "SELECT * FROM turn WHERE visit = :visit AND (token = :token OR reply_to = :reply_to"
+                        " OR (number = 1 AND :opening))",
+                        {
+                            "visit": self._visit.id,
+                            "token": turn.token,
+                            "reply_to": turn.reply_to,
+                            "opening": turn.speaker == "therapist" and turn.reply_to is None,
+                        },
+                    )
+                ),
+                None,
+            )
+            if standing is not None:
+                return _turn(standing)
+            number = 1 + db.execute("SELECT count(*) FROM turn WHERE visit = ?", [self._visit.id]).fetchone()[0]
+            row = {
+                "visit": self._visit.id,
+                "number": number,
+                "speaker": turn.speaker,
+                "step": turn.step,
+                "text": turn.text,
+                "origin": turn.origin,
+                "recorded_at": stamp(now),
+                "token": turn.token,
+                "reply_to": turn.reply_to,
+                "next_step": turn.next_step,
+                "screen": json.dumps(asdict(_hit(turn.hit))) if turn.hit else None,
+                "provenance": json.dumps(turn.provenance, ensure_ascii=False) if turn.provenance else None,
+            }
+            db.table("turn").insert(row)
+            actor = self._visit.participant if turn.speaker == "participant" else "therapist"
+            digest = hashlib.sha256(turn.text.encode()).hexdigest()
+            records.log(db, now, actor, "turn", f"visit {self._visit.id}", number=number, sha256=digest)
+            # A reply that carries a participant's hit only says the fixed message; the event was raised with the words.
+            if turn.hit and turn.speaker == turn.hit.source:
+                stop_within(self._study, db, self._visit, turn.hit.source, turn.hit, number, now)
+            if turn.speaker == "participant":
+                db.execute("DELETE FROM draft WHERE visit = ? AND step = ?", [self._visit.id, turn.step])
+        return _turn(row)
+
+
+def _hit(hit: _HitLike) -> Hit:
+    return Hit(hit.category, hit.rule, hit.start, hit.end, hit.source)
+
+
+def _turn(row: dict[str, Any]) -> Turn:
+    return Turn(
+        speaker=row["speaker"],
+        step=row["step"],
+        text=row["text"],
+        origin=row["origin"],
+        number=row["number"],
+        token=row["token"],
+        reply_to=row["reply_to"],
+        next_step=row["next_step"],
+        hit=Hit(**json.loads(row["screen"])) if row["screen"] else None,
+        provenance=json.loads(row["provenance"]) if row["provenance"] else None,
+    )

@@ -1,0 +1,49 @@
+"""A visit as a state machine: which states there are and what leads from one to the next.
+
+The state itself is kept in the record and nowhere else. This module is pure: `study.visits` applies it inside a
+transaction.
+"""
+
+from typing import Literal, get_args
+
+from study.errors import NotDue
+
+__all__ = ["FINAL", "Occasion", "Step", "VisitState", "advance"]
+
+VisitState = Literal["before", "exercise", "after", "done", "stopped"]
+"""`before`: the first rating is due. `exercise`: under way. `after`: the second rating is due. `done`: complete.
+`stopped`: a safety event ended it."""
+
+Occasion = Literal["before", "after"]
+
+Step = Literal["rate_before", "finish_exercise", "rate_after", "stop"]
+
+FINAL: frozenset[VisitState] = frozenset({"done", "stopped"})
+
+_NEXT: dict[tuple[VisitState, Step], VisitState] = {
+    ("before", "rate_before"): "exercise",
+    ("exercise", "finish_exercise"): "after",
+    ("after", "rate_after"): "done",
+    ("before", "stop"): "stopped",
+    ("exercise", "stop"): "stopped",
+    ("after", "stop"): "stopped",
+}
+
+_WAITING: dict[VisitState, str] = {
+    "before": "the rating before the exercise is due",
+    "exercise": "the exercise is under way",
+    "after": "the rating after the exercise is due",
+    "done": "today's visit is complete",
+    "stopped": "today's visit was stopped",
+}
+
+
+def advance(state: VisitState, step: Step) -> VisitState:
+    """The state after `step`. Raises `NotDue`, saying what is due instead."""
+    try:
+        return _NEXT[state, step]
+    except KeyError:
+        raise NotDue(f"This cannot be taken now: {_WAITING[state]}.") from None
+
+
+assert set(_WAITING) == set(get_args(VisitState))  # noqa: S101 - a missing sentence is a bug in this file
