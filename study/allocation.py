@@ -39,9 +39,7 @@ def sequence(
     position = count()
     for block in count():
         size = sizes[_draw(seed, stratum, block, "size") % len(sizes)]
-        slots = [
-            arm for arm, ratio in zip(arms, ratios, strict=True) for _ in range(ratio * size // unit)
-        ]
+        slots = [arm for arm, ratio in zip(arms, ratios, strict=True) for _ in range(ratio * size // unit)]
         order = sorted(range(size), key=lambda slot, b=block: _draw(seed, stratum, b, str(slot)))  # type: ignore[misc]
         for slot in order:
             yield Slot(next(position), block, slots[slot])

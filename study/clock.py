@@ -4,7 +4,6 @@ Nothing in the study reads the machine's clock directly, so that a 15-day study 
 test can stand on any day. All times are aware and in UTC; a participant's day follows from `study.schedule`.
 """
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -40,4 +39,4 @@ class FileClock:
     def set(self, moment: datetime) -> None:
         draft = self._path.with_suffix(".next")
         draft.write_text(repr(moment.timestamp()))
-        os.replace(draft, self._path)
+        draft.replace(self._path)

@@ -123,7 +123,7 @@ def tell(study: Study) -> int:
 
 
 def notify_mistakes(addresses: list[str]) -> list[str]:
-    """One line for each address that Apprise does not understand. The address may hold a password: it is not repeated."""
+    """One line for each address that Apprise does not understand. It may hold a password, so it is not repeated."""
     return [
         f"study.toml: safety.notify[{number}] is no address that Apprise knows; allowed: mailto://..., and others"
         for number, address in enumerate(addresses, 1)

@@ -107,13 +107,13 @@ class Study:
 
     def participants(self) -> list[Participant]:
         """All participants, in the order of their enrolment."""
-        return [self.participant(row["code"]) for row in self.records.rows("SELECT code FROM participant ORDER BY rowid")]
+        return [
+            self.participant(row["code"]) for row in self.records.rows("SELECT code FROM participant ORDER BY rowid")
+        ]
 
     def day_of(self, participant: Participant) -> int:
         """The study day it is now for `participant`, from 1; beyond the protocol's days when the study is over."""
-        return schedule.study_day(
-            participant.enrolled_at, self.clock.now(), self.protocol.zone, self.protocol.boundary
-        )
+        return schedule.study_day(participant.enrolled_at, self.clock.now(), self.protocol.zone, self.protocol.boundary)
 
     # Links and tokens
 
@@ -130,7 +130,7 @@ class Study:
         return f"{device}.{self.key.token('device', device)}"
 
     def by_link(self, code: str, token: str) -> Participant:
-        """The participant whose link this is. Raises `WrongToken` for any other; whether the code exists stays unsaid."""
+        """The participant whose link this is. Raises `WrongToken`, which does not tell whether the code exists."""
         if not self.key.fits(token, "participant", code):
             raise WrongToken("This link is not complete or not right.")
         return self.participant(code)
@@ -162,15 +162,13 @@ class Study:
 
     def _lock(self, db: Database, now: datetime) -> None:
         if not db.execute("SELECT count(*) FROM protocol").fetchone()[0]:
-            db.table("protocol").insert(
-                {"sha256": self.protocol.sha256, "text": self._text, "locked_at": stamp(now)}
-            )
+            db.table("protocol").insert({"sha256": self.protocol.sha256, "text": self._text, "locked_at": stamp(now)})
             self.records.log(db, now, "bedside", "protocol locked", self.protocol.sha256)
 
     # Allocation
 
     def _sequence(self) -> Iterator[Slot]:
-        """The sequence of this record. A rehearsal's comes from the public seed alone: it never uses up the study's."""
+        """The sequence of this record. A rehearsal has one of its own, so that it never uses up the study's."""
         plan = self.protocol.allocation
         seed = f"rehearsal {plan.seed}" if self.rehearsal else self.key.allocation_seed(plan.seed)
         arms = self.protocol.arms

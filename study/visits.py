@@ -66,9 +66,7 @@ def today(study: Study, participant: Participant) -> Visit | None:
             " ON CONFLICT (participant, day) DO NOTHING",
             [participant.code, day, study.protocol.exercise_on(day), stamp(now), _new_claim_code(db)],
         )
-        row = next(
-            iter(db.query("SELECT * FROM visit WHERE participant = ? AND day = ?", [participant.code, day]))
-        )
+        row = next(iter(db.query("SELECT * FROM visit WHERE participant = ? AND day = ?", [participant.code, day])))
         study.records.log(db, now, participant.code, "visit opened", f"visit {row['id']}", day=day)
     return _visit(row)
 
@@ -83,9 +81,7 @@ def find(study: Study, visit_id: int) -> Visit:
 
 def latest(study: Study, participant: Participant) -> Visit | None:
     """The participant's most recent visit, of whatever day."""
-    row = study.records.row(
-        "SELECT * FROM visit WHERE participant = ? ORDER BY day DESC LIMIT 1", participant.code
-    )
+    row = study.records.row("SELECT * FROM visit WHERE participant = ? ORDER BY day DESC LIMIT 1", participant.code)
     return _visit(row) if row else None
 
 
