@@ -70,7 +70,7 @@ CREATE TABLE draft (
     text TEXT NOT NULL,
     saved_at TEXT NOT NULL,
     PRIMARY KEY (visit, step)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE safety_event (
     id INTEGER PRIMARY KEY,

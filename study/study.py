@@ -45,7 +45,7 @@ class Study:
         self.records = records
         self.key = key
         self.clock = clock
-        self._text = text
+        self.text = text
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock | None = None, rehearsal: Path | None = None) -> "Study":
@@ -162,7 +162,7 @@ class Study:
 
     def _lock(self, db: Database, now: datetime) -> None:
         if not db.execute("SELECT count(*) FROM protocol").fetchone()[0]:
-            db.table("protocol").insert({"sha256": self.protocol.sha256, "text": self._text, "locked_at": stamp(now)})
+            db.table("protocol").insert({"sha256": self.protocol.sha256, "text": self.text, "locked_at": stamp(now)})
             self.records.log(db, now, "bedside", "protocol locked", self.protocol.sha256)
 
     # Allocation
