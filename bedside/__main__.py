@@ -1,0 +1,5 @@
+"""`python -m bedside` is `bedside`."""
+
+from bedside.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""Putting the rooms together: a study with its engines, checked as a whole, and the portal that serves it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flask import Flask
+
+from portal import create_app
+from study.clock import Clock
+from study.errors import ProtocolError
+from study.protocol import EngineChoice, Protocol, load
+from study.safety import notify_mistakes
+from study.study import Study
+from therapist.engine import Engine
+from therapist.engines import open_engine
+from therapist.exercise import exercise_names
+from therapist.persona import persona_names
+
+__all__ = ["check", "open_engines", "open_study", "portal_of"]
+
+
+def check(folder: Path) -> Protocol:
+    """The protocol in `folder`, whole and sound. Raises `ProtocolError` with every mistake in it.
+
+    What `study` cannot know, because it knows no therapist, is looked at here: exercises and personas by name.
+    """
+    protocol, _ = load(folder / "study.toml")
+    mistakes = [
+        _unknown(f"exercises.rota[{number}]", name, exercise_names())
+        for number, name in enumerate(protocol.exercises.rota, 1)
+        if name not in exercise_names()
+    ]
+    mistakes += [
+        _unknown(f"arms[{number}].persona", arm.persona, persona_names())
+        for number, arm in enumerate(protocol.arms, 1)
+        if arm.persona not in persona_names()
+    ]
+    mistakes += notify_mistakes(protocol.safety.notify)
+    if mistakes:
+        raise ProtocolError(mistakes)
+    return protocol
+
+
+def _unknown(key: str, name: str, allowed: list[str]) -> str:
+    return f"study.toml: {key} is {name!r}; allowed: {', '.join(allowed)}."
+
+
+def open_study(folder: Path, *, clock: Clock | None = None, rehearsal: Path | None = None) -> Study:
+    """The study in `folder`, checked as a whole."""
+    check(folder)
+    return Study.open(folder, clock=clock, rehearsal=rehearsal)
+
+
+def open_engines(protocol: Protocol, progress: Callable[[str], None]) -> Mapping[EngineChoice, Engine]:
+    """An engine for each choice that an arm makes; arms that choose alike share one. `progress` is told of long work.
+
+    Raises `EngineError`.
+    """
+    choices = {choice for arm in protocol.arms if (choice := protocol.engine_of(arm)) is not None}
+    # Two choices that differ only in how replies are drawn share a model too: there is memory for one.
+    opened: dict[tuple[str, str | None, str | None, str | None], Engine] = {}
+    engines: dict[EngineChoice, Engine] = {}
+    for choice in sorted(choices, key=lambda one: one.kind):
+        source = (choice.kind, choice.model, choice.base_url, choice.api_key_env)
+        if source not in opened:
+            opened[source] = open_engine(
+                choice.kind,
+                model=choice.model,
+                base_url=choice.base_url,
+                api_key_env=choice.api_key_env,
+                timeout_s=choice.timeout_s,
+                progress=progress,
+            )
+        engines[choice] = opened[source]
+    return engines
+
+
+def portal_of(study: Study, progress: Callable[[str], None]) -> Flask:
+    """The portal of `study`, its engines loaded."""
+    return create_app(study, open_engines(study.protocol, progress))

@@ -1,0 +1,23 @@
+"""The log: one line an event on standard error, without anything a participant wrote or said."""
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["set_up"]
+
+
+def set_up() -> None:
+    """Send structlog's events to standard error, and quiet the libraries."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)

@@ -1,0 +1,104 @@
+"""Serving a study, and the demo."""
+
+import sys
+import threading
+from pathlib import Path
+
+import click
+import structlog
+from flask import Flask
+from rich.console import Console
+from rich.table import Table
+
+from bedside.assembly import open_study, portal_of
+from portal.server import listen_on
+from portal.server import serve as run_server
+from study import safety
+from study.clock import FileClock
+from study.study import Study, create
+
+__all__ = ["demo", "serve"]
+
+log = structlog.get_logger()
+
+TELL_EVERY_S = 5.0
+"""How often events that nobody was told of are looked for. The safety officer is to hear within a minute."""
+
+
+def serve(
+    folder: Path,
+    host: str,
+    port: int,
+    *,
+    rehearsal: Path | None = None,
+    rehearsal_clock: Path | None = None,
+    greet: bool = True,
+) -> None:
+    """Serve the study in `folder` until told to stop. Exits with status 2 when an engine cannot be opened."""
+    clock = FileClock(rehearsal_clock) if rehearsal_clock else None
+    study = open_study(folder, clock=clock, rehearsal=rehearsal)
+    listener = listen_on(host, port)
+    url = _url(host, listener.getsockname()[1])
+    console = Console(highlight=False)
+
+    def make_app() -> Flask:
+        # gunicorn's worker is a forked process: it opens the record anew rather than share a connection.
+        mine = open_study(folder, clock=clock, rehearsal=rehearsal)
+        app = portal_of(mine, lambda said: console.print(f"  {said}", style="dim"))
+        threading.Thread(target=_keep_telling, args=(mine,), daemon=True, name="safety events").start()
+        console.print(f"Serving [bold]{study.protocol.title}[/bold] at {url}. Ctrl-C stops it; nothing is lost.")
+        if greet:
+            console.print(f"Researcher's page: {url}{study.researcher_path()}", soft_wrap=True)
+            console.print(f"Participants: bedside enrol {folder} --url {url}", soft_wrap=True)
+        else:
+            _print_links(console, study, folder, url)
+        return app
+
+    study.close()
+    try:
+        run_server(listener, make_app)
+    except SystemExit as stop:
+        sys.exit(2 if stop.code not in (0, None) else 0)
+
+
+def demo(folder: Path, port: int) -> None:
+    """Make the demo study in `folder` if it is not there, see to a participant in each arm, and serve it."""
+    if not (folder / "study.toml").exists():
+        path = create(folder)
+        # One block of three, so that three enrolments fill every arm once; nothing else differs from a new study.
+        path.write_text(path.read_text().replace("block_sizes = [3, 6] ", "block_sizes = [3]    "))
+        click.echo(f"Made a demo study in {folder}.")
+    study = open_study(folder)
+    while len(study.participants()) < len(study.protocol.arms):
+        study.enrol("demo")
+    study.close()
+    serve(folder, "127.0.0.1", port, greet=False)
+
+
+def _print_links(console: Console, study: Study, folder: Path, url: str) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for participant in study.participants():
+        table.add_row(participant.arm.name, participant.code, url + study.participant_path(participant.code))
+    table.add_row("researcher", "", url + study.researcher_path())
+    wide = Console(width=200, highlight=False, soft_wrap=True)
+    wide.print("\nOpen in a browser:")
+    wide.print(table)
+    wide.print("\nThe robot's page shows six digits. For the robot itself, type in another terminal:")
+    wide.print(f"  .venv/bin/bedside robot {folder} --url {url} --text\n")
+
+
+def _keep_telling(study: Study) -> None:
+    pause = threading.Event()
+    while not pause.wait(TELL_EVERY_S):
+        try:
+            safety.tell(study)
+        except Exception:
+            # Whatever is wrong with one attempt, the next one must still be made.
+            log.exception("safety events could not be told")
+
+
+def _url(host: str, port: int) -> str:
+    name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{name}:{port}"
+
+

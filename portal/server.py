@@ -1,0 +1,75 @@
+"""Running the portal under gunicorn: one process, because there is one model, and many threads."""
+
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from portal.errors import PortalError
+
+__all__ = ["listen_on", "serve"]
+
+THREADS = 64
+"""Requests served at a time. An answer being streamed holds one; two hundred participants are rarely all waiting."""
+
+
+def listen_on(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 lets the system choose. Raises `PortalError` when the address cannot be had."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(256)
+    except socket.gaierror:
+        raise PortalError(f"{host} is no address of this machine; 127.0.0.1 serves this machine alone.") from None
+    except OverflowError:
+        raise PortalError(f"{port} is no port; choose one from 1 to 65535.") from None
+    except OSError as error:
+        raise PortalError(
+            f"Port {port} on {host} cannot be used ({error.strerror}); stop what uses it, or choose another with --port."
+        ) from None
+    return listener
+
+
+def serve(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
+    """Serve until told to stop. `make_app` is called in the process that serves, where the model is to live.
+
+    What `make_app` raises ends the server with status 4; it has to say why itself.
+    """
+    _Server(listener, make_app).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
+    def __init__(self, listener: socket.socket, make_app: Callable[[], Flask]) -> None:
+        self._listener = listener
+        self._make_app = make_app
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings: dict[str, Any] = {
+            "bind": f"fd://{self._listener.fileno()}",
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": THREADS,
+            "timeout": 0,  # the worker loads a model before it answers anybody
+            "graceful_timeout": 3,
+            "keepalive": 15,
+            "loglevel": "warning",
+            "accesslog": None,  # an address is a key
+            "proc_name": "bedside",
+            "control_socket_disable": True,
+        }
+        for name, value in settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        try:
+            return self._make_app()
+        except Exception as error:
+            print(f"bedside: {error}", file=sys.stderr, flush=True)
+            sys.exit(4)

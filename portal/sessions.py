@@ -1,0 +1,212 @@
+"""The sessions: where a visit of the study meets a conversation of the therapist, for every medium.
+
+An answer is written by a worker of its own, not by the request that asked for it: a closed tab, a robot that lost the
+network or a second window change nothing about what is said and recorded. Whoever wants to read along calls
+`follow`. What is kept here is only what is being written at this moment; a process that starts anew finds in the
+record which answers are owed and writes them.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from study import visits
+from study.protocol import EngineChoice
+from study.study import Study
+from study.texts import crisis_message
+from study.turns import TurnKeeper
+from study.visits import Visit
+from therapist.conversation import Conversation
+from therapist.engine import Engine, Sampling
+from therapist.exercise import load_exercise
+from therapist.persona import load_persona
+from therapist.rails import Rails
+from therapist.screen import Screen
+from therapist.transcript import RecordedTurn
+
+__all__ = ["Event", "Sessions"]
+
+log = structlog.get_logger()
+
+KEEP_ALIVE_S = 10.0
+"""A stream that has nothing to say for so long sends a comment, which also finds out that nobody listens any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a reply stream: `sentence`, `turn`, `end`, or `wait` (nothing yet)."""
+
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Writing:
+    """Answers being written for one visit, and what has been written of them."""
+
+    events: list[Event] = field(default_factory=list)
+    done: bool = False
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def put(self, event: Event) -> None:
+        with self.changed:
+            self.events.append(event)
+            self.changed.notify_all()
+
+    def finish(self) -> None:
+        with self.changed:
+            self.done = True
+            self.changed.notify_all()
+
+    def read(self) -> Iterator[Event]:
+        """All events from the first, as they come; `wait` events in long silences."""
+        position = 0
+        while True:
+            with self.changed:
+                while position == len(self.events) and not self.done:
+                    if not self.changed.wait(KEEP_ALIVE_S):
+                        break
+                fresh = self.events[position:]
+                done = self.done
+            if not fresh and done:
+                return
+            position += len(fresh)
+            yield from fresh or [Event("wait", {})]
+
+
+class Sessions:
+    """All visits under way. Safe to use from several threads."""
+
+    def __init__(self, study: Study, engines: Mapping[EngineChoice, Engine]) -> None:
+        """`engines` has one engine for each choice that an arm of the protocol makes."""
+        self.study = study
+        self.engines = engines
+        self._screen = Screen.load(study.protocol.language)
+        self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
+        self._writing: dict[int, _Writing] = {}
+        self._lock = threading.Lock()
+
+    def conversation(self, visit: Visit) -> Conversation:
+        """The conversation of a visit, as the record has it now."""
+        arm = self.study.participant(visit.participant).arm
+        choice = self.study.protocol.engine_of(arm)
+        engine = self.engines[choice] if choice else None
+        settings = choice or EngineChoice()
+        return Conversation(
+            exercise=load_exercise(visit.exercise),
+            persona=load_persona(arm.persona),
+            engine=engine,
+            screen=self._screen,
+            transcript=TurnKeeper(self.study, visit),
+            medium=arm.medium,
+            crisis_message=self._crisis,
+            key=f"visit {visit.id}",
+            seed=self.study.protocol.allocation.seed,
+            # The model in the package is too small to be believed: what it says must take up the participant's words.
+            rails=Rails(grounded=settings.kind == "transformers" and settings.model in (None, "smollm2")),
+            sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
+            deadline_s=settings.timeout_s,
+        )
+
+    def enter(self, visit: Visit) -> tuple[Visit, Conversation]:
+        """The visit and its conversation, brought to where the record says they are.
+
+        The exercise is opened when its time has come, an owed answer is begun, and an exercise that came to its end
+        is closed, whatever had been cut off before.
+        """
+        conversation = self.conversation(visit)
+        if visit.state == "exercise":
+            conversation.open()
+            visit = self._close_if_finished(visit, conversation)
+        self._write(visit)
+        return visit, conversation
+
+    def hear(self, visit: Visit, words: str, token: str, step: str | None = None) -> RecordedTurn:
+        """Record the participant's words, screened, and begin the answer. When this returns they are on the disk."""
+        conversation = self.conversation(visit)
+        turn = conversation.hear(words, token, step)
+        self._close_if_finished(visits.find(self.study, visit.id), conversation)
+        self._write(visit)
+        return turn
+
+    def screen_draft(self, visit: Visit, text: str) -> Visit:
+        """Screen words that are written but not confirmed; a hit stops the visit as it does for any other words."""
+        hit = self._screen.check(text, "participant")
+        return visits.stop(self.study, visit, "draft", hit) if hit else visit
+
+    def follow(self, visit: Visit, after: int) -> Iterator[Event]:
+        """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
+        writing = self._write(visit)
+        recorded = set()
+        for turn in TurnKeeper(self.study, visit).turns():
+            if turn.speaker != "therapist":
+                continue
+            recorded.add(turn.reply_to)
+            if turn.number > after:
+                yield Event("sentence", {"reply_to": turn.reply_to, "index": 0, "text": turn.text, "whole": True})
+                yield Event("turn", {"number": turn.number, "reply_to": turn.reply_to})
+        if writing:
+            for event in writing.read():
+                if event.name == "wait" or event.data["reply_to"] not in recorded:
+                    yield event
+        yield Event("end", self.describe(visits.find(self.study, visit.id)))
+
+    def describe(self, visit: Visit) -> dict[str, Any]:
+        """The visit as the device API and the pages' scripts see it."""
+        turns = TurnKeeper(self.study, visit).turns()
+        return {
+            "visit": visit.id,
+            "state": visit.state,
+            "day": visit.day,
+            "days": self.study.protocol.days,
+            "language": self.study.protocol.language,
+            "pending": self.conversation(visit).pending is not None,
+            "claimed": visit.device is not None,
+            "turns": [{"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in turns],
+        }
+
+    def _write(self, visit: Visit) -> _Writing | None:
+        """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""
+        with self._lock:
+            writing = self._writing.get(visit.id)
+            if writing is not None:
+                return writing
+            if self.conversation(visit).pending is None:
+                return None
+            writing = self._writing[visit.id] = _Writing()
+        threading.Thread(target=self._work, args=(visit, writing), name=f"answer-{visit.id}", daemon=True).start()
+        return writing
+
+    def _work(self, visit: Visit, writing: _Writing) -> None:
+        conversation = self.conversation(visit)
+        try:
+            while True:
+                # Looked at under the lock, so that words recorded while this worker is about to leave are not left
+                # without an answer: either it sees them here, or whoever recorded them starts another worker.
+                with self._lock:
+                    pending = conversation.pending
+                    if pending is None:
+                        self._close_if_finished(visits.find(self.study, visit.id), conversation)
+                        del self._writing[visit.id]
+                        return
+                for index, sentence in enumerate(conversation.reply()):
+                    writing.put(Event("sentence", {"reply_to": pending.number, "index": index, "text": sentence}))
+                turns = TurnKeeper(self.study, visit).turns()
+                number = next(turn.number for turn in turns if turn.reply_to == pending.number)
+                writing.put(Event("turn", {"number": number, "reply_to": pending.number}))
+        except Exception:
+            # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
+            # or the robot's next call, writes it.
+            log.exception("an answer could not be recorded", visit=visit.id)
+            with self._lock:
+                self._writing.pop(visit.id, None)
+        finally:
+            writing.finish()
+
+    def _close_if_finished(self, visit: Visit, conversation: Conversation) -> Visit:
+        if visit.state == "exercise" and conversation.finished:
+            return visits.finish_exercise(self.study, visit)
+        return visit

@@ -1,0 +1,58 @@
+"""Reading what somebody sent: the checks at the edge, once for pages and robots."""
+
+from typing import Any
+
+from flask import abort, request
+
+from study.errors import OutOfRange
+
+__all__ = ["LIMIT", "body", "rating", "words"]
+
+LIMIT = 4000
+"""The longest message, in characters: about two pages."""
+
+
+def body() -> dict[str, Any]:
+    """The request's fields, from a form or from a JSON object."""
+    if not request.is_json:
+        return request.form.to_dict()
+    data = request.get_json(silent=True)
+    if not isinstance(data, dict):
+        abort(400, "The body must be a JSON object.")
+    return data
+
+
+def words(fields: dict[str, Any], name: str = "words") -> str:
+    """The message in `fields`. Ends the request with 422 when it is empty and 413 when it is too long."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        abort(422, f"{name} must be a text that is not empty.")
+    if len(value) > LIMIT:
+        abort(413, f"{name} must have at most {LIMIT} characters.")
+    return value.strip()
+
+
+def text_of(fields: dict[str, Any], name: str, longest: int = 100) -> str:
+    """A short text such as a token or a code. Ends the request with 422 when it is missing."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
+        abort(422, f"{name} must be a text of 1 to {longest} characters.")
+    return value
+
+
+def rating(fields: dict[str, Any]) -> int:
+    """The rating in `fields`. Raises `OutOfRange` when it is no whole number; the study checks its bounds."""
+    value = fields.get("value")
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 8:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise OutOfRange("value must be a whole number from 0 to 100.")
+
+
+def occasion(fields: dict[str, Any]) -> Any:
+    """`before` or `after`. Ends the request with 422 for anything else."""
+    value = fields.get("occasion")
+    if value not in ("before", "after"):
+        abort(422, "occasion must be before or after.")
+    return value
