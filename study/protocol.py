@@ -230,7 +230,9 @@ def parse(text: str, name: str = "study.toml") -> Protocol:
     try:
         return Protocol.model_validate(data)
     except ValidationError as error:
-        raise ProtocolError([f"{name}: {_in_words(one)}." for one in error.errors()]) from None
+        # A key that does not exist is often why another is missing, so it is said first.
+        ordered = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        raise ProtocolError([f"{name}: {_in_words(one)}." for one in ordered]) from None
 
 
 def _in_words(error: Any) -> str:

@@ -1,0 +1,44 @@
+"""What all tests share: a study in a temporary folder, on a clock the test moves."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from study.study import Study, create
+
+
+class HandClock:
+    """A clock that stands until the test moves it."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def forward(self, **by: float) -> None:
+        self.moment += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study's folder with the protocol that `bedside init` writes, answered by the 1966 rules for speed."""
+    folder = tmp_path / "mystudy"
+    path = create(folder)
+    text = path.read_text().replace('kind = "transformers"\nmodel = "smollm2"', 'kind = "eliza"')
+    path.write_text(text.replace("block_sizes = [3, 6] ", "block_sizes = [3] "))
+    return folder
+
+
+@pytest.fixture
+def study(folder: Path, clock: HandClock) -> Iterator[Study]:
+    opened = Study.open(folder, clock=clock)
+    yield opened
+    opened.close()

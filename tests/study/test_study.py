@@ -1,0 +1,147 @@
+"""Enrolment, links and the lock of the protocol."""
+
+import json
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from study.errors import StudyError, UnknownCode, WrongToken
+from study.keys import StudyKey
+from study.study import Study, create
+from tests.conftest import HandClock
+
+
+def test_arms_are_balanced_after_each_block(study: Study) -> None:
+    arms = [study.enrol().arm.name for _ in range(9)]
+    for block in (arms[0:3], arms[3:6], arms[6:9]):
+        assert sorted(block) == ["chat", "robot", "worksheet"]
+
+
+def test_simultaneous_enrolments_use_up_every_place_once(folder: Path) -> None:
+    study = Study.open(folder)
+    barrier = threading.Barrier(8)
+
+    def enrol() -> None:
+        barrier.wait()
+        for _ in range(6):
+            study.enrol()
+
+    threads = [threading.Thread(target=enrol) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = study.records.rows("SELECT position, arm FROM participant ORDER BY position")
+    assert [row["position"] for row in rows] == list(range(48))
+    assert set(Counter(row["arm"] for row in rows).values()) == {16}
+    assert study.records.broken_event() is None
+
+
+def test_the_next_allocation_cannot_be_computed_from_the_protocol(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "study.toml").write_text((folder / "study.toml").read_text())
+    here, there = Study.open(folder), Study.open(other)
+    assert [here.enrol().arm.name for _ in range(30)] != [there.enrol().arm.name for _ in range(30)]
+
+
+def test_nothing_in_the_record_tells_an_allocation_that_is_not_made(study: Study) -> None:
+    study.enrol()
+    kept = json.dumps([study.records.rows(f"SELECT * FROM {table}") for table in study.records.db.table_names()])
+    assert study.key.allocation_seed(study.protocol.allocation.seed) not in kept
+    assert study.records.rows("SELECT count(*) AS n FROM participant")[0]["n"] == 1
+
+
+def test_a_rehearsal_does_not_use_up_the_list(folder: Path, tmp_path: Path, clock: HandClock) -> None:
+    first = Study.open(folder, clock=clock)
+    expected = [slot.arm for slot, _ in zip(first._sequence(), range(6), strict=False)]
+    rehearsal = Study.open(folder, clock=clock, rehearsal=tmp_path / "rehearsal.sqlite")
+    assert all(rehearsal.enrol().code.startswith("SIM-") for _ in range(6))
+    assert [first.enrol().arm.name for _ in range(6)] == expected
+
+
+def test_a_rehearsal_cannot_be_opened_as_a_study_nor_a_study_as_a_rehearsal(folder: Path, study: Study) -> None:
+    rehearsal = folder / "rehearsal.sqlite"
+    Study.open(folder, rehearsal=rehearsal).close()
+    study.close()
+    (folder / "study.sqlite").rename(folder / "kept.sqlite")
+    rehearsal.rename(folder / "study.sqlite")
+    with pytest.raises(StudyError, match="record of a rehearsal"):
+        Study.open(folder)
+    with pytest.raises(StudyError, match="record of a study"):
+        Study.open(folder, rehearsal=folder / "kept.sqlite")
+
+
+def test_a_file_that_is_no_record_is_refused(folder: Path) -> None:
+    (folder / "study.sqlite").write_text("my shopping list, which is long enough to be no database" * 50)
+    with pytest.raises(StudyError, match="cannot be used as a record"):
+        Study.open(folder)
+
+
+def test_a_link_opens_its_own_page_and_no_other(study: Study) -> None:
+    one, two = study.enrol(), study.enrol()
+    _, _, code, token, _ = study.participant_path(one.code).split("/")
+    assert study.by_link(code, token) == one
+    for wrong in ("", token[:-1], token.upper(), token + "a", "ü" * 26):
+        with pytest.raises(WrongToken):
+            study.by_link(code, wrong)
+    with pytest.raises(WrongToken):
+        study.by_link(two.code, token)
+    with pytest.raises(UnknownCode):
+        study.participant("NOBODY")
+
+
+def test_a_device_token_names_its_device(study: Study) -> None:
+    token = study.device_token("robot-1")
+    assert study.by_device_token(token) == "robot-1"
+    for wrong in ("", "robot-1", token.replace("robot-1", "robot-2"), token[:-1]):
+        with pytest.raises(WrongToken):
+            study.by_device_token(wrong)
+
+
+def test_the_key_is_the_owners_alone_and_stays_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "study.key"
+    token = StudyKey.open(path).token("participant", "A")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert StudyKey.open(path).token("participant", "A") == token
+    path.write_text("not a key")
+    with pytest.raises(StudyError, match="not a study key"):
+        StudyKey.open(path)
+
+
+def test_the_protocol_is_locked_by_the_first_enrolment(folder: Path, study: Study) -> None:
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("days = 15 ", "days = 14 "))
+    Study.open(folder).close()  # nobody enrolled: still free to change
+    path.write_text(path.read_text().replace("days = 14 ", "days = 15 "))
+    study.enrol()
+    path.write_text(path.read_text() + "\n# a comment may still change\n")
+    Study.open(folder).close()
+    path.write_text(path.read_text().replace("days = 15 ", "days = 14 "))
+    with pytest.raises(StudyError, match="changed after the first participant enrolled"):
+        Study.open(folder)
+
+
+def test_init_never_overwrites(folder: Path) -> None:
+    with pytest.raises(StudyError, match="is there already"):
+        create(folder)
+
+
+def test_an_altered_event_shows(study: Study) -> None:
+    for _ in range(3):
+        study.enrol()
+    assert study.records.broken_event() is None
+    db = study.records.db
+    db.conn.execute("DROP TRIGGER event_is_never_changed")
+    db.conn.execute("UPDATE event SET detail = replace(detail, 'chat', 'robot') WHERE id = 3")
+    db.conn.execute("UPDATE event SET actor = 'somebody else' WHERE id = 2")
+    assert study.records.broken_event() == 2
+
+
+def test_the_record_refuses_to_change_its_log(study: Study) -> None:
+    study.enrol()
+    for statement in ("UPDATE event SET actor = 'x'", "DELETE FROM event"):
+        with pytest.raises(Exception, match="append-only"):
+            study.records.db.conn.execute(statement)

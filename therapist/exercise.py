@@ -1,0 +1,152 @@
+"""Exercises: scripts in data, one file for all three media.
+
+An exercise is a list of steps. Each says what it is for, the question as it is asked and printed, what the model is
+asked to do with the answer, and when the step is done. The files are in `therapist/exercises/`.
+"""
+
+import hashlib
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from therapist.errors import DataFileError, UnknownStep
+
+__all__ = ["Done", "Example", "Exercise", "Step", "TurnBounds", "exercise_names", "load_exercise", "parse_exercise"]
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Done(_Table):
+    """When an answer is enough for the step to be done."""
+
+    min_words: int = Field(1, ge=1)
+    """So many words are enough."""
+    number: bool = False
+    """A number is enough, however short the answer."""
+
+    def enough(self, words: str) -> bool:
+        """Whether `words` are enough, by the rule of the step."""
+        if self.number and re.search(r"\d", words):
+            return True
+        return len(words.split()) >= self.min_words
+
+
+class TurnBounds(_Table):
+    """How many turns of the participant a step takes in a conversation; a worksheet's field is always one."""
+
+    min: int = Field(1, ge=1)
+    max: int = Field(2, ge=1, le=6)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TurnBounds":
+        if self.max < self.min:
+            raise ValueError("max is less than min")
+        return self
+
+
+class Step(_Table):
+    """One step of an exercise."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    goal: Text
+    """What the step is for, in words for the researcher."""
+    ask: Text
+    """The question: as a worksheet prints it, as the chat writes it, as the robot says it."""
+    instruct: Text
+    """What the model is asked to do when it answers."""
+    follow_up: Text
+    """The step's own question when the answer was too short, in place of a model's question that was refused."""
+    acknowledge: tuple[Text, ...] = Field(min_length=2)
+    """The step's own answers, in place of a model's sentence that was refused. Each fits whatever was said."""
+    begin: str = ""
+    """The words the model's answer begins with."""
+    reflect: bool = False
+    """People pause here to think: a robot waits longer before it takes silence for the end."""
+    done: Done = Field(default_factory=Done)
+    turns: TurnBounds = Field(default_factory=TurnBounds)
+
+    def is_done(self, answers: list[str]) -> bool:
+        """Whether the step is done after these answers of the participant, in order."""
+        if len(answers) >= self.turns.max:
+            return True
+        return len(answers) >= self.turns.min and self.done.enough(" ".join(answers))
+
+
+class Example(_Table):
+    """A pair that shows the model what an answer looks like."""
+
+    participant: Text
+    therapist: Text
+
+
+class Exercise(_Table):
+    """A whole exercise."""
+
+    name: str
+    version: Text
+    title: Text
+    source: Text
+    """The literature the exercise follows."""
+    overview: Text
+    """What the model is told of the exercise."""
+    opening: Text
+    """Said or printed at the beginning."""
+    closing: Text
+    """Said or printed at the end."""
+    examples: tuple[Example, ...]
+    steps: tuple[Step, ...] = Field(min_length=6, max_length=9)
+    sha256: str
+
+    @model_validator(mode="after")
+    def _steps_differ(self) -> "Exercise":
+        names = [step.id for step in self.steps]
+        if len(set(names)) < len(names):
+            raise ValueError("two steps have the same id")
+        return self
+
+    def step(self, name: str) -> Step:
+        """The step called `name`. Raises `UnknownStep`."""
+        for step in self.steps:
+            if step.id == name:
+                return step
+        raise UnknownStep(f"The exercise {self.name} has no step {name!r}.")
+
+    def after(self, name: str) -> Step | None:
+        """The step that follows the one called `name`; None after the last."""
+        place = self.steps.index(self.step(name)) + 1
+        return self.steps[place] if place < len(self.steps) else None
+
+
+def exercise_names() -> list[str]:
+    """The exercises there are."""
+    folder = files("therapist").joinpath("exercises")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+@cache
+def load_exercise(name: str) -> Exercise:
+    """The exercise called `name`. Raises `DataFileError` when there is none or its file is wrong."""
+    if name not in exercise_names():
+        raise DataFileError(f"There is no exercise {name!r}; there are {', '.join(exercise_names())}.")
+    return parse_exercise(name, files("therapist").joinpath("exercises", f"{name}.toml").read_bytes())
+
+
+def parse_exercise(name: str, data: bytes) -> Exercise:
+    """The exercise in the bytes of a file. Raises `DataFileError`, naming the first key that is wrong."""
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+        return Exercise.model_validate({**table, "name": name, "sha256": hashlib.sha256(data).hexdigest()})
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataFileError(f"exercises/{name}.toml: not valid TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataFileError(f"exercises/{name}.toml: {key}: {first['msg']}") from None
