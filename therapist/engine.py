@@ -64,7 +64,7 @@ class Sampling:
 
     temperature: float = 0.0
     top_p: float = 0.9
-    repetition_penalty: float = 1.1
+    repetition_penalty: float = 1.0
     max_tokens: int = 60
 
 
@@ -117,9 +117,7 @@ class Engine(Protocol):
     @property
     def identity(self) -> EngineIdentity: ...
 
-    def generate(
-        self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str
-    ) -> Generation:
+    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> Generation:
         """Begin one reply.
 
         `conversation` names the conversation, so that its key/value cache can be found at the next turn.

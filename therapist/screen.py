@@ -61,6 +61,10 @@ class Screen:
     rules: dict[Speaker, tuple[Rule, ...]]
     unkind: tuple[Rule, ...]
     """Not a crisis, but nothing a therapist says: the rails refuse a sentence in which one of these is found."""
+    out_of_role: tuple[Rule, ...]
+    """A model that forgets what it is here for: refused likewise."""
+    function_words: frozenset[str]
+    """The words that every text of this language is full of."""
     sha256: str
 
     @classmethod
@@ -82,6 +86,11 @@ class Screen:
         """Whether a sentence of the therapist puts the participant down."""
         plain, _ = normalise(text)
         return any(rule.find(plain) for rule in self.unkind)
+
+    def is_out_of_role(self, text: str) -> bool:
+        """Whether a sentence of the therapist is not one that a guide of an exercise says."""
+        plain, _ = normalise(text)
+        return any(rule.find(plain) for rule in self.out_of_role)
 
 
 def normalise(text: str) -> tuple[str, list[int]]:
@@ -116,6 +125,8 @@ def _load(language: str) -> Screen:
         return Screen(
             {"participant": _rules(table["participant"]), "therapist": _rules(table["therapist"])},
             _rules(table["unkind"]),
+            _rules(table["out_of_role"]),
+            frozenset(table["words"]["function"].split()),
             hashlib.sha256(data).hexdigest(),
         )
     except FileNotFoundError:

@@ -1,0 +1,117 @@
+"""Getting sentences out of an engine that may fail, hang or babble."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import structlog
+
+from therapist.engine import Engine, Generation, Prompt, Sampling, Usage
+from therapist.errors import EngineError
+from therapist.rails import LONGEST, Sentences
+
+__all__ = ["Late", "Runaway", "Writing"]
+
+log = structlog.get_logger()
+
+
+class Late(EngineError):
+    """No sentence within the time there was."""
+
+
+class Runaway(EngineError):
+    """A sentence that found no end."""
+
+
+@dataclass(slots=True)
+class Writing:
+    """One attempt at an answer. Iterate `sentences()`; the other fields tell afterwards what happened."""
+
+    engine: Engine
+    prompt: Prompt
+    sampling: Sampling
+    seed: int
+    conversation: str
+    deadline_s: float
+    raw: str = ""
+    """Everything the engine wrote, as it wrote it."""
+    usage: Usage | None = None
+    first_sentence_ms: float | None = None
+    _pieces: "queue.Queue[str | Exception | None]" = field(default_factory=queue.Queue)
+    _generation: Generation | None = None
+    _given_up: threading.Event = field(default_factory=threading.Event)
+
+    def sentences(self) -> Iterator[str]:
+        """Whole sentences as they come. Raises `EngineError` when the engine fails, and `Late` when it takes longer
+        than `deadline_s` for one sentence.
+
+        The engine runs in a thread of its own: only so can this one stop waiting for an engine that blocks. Closing
+        the iterator stops the engine.
+        """
+        started = time.monotonic()
+        threading.Thread(target=self._pump, name="engine", daemon=True).start()
+        cut = Sentences()
+        limit = started + self.deadline_s
+        try:
+            while True:
+                piece = self._next(limit)
+                if piece is None:
+                    break
+                self.raw += piece
+                for sentence in cut.feed(piece):
+                    if self.first_sentence_ms is None:
+                        self.first_sentence_ms = 1000 * (time.monotonic() - started)
+                    yield sentence
+                    limit = time.monotonic() + self.deadline_s
+                if len(cut.rest) > LONGEST:
+                    raise Runaway("The engine wrote a sentence that found no end.")
+            if cut.rest:
+                yield self._last(cut.rest, started)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop the engine, if it is still writing."""
+        self._given_up.set()
+        if self._generation is not None:
+            self._generation.close()
+            self.usage = self._generation.usage
+
+    def _last(self, rest: str, started: float) -> str:
+        """What was left without a full stop: a sentence if the model ended there, none if it was cut off."""
+        if self.first_sentence_ms is None:
+            self.first_sentence_ms = 1000 * (time.monotonic() - started)
+        if rest[-1] in ".!?…\"'”’)":
+            return rest
+        if self._generation is not None and self._generation.usage.tokens_out >= self.sampling.max_tokens:
+            raise Runaway("The engine wrote a sentence that found no end.")
+        return rest + "."
+
+    def _next(self, limit: float) -> str | None:
+        try:
+            piece = self._pieces.get(timeout=max(0.0, limit - time.monotonic()))
+        except queue.Empty:
+            raise Late("The engine took too long for one sentence.") from None
+        if isinstance(piece, Exception):
+            raise piece if isinstance(piece, EngineError) else EngineError(type(piece).__name__) from piece
+        return piece
+
+    def _pump(self) -> None:
+        try:
+            self._generation = self.engine.generate(
+                self.prompt, sampling=self.sampling, seed=self.seed, conversation=self.conversation
+            )
+            if self._given_up.is_set():
+                self._generation.close()
+                return
+            for piece in self._generation:
+                self._pieces.put(piece)
+                if self._given_up.is_set():
+                    return
+            self._pieces.put(None)
+        except Exception as error:
+            # Whatever an engine raises becomes one failed attempt; its message may quote, so only its kind is logged.
+            log.warning("engine failed", kind=self.engine.identity.kind, error=type(error).__name__)
+            self._pieces.put(error)

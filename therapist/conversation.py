@@ -1,0 +1,337 @@
+"""The conversation: the one place that decides what is said, in every arm.
+
+It is given an exercise, a persona, an engine, a screen and a transcript, and has two verbs. `hear` records what the
+participant said, screened, before anything else happens. `reply` yields the sentences of the answer that is owed, as
+they are ready, and records it when it is whole.
+
+It keeps nothing to itself: the step and the answers owed follow from the turns in the transcript. A new conversation
+on the same transcript goes on where the last one stood.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import structlog
+
+from therapist._writing import Runaway, Writing
+from therapist.engine import Engine, Form, Sampling
+from therapist.errors import EngineError, ExerciseOver, ReplyPending
+from therapist.exercise import Exercise, Step
+from therapist.persona import Persona
+from therapist.prompting import build_prompt
+from therapist.provenance import Provenance
+from therapist.rails import Rails, judge, split
+from therapist.screen import Screen
+from therapist.transcript import Origin, RecordedTurn, SafetyHit, Transcript, Turn
+
+__all__ = ["Conversation", "Medium"]
+
+Medium = Literal["robot", "chat", "worksheet"]
+
+log = structlog.get_logger()
+
+
+class _Crisis(Exception):
+    """The screen found something in what the model wrote."""
+
+    def __init__(self, hit: SafetyHit) -> None:
+        self.hit = hit
+
+
+class Conversation:
+    """One visit's exercise, being talked through (robot, chat) or filled in (worksheet)."""
+
+    def __init__(
+        self,
+        *,
+        exercise: Exercise,
+        persona: Persona,
+        engine: Engine | None,
+        screen: Screen,
+        transcript: Transcript,
+        medium: Medium,
+        crisis_message: str,
+        key: str,
+        seed: int,
+        rails: Rails | None = None,
+        sampling: Sampling | None = None,
+        retry_after_s: float = 0.3,
+        deadline_s: float = 20.0,
+    ) -> None:
+        """Without an `engine`, a worksheet is answered by nobody; a chat or a robot says the script's own sentences.
+
+        `key` names the visit: with `seed` and the number of the turn it gives each answer its own seed, and it is the
+        name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence.
+        """
+        self.exercise = exercise
+        self.medium: Medium = medium
+        self._persona = persona
+        self._engine = engine
+        self._screen = screen
+        self._transcript = transcript
+        self._crisis_message = crisis_message
+        self._key = key
+        self._seed = seed
+        self._rails = rails or Rails()
+        self._sampling = sampling or Sampling()
+        self._retry_after_s = retry_after_s
+        self._deadline_s = deadline_s
+
+    # Where the exercise stands
+
+    @property
+    def turns(self) -> Sequence[RecordedTurn]:
+        """All turns so far, oldest first."""
+        return self._transcript.turns()
+
+    @property
+    def step(self) -> str | None:
+        """The step whose question waits for an answer, in a worksheet the first open one; None when none does."""
+        turns = self.turns
+        if self.medium == "worksheet":
+            answered = {turn.step for turn in turns if turn.speaker == "participant"}
+            return next((step.id for step in self.exercise.steps if step.id not in answered), None)
+        said = [turn for turn in turns if turn.speaker == "therapist"]
+        return said[-1].next_step if said else self.exercise.steps[0].id
+
+    @property
+    def pending(self) -> RecordedTurn | None:
+        """The oldest turn of the participant that is owed an answer."""
+        if self.medium == "worksheet" and self._engine is None:
+            return None
+        turns = self.turns
+        answered = {turn.reply_to for turn in turns if turn.speaker == "therapist"}
+        return next((turn for turn in turns if turn.speaker == "participant" and turn.number not in answered), None)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the screen stopped the exercise."""
+        return any(turn.hit is not None for turn in self.turns)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the exercise came to its own end, every answer given."""
+        return not self.stopped and bool(self.turns) and self.step is None and self.pending is None
+
+    # The two verbs, and the opening
+
+    def open(self) -> RecordedTurn:
+        """Record the opening, if it is not yet: the greeting, and in a conversation the first question."""
+        turns = self.turns
+        if turns:
+            return turns[0]
+        first = self.exercise.steps[0]
+        printed = self.medium == "worksheet"
+        return self._transcript.add(
+            Turn(
+                speaker="therapist",
+                step=first.id,
+                text=self.exercise.opening if printed else f"{self.exercise.opening} {first.ask}",
+                origin="script",
+                next_step=None if printed else first.id,
+                provenance=self._provenance().as_dict(),
+            )
+        )
+
+    def hear(self, words: str, token: str, step: str | None = None) -> RecordedTurn:
+        """Record what the participant said. When this returns, it is kept, and so is what the screen found in it.
+
+        The same `token` again gives the turn that stands, wherever the exercise is by now. A worksheet names the
+        `step` that is answered. Raises `ReplyPending` while an answer is owed (not in a worksheet), `ExerciseOver`
+        when nothing more is taken, and `UnknownStep`.
+        """
+        for turn in self.turns:
+            if turn.token == token:
+                return turn
+        if self.stopped:
+            raise ExerciseOver("The exercise was stopped.")
+        if self.medium == "worksheet":
+            name = self.exercise.step(step or "").id
+            if any(turn.speaker == "participant" and turn.step == name for turn in self.turns):
+                raise ExerciseOver("This answer is confirmed already.")
+        else:
+            if self.pending is not None:
+                raise ReplyPending("The answer to the last message is still being written.")
+            current = self.step
+            if current is None:
+                raise ExerciseOver("The exercise is over.")
+            name = current
+        return self._transcript.add(
+            Turn(
+                speaker="participant",
+                step=name,
+                text=words,
+                origin="participant",
+                token=token,
+                hit=self._screen.check(words, "participant"),
+            )
+        )
+
+    def reply(self) -> Iterator[str]:
+        """The sentences of the oldest answer that is owed, each as soon as it may be said; none when none is owed.
+
+        The answer is recorded after its last sentence, so the caller has to read to the end; an answer that was left
+        half read is owed still and written anew. No failure of an engine reaches the participant.
+        """
+        pending = self.pending
+        if pending is None:
+            return
+        started = time.monotonic()
+        provenance = self._provenance()
+        step = self.exercise.step(pending.step)
+        answers = [turn for turn in self.turns if turn.speaker == "participant" and turn.step == step.id]
+        printed = self.medium == "worksheet"
+        done = printed or step.is_done([turn.text for turn in answers])
+        following = self.exercise.after(step.id) if done else step
+        hit = _own(pending)
+        stopped = self.stopped
+        origin: Origin = "crisis"
+        said: list[str] = []
+        if not stopped:
+            try:
+                answer = self._answer(pending, answers, step, "statement" if done else "question", provenance)
+                for origin, sentence in answer:  # noqa: B007 - the last origin is the turn's
+                    said.append(sentence)
+                    yield sentence
+                if done and not printed:
+                    for sentence in split(following.ask if following else self.exercise.closing):
+                        said.append(sentence)
+                        yield sentence
+            except _Crisis as crisis:
+                hit, origin, stopped = crisis.hit, "crisis", True
+        if stopped:
+            said = split(self._crisis_message)
+            yield from said
+        provenance.total_ms = round(1000 * (time.monotonic() - started), 1)
+        self._transcript.add(
+            Turn(
+                speaker="therapist",
+                step=step.id,
+                text=" ".join(said),
+                origin=origin,
+                reply_to=pending.number,
+                next_step=following.id if following and not stopped and not printed else None,
+                hit=hit,
+                provenance=provenance.as_dict(),
+            )
+        )
+
+    # Inside
+
+    def _answer(
+        self,
+        pending: RecordedTurn,
+        answers: Sequence[RecordedTurn],
+        step: Step,
+        form: Form,
+        provenance: Provenance,
+    ) -> Iterator[tuple[Origin, str]]:
+        """The part of a reply that takes up what was said: the model's, or the step's own words in its place."""
+        spoken = 0
+        if self._engine is not None:
+            # One more attempt when the first failed before anything was said.
+            for attempt in range(2):
+                if attempt:
+                    time.sleep(self._retry_after_s)
+                failed = False
+                for sentence in self._attempt(pending, answers, step, form, provenance):
+                    spoken += 1
+                    yield "model", sentence
+                failed = len(provenance.failures) > attempt
+                if spoken or not failed or provenance.failures[-1] == "Late":
+                    break
+        if not spoken:
+            yield ("fallback" if self._engine else "script"), self._own_words(step, form)
+
+    def _attempt(
+        self,
+        pending: RecordedTurn,
+        answers: Sequence[RecordedTurn],
+        step: Step,
+        form: Form,
+        provenance: Provenance,
+    ) -> Iterator[str]:
+        """One attempt of the engine: the sentences that passed. What was refused or failed goes into `provenance`."""
+        if self._engine is None:
+            raise AssertionError("an attempt needs an engine")
+        earlier = _before(pending, self.turns)
+        printed = self.medium == "worksheet"
+        prompt = build_prompt(self.exercise, self._persona, [*earlier, pending], step, form, printed=printed)
+        seed = self._seed_of(pending.number)
+        provenance.asked(self._engine.identity, form, seed, self._sampling)
+        writing = Writing(self._engine, prompt, self._sampling, seed, self._key, self._deadline_s)
+        said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
+        heard = " ".join(turn.text for turn in answers)
+        around = " ".join([step.ask, step.begin, *(turn.text for turn in earlier if turn.speaker == "participant")])
+        most = 1 if printed or form == "question" else self._rails.sentences
+        passed = 0
+        sentences = writing.sentences()
+        try:
+            for sentence in sentences:
+                reason = judge(
+                    sentence,
+                    form=form,
+                    rails=self._rails,
+                    screen=self._screen,
+                    said=said,
+                    heard=heard,
+                    around=around,
+                )
+                # Screened even when refused for another reason: a model that wrote this must be known of.
+                hit = self._screen.check(sentence, "therapist")
+                if hit is not None:
+                    raise _Crisis(hit)
+                if reason is not None:
+                    provenance.refused.append({"reason": reason, "text": sentence})
+                    break
+                passed += 1
+                said.append(sentence)
+                yield sentence
+                if passed == most:
+                    break
+            else:
+                if not passed and not provenance.refused:
+                    provenance.refused.append({"reason": "empty", "text": ""})
+        except Runaway:
+            provenance.refused.append({"reason": "runaway", "text": writing.raw})
+        except EngineError as error:
+            provenance.failures.append(type(error).__name__)
+            log.warning("attempt failed", visit=self._key, error=type(error).__name__)
+        finally:
+            sentences.close()  # type: ignore[attr-defined] # a generator; this stops the engine at once
+            provenance.written(writing.raw, writing.usage, writing.first_sentence_ms)
+
+    def _own_words(self, step: Step, form: Form) -> str:
+        """The step's own wording; of several, the first that was not said before in this visit."""
+        if form == "question":
+            return step.follow_up
+        before = " ".join(turn.text for turn in self.turns if turn.speaker == "therapist")
+        return next((one for one in step.acknowledge if one not in before), step.acknowledge[0])
+
+    def _seed_of(self, number: int) -> int:
+        digest = hashlib.sha256(f"{self._seed}/{self._key}/{number}".encode()).digest()
+        return int.from_bytes(digest[:4], "big")
+
+    def _provenance(self) -> Provenance:
+        return Provenance.of(self.medium, self.exercise, self._persona, self._screen)
+
+
+def _before(pending: RecordedTurn, turns: Sequence[RecordedTurn]) -> list[RecordedTurn]:
+    """What was said before `pending`, each answer after what it answers.
+
+    In a worksheet an answer may be recorded after later fields; the model reads it where it belongs.
+    """
+    known = [
+        turn
+        for turn in turns
+        if (turn.number if turn.speaker == "participant" else turn.reply_to or 0) < pending.number
+    ]
+    return sorted(known, key=lambda turn: (turn.reply_to or turn.number, turn.speaker == "therapist"))
+
+
+def _own(turn: RecordedTurn) -> SafetyHit | None:
+    """The turn's hit as this room's own class."""
+    found = turn.hit
+    return SafetyHit(found.category, found.rule, found.start, found.end, found.source) if found else None

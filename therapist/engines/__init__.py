@@ -1,0 +1,48 @@
+"""The engines: what can write a reply. `open_engine` opens one by its kind.
+
+Heavy libraries are imported only by the engine that needs them.
+"""
+
+from collections.abc import Callable
+
+from therapist.engine import Engine
+from therapist.errors import EngineError
+
+__all__ = ["KINDS", "open_engine"]
+
+KINDS = ("transformers", "openai", "eliza")
+
+
+def open_engine(
+    kind: str,
+    *,
+    model: str | None = None,
+    base_url: str | None = None,
+    api_key_env: str | None = None,
+    timeout_s: float = 30.0,
+    progress: Callable[[str], None] | None = None,
+) -> Engine:
+    """Open an engine, ready to write.
+
+    `model` is for `transformers` a folder, a hub name or `smollm2` (the default, whose weights come with a package),
+    for `openai` the server's name for it. `progress` is told of work that takes more than a moment. Raises
+    `EngineError`, saying what to do.
+    """
+    tell = progress or (lambda said: None)
+    match kind:
+        case "transformers":
+            from therapist.engines.local import LocalEngine
+
+            return LocalEngine.open(model or "smollm2", tell)
+        case "openai":
+            from therapist.engines.remote import RemoteEngine
+
+            if not base_url:
+                raise EngineError("An openai engine needs base_url, for example http://localhost:8000/v1.")
+            return RemoteEngine(base_url, model, api_key_env, timeout_s)
+        case "eliza":
+            from therapist.engines.eliza import ElizaEngine
+
+            return ElizaEngine()
+        case _:
+            raise EngineError(f"There is no engine {kind!r}; there are {', '.join(KINDS)}.")

@@ -1,0 +1,42 @@
+"""Building the prompt of one answer. Pure.
+
+What is the same at every turn of a visit comes first and stays the same to the letter, so that an engine which keeps
+its key/value cache reads only the end anew. What belongs to this one answer comes last.
+"""
+
+from collections.abc import Sequence
+
+from therapist.engine import Form, Prompt, Utterance
+from therapist.exercise import Exercise, Step
+from therapist.persona import Persona
+from therapist.transcript import RecordedTurn
+
+__all__ = ["build_prompt"]
+
+_GUIDANCE: dict[Form, str] = {
+    "statement": "{instruct} One sentence. Ask nothing.",
+    "question": "The answer was short. Ask one short question that invites the person to say more about this: {ask} "
+    "One sentence, and it is a question.",
+}
+
+
+def build_prompt(
+    exercise: Exercise, persona: Persona, turns: Sequence[RecordedTurn], step: Step, form: Form, *, printed: bool
+) -> Prompt:
+    """The prompt for the answer to the last of `turns`, which is the participant's.
+
+    `printed` says that the questions stood on paper: they are no turns, and each is put before its answer.
+    """
+    said: list[Utterance] = []
+    for turn in turns:
+        if printed and turn.speaker == "participant":
+            said.append(Utterance("therapist", exercise.step(turn.step).ask))
+        said.append(Utterance(turn.speaker, turn.text))
+    return Prompt(
+        system=f"{persona.system.strip()} {exercise.overview}",
+        examples=tuple((example.participant, example.therapist) for example in exercise.examples),
+        turns=tuple(said),
+        guidance=_GUIDANCE[form].format(instruct=step.instruct, ask=step.ask),
+        form=form,
+        begin=step.begin if form == "statement" else "",
+    )

@@ -1,0 +1,90 @@
+"""How a therapist's turn came about: enough to write it again, and to say in a paper what wrote it."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from therapist.engine import EngineIdentity, Form, Sampling, Usage
+from therapist.exercise import Exercise
+from therapist.persona import Persona
+from therapist.screen import Screen
+
+__all__ = ["Provenance"]
+
+
+@dataclass(slots=True)
+class Provenance:
+    """One therapist's turn. Times are milliseconds; `prompt` and `raw` hold what a participant said."""
+
+    medium: str
+    exercise: str
+    exercise_version: str
+    exercise_sha256: str
+    persona: str
+    persona_sha256: str
+    screen_sha256: str
+    engine: str | None = None
+    """`transformers`, `openai`, `eliza`; None where no engine was asked."""
+    model: str | None = None
+    model_sha256: str | None = None
+    form: Form | None = None
+    """What the reply had to be."""
+    prompt: list[dict[str, str]] = field(default_factory=list)
+    """The messages as the engine sent them."""
+    seed: int | None = None
+    sampling: dict[str, float] = field(default_factory=dict)
+    tokens_in: int | None = None
+    tokens_cached: int | None = None
+    tokens_out: int | None = None
+    queue_ms: float | None = None
+    first_token_ms: float | None = None
+    first_sentence_ms: float | None = None
+    """From the call of the engine to the first whole sentence, accepted or not."""
+    total_ms: float | None = None
+    """From the moment the answer was begun to its last sentence."""
+    raw: str = ""
+    """All that the engine wrote, also what was refused."""
+    refused: list[dict[str, str]] = field(default_factory=list)
+    """The sentences that were not said, each with the reason."""
+    failures: list[str] = field(default_factory=list)
+    """The kinds of error, one for each attempt that failed."""
+
+    @classmethod
+    def of(cls, medium: str, exercise: Exercise, persona: Persona, screen: Screen) -> "Provenance":
+        """What holds for every turn of a visit."""
+        return cls(
+            medium=medium,
+            exercise=exercise.name,
+            exercise_version=exercise.version,
+            exercise_sha256=exercise.sha256,
+            persona=persona.name,
+            persona_sha256=persona.sha256,
+            screen_sha256=screen.sha256,
+        )
+
+    def asked(self, identity: EngineIdentity, form: Form, seed: int, sampling: Sampling) -> None:
+        """Note which engine was asked for what."""
+        self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
+        self.form = form
+        self.seed = seed
+        self.sampling = asdict(sampling)
+
+    def written(self, raw: str, usage: Usage | None, first_sentence_ms: float | None) -> None:
+        """Note what the engine made of it."""
+        self.raw = raw
+        self.first_sentence_ms = _rounded(first_sentence_ms)
+        if usage is not None:
+            self.prompt = usage.messages
+            self.tokens_in, self.tokens_cached, self.tokens_out = (
+                usage.tokens_in,
+                usage.tokens_cached,
+                usage.tokens_out,
+            )
+            self.queue_ms, self.first_token_ms = _rounded(usage.queue_ms), _rounded(usage.first_token_ms)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain data, ready for JSON."""
+        return asdict(self)
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)
