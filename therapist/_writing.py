@@ -10,11 +10,14 @@ import structlog
 
 from therapist.engine import Engine, Generation, Prompt, Sampling, Usage
 from therapist.errors import EngineError
-from therapist.rails import LONGEST, Sentences
+from therapist.rails import LONGEST, Sentences, circles
 
 __all__ = ["Late", "Runaway", "Writing"]
 
 log = structlog.get_logger()
+
+STOPPING_S = 2.0
+"""How long an engine that was told to stop is waited for, so that its counts are complete."""
 
 
 class Late(EngineError):
@@ -42,6 +45,10 @@ class Writing:
     _pieces: "queue.Queue[str | Exception | None]" = field(default_factory=queue.Queue)
     _generation: Generation | None = None
     _given_up: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._pump, name="engine", daemon=True)
 
     def sentences(self) -> Iterator[str]:
         """Whole sentences as they come. Raises `EngineError` when the engine fails, and `Late` when it takes longer
@@ -51,7 +58,7 @@ class Writing:
         the iterator stops the engine.
         """
         started = time.monotonic()
-        threading.Thread(target=self._pump, name="engine", daemon=True).start()
+        self._thread.start()
         cut = Sentences()
         limit = started + self.deadline_s
         try:
@@ -65,7 +72,7 @@ class Writing:
                         self.first_sentence_ms = 1000 * (time.monotonic() - started)
                     yield sentence
                     limit = time.monotonic() + self.deadline_s
-                if len(cut.rest) > LONGEST:
+                if len(cut.rest) > LONGEST or circles(cut.rest):
                     raise Runaway("The engine wrote a sentence that found no end.")
             if cut.rest:
                 yield self._last(cut.rest, started)
@@ -73,10 +80,11 @@ class Writing:
             self.stop()
 
     def stop(self) -> None:
-        """Stop the engine, if it is still writing."""
+        """Stop the engine, if it is still writing, and take its account of what it did."""
         self._given_up.set()
         if self._generation is not None:
             self._generation.close()
+            self._thread.join(STOPPING_S)
             self.usage = self._generation.usage
 
     def _last(self, rest: str, started: float) -> str:
@@ -108,8 +116,6 @@ class Writing:
                 return
             for piece in self._generation:
                 self._pieces.put(piece)
-                if self._given_up.is_set():
-                    return
             self._pieces.put(None)
         except Exception as error:
             # Whatever an engine raises becomes one failed attempt; its message may quote, so only its kind is logged.

@@ -13,7 +13,7 @@ from typing import Literal
 from therapist.engine import Form
 from therapist.screen import Screen, normalise
 
-__all__ = ["Rails", "Reason", "Sentences", "judge", "split"]
+__all__ = ["LONGEST", "Rails", "Reason", "Sentences", "circles", "judge", "split"]
 
 Reason = Literal[
     "empty",
@@ -102,11 +102,11 @@ def judge(
         return "empty"
     if len(sentence) > LONGEST:
         return "runaway"
-    if _key(sentence) in {_key(earlier) for earlier in said} or _circles(words):
+    if _key(sentence) in {_key(earlier) for earlier in said} or circles(sentence):
         return "repeated"
     if _is_foreign(sentence, words, screen):
         return "off_language"
-    if screen.is_unkind(sentence):
+    if _puts_down(sentence, words, screen, heard):
         return "unkind"
     if screen.is_out_of_role(sentence):
         return "out_of_role"
@@ -126,8 +126,9 @@ def _key(sentence: str) -> str:
     return " ".join(_words(sentence))
 
 
-def _circles(words: list[str]) -> bool:
-    """Whether four words in a row come back within the sentence."""
+def circles(text: str) -> bool:
+    """Whether four words in a row come back within `text`."""
+    words = _words(text)
     runs = [tuple(words[place : place + 4]) for place in range(len(words) - 3)]
     return len(set(runs)) < len(runs)
 
@@ -142,14 +143,27 @@ def _is_foreign(sentence: str, words: list[str], screen: Screen) -> bool:
     return len(words) >= 6 and not any(word in screen.function_words for word in words)
 
 
-_FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself", "i'm", "i've", "i'd", "i'll", "we", "our", "us"})
+def _puts_down(sentence: str, words: list[str], screen: Screen, heard: str) -> bool:
+    """Whether the sentence puts the participant down of its own accord.
+
+    A hard word that the participant used may be said back as theirs: "the thought was that you are stupid".
+    """
+    put_down = screen.put_down(sentence)
+    if put_down is None:
+        return False
+    hard_word = _words(put_down)[-1]
+    said_back = hard_word in _words(heard) and any(word in screen.attributing for word in words)
+    return not said_back
+
+
+_FIRST_PERSON = frozenset(["i", "me", "my", "mine", "myself", "i'm", "i've", "i'd", "i'll", "we", "our", "us"])
 
 
 def _is_grounded(words: list[str], screen: Screen, heard: str, around: str) -> bool:
     """Whether the sentence takes up something of `heard`, and at least half of it comes from what was spoken of.
 
-    Words count by their first five letters without a plural's s, which is crude and enough: shouted, shouting. A sentence that says "I" or
-    "my" has copied the participant without turning the words round.
+    Words count by their first five letters without a plural's s, which is crude and enough: shouted, shouting. A
+    sentence that says "I" or "my" has copied the participant without turning the words round.
     """
     if any(word in _FIRST_PERSON for word in words):
         return False

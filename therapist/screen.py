@@ -65,6 +65,8 @@ class Screen:
     """A model that forgets what it is here for: refused likewise."""
     function_words: frozenset[str]
     """The words that every text of this language is full of."""
+    attributing: frozenset[str]
+    """The words with which one says that something is another's thought: thought, felt, seems."""
     sha256: str
 
     @classmethod
@@ -82,10 +84,13 @@ class Screen:
                 return SafetyHit(rule.category, rule.id, origins[start], origins[end - 1] + 1, speaker)
         return None
 
-    def is_unkind(self, text: str) -> bool:
-        """Whether a sentence of the therapist puts the participant down."""
+    def put_down(self, text: str) -> str | None:
+        """The words, in plain form, with which a sentence of the therapist puts the participant down; or None."""
         plain, _ = normalise(text)
-        return any(rule.find(plain) for rule in self.unkind)
+        for rule in self.unkind:
+            if found := rule.find(plain):
+                return plain[found[0] : found[1]]
+        return None
 
     def is_out_of_role(self, text: str) -> bool:
         """Whether a sentence of the therapist is not one that a guide of an exercise says."""
@@ -127,6 +132,7 @@ def _load(language: str) -> Screen:
             _rules(table["unkind"]),
             _rules(table["out_of_role"]),
             frozenset(table["words"]["function"].split()),
+            frozenset(table["words"]["attributing"].split()),
             hashlib.sha256(data).hexdigest(),
         )
     except FileNotFoundError:

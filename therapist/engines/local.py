@@ -121,7 +121,8 @@ class LocalEngine:
         if best is None or shared == 0:
             return DynamicCache(config=self._model.config), 0
         cache = best[1] if best is own else copy.deepcopy(best[1])
-        cache.crop(shared)
+        if surplus := cache.get_seq_length() - shared:
+            cache.crop(-surplus)
         return cache, shared
 
     def keep(self, conversation: str, ids: list[int], cache: Any) -> None:
@@ -173,7 +174,7 @@ class _Reply:
             [{"role": "assistant", "content": self._prompt.begin}] if self._prompt.begin else []
         )
         streamer = TextIteratorStreamer(engine._tokenizer, skip_prompt=True, skip_special_tokens=True)
-        worker = threading.Thread(target=self._generate, args=(messages, streamer), name="model", daemon=True)
+        worker = threading.Thread(target=self._generate, args=(messages, streamer), name="model")
         worker.start()
         first = True
         try:
