@@ -111,3 +111,10 @@ def say(visit_id: int) -> tuple[dict[str, Any], int]:
 @blueprint.get("/visits/<int:visit_id>/reply")
 def reply(visit_id: int) -> Response:
     return reply_stream(_sessions(), _held(visit_id))
+
+
+@blueprint.post("/visits/<int:visit_id>/screen")
+def screen(visit_id: int) -> dict[str, Any]:
+    """Words that are no part of the exercise, such as an answer to the rating's question that is no number."""
+    held = _held(visit_id)
+    return _described(_sessions().screen_words(held, words.words(words.body()), "participant"))

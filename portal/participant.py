@@ -7,7 +7,7 @@ always drawn from the record; a form says which visit it was drawn for, and is r
 import secrets
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request
+from flask import Blueprint, Response, abort, current_app, g, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 import chat_web
@@ -65,7 +65,9 @@ def page() -> Page:
         return render_template("stopped.html", visit=visit)
     if visit.state == "done":
         last = visit.day >= study.protocol.days
-        return render_template("done.html", visit=visit, last=last, opens=study.protocol.visits.day_boundary, days=_days())
+        return render_template(
+            "done.html", visit=visit, last=last, opens=study.protocol.visits.day_boundary, days=_days()
+        )
     if participant.arm.medium == "robot":
         return render_template("robot.html", visit=visit, days=_days())  # the robot asks for the ratings, too
     if visit.state == "exercise" or request.args.get("look"):
@@ -160,12 +162,10 @@ def save_draft(step: str) -> BaseResponse:
     if len(text) > words.LIMIT:
         abort(413)
     visits.save_draft(sessions.study, visit, step, text)
-    return _json({"state": sessions.screen_draft(visit, text).state}, 200)
+    return _json({"state": sessions.screen_words(visit, text, "draft").state}, 200)
 
 
 def _json(data: dict[str, Any], status: int) -> BaseResponse:
-    response = current_app.json.response(data)
+    response = jsonify(data)
     response.status_code = status
     return response
-
-

@@ -30,7 +30,7 @@ def listen_on(host: str, port: int) -> socket.socket:
         raise PortalError(f"{port} is no port; choose one from 1 to 65535.") from None
     except OSError as error:
         raise PortalError(
-            f"Port {port} on {host} cannot be used ({error.strerror}); stop what uses it, or choose another with --port."
+            f"Port {port} on {host} cannot be used ({error.strerror}); stop what uses it, or choose another --port."
         ) from None
     return listener
 

@@ -15,6 +15,7 @@ import structlog
 
 from study import visits
 from study.protocol import EngineChoice
+from study.safety import Source
 from study.study import Study
 from study.texts import crisis_message
 from study.turns import TurnKeeper
@@ -105,8 +106,7 @@ class Sessions:
             crisis_message=self._crisis,
             key=f"visit {visit.id}",
             seed=self.study.protocol.allocation.seed,
-            # The model in the package is too small to be believed: what it says must take up the participant's words.
-            rails=Rails(grounded=settings.kind == "transformers" and settings.model in (None, "smollm2")),
+            rails=Rails(sentences=1, grounded=True) if _is_small(settings) else Rails(),
             sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
             deadline_s=settings.timeout_s,
         )
@@ -132,10 +132,10 @@ class Sessions:
         self._write(visit)
         return turn
 
-    def screen_draft(self, visit: Visit, text: str) -> Visit:
-        """Screen words that are written but not confirmed; a hit stops the visit as it does for any other words."""
+    def screen_words(self, visit: Visit, text: str, source: Source) -> Visit:
+        """Screen words that become no turn; a hit stops the visit as it does for any other words."""
         hit = self._screen.check(text, "participant")
-        return visits.stop(self.study, visit, "draft", hit) if hit else visit
+        return visits.stop(self.study, visit, source, hit) if hit else visit
 
     def follow(self, visit: Visit, after: int) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
@@ -165,6 +165,7 @@ class Sessions:
             "language": self.study.protocol.language,
             "pending": self.conversation(visit).pending is not None,
             "claimed": visit.device is not None,
+            "message": self._crisis if visit.state == "stopped" else None,
             "turns": [{"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in turns],
         }
 
@@ -210,3 +211,8 @@ class Sessions:
         if visit.state == "exercise" and conversation.finished:
             return visits.finish_exercise(self.study, visit)
         return visit
+
+
+def _is_small(choice: EngineChoice) -> bool:
+    """Whether this is the model in the package, which is too small to be believed: its sentences are held tightly."""
+    return choice.kind == "transformers" and choice.model in (None, "smollm2")

@@ -70,8 +70,7 @@ class LocalEngine:
         transformers_logging.disable_progress_bar()
         try:
             if name == "smollm2":
-                folder, digest = _unpacked(_packaged_gguf(), tell)
-                where = str(folder)
+                where, digest = _unpacked(_packaged_gguf(), tell)
             else:
                 where, digest = _located(name)
             tokenizer = AutoTokenizer.from_pretrained(where)
@@ -256,7 +255,7 @@ def _packaged_gguf() -> Path:
     return files[0]
 
 
-def _unpacked(gguf: Path, tell: Callable[[str], None]) -> tuple[Path, str]:
+def _unpacked(gguf: Path, tell: Callable[[str], None]) -> tuple[Path, str | None]:
     """The folder of the unpacked model, made at first use, and the hash of the packed file."""
     digest = _hash_of([gguf])
     folder = cache_folder() / "models" / digest
@@ -283,17 +282,17 @@ def _unpacked(gguf: Path, tell: Callable[[str], None]) -> tuple[Path, str]:
     return folder, digest
 
 
-def _located(name: str) -> tuple[str, str | None]:
+def _located(name: str) -> tuple[Path, str | None]:
     """Where a model is, and the hash of its weights: of a folder, or of the hub's copy on this machine."""
     folder = Path(name).expanduser()
     if folder.is_dir():
         weights = sorted(folder.glob("*.safetensors"))
-        return str(folder), _hash_of(weights) if weights else None
+        return folder, _hash_of(weights) if weights else None
     from huggingface_hub import snapshot_download
 
     snapshot = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]))
     weights = sorted(snapshot.glob("*.safetensors"))
-    return str(snapshot), _hash_of(weights) if weights else None
+    return snapshot, _hash_of(weights) if weights else None
 
 
 def _hash_of(files: list[Path]) -> str:

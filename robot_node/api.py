@@ -1,0 +1,142 @@
+"""The portal's device API, as docs/design.md describes it, over HTTP."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from robot_node.errors import ClaimedElsewhere, NotReachable, Refused, RobotError, WrongCode, WrongToken
+
+__all__ = ["DeviceAPI", "Event", "Visit"]
+
+CONNECT_S = 3.0
+SILENCE_S = 30.0
+"""The portal sends a sign of life every ten seconds of a reply; three missed and the connection is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visit as the portal describes it."""
+
+    id: int
+    state: str
+    """`before`, `exercise`, `after`, `done` or `stopped`."""
+    pending: bool
+    """Whether an answer is owed."""
+    turns: list[dict[str, Any]]
+    """`number`, `speaker`, `text` of each turn so far."""
+    message: str | None
+    """What is to be said when the visit was stopped."""
+    language: str
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last turn; 0 when there is none."""
+        return self.turns[-1]["number"] if self.turns else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a reply stream."""
+
+    name: str
+    data: dict[str, Any]
+
+
+class DeviceAPI:
+    """One robot's connection to the portal. Every call may be repeated without doing anything twice.
+
+    All calls raise `NotReachable` when the portal does not answer, `WrongToken`, and `RobotError` for what should not
+    happen; each names what else it raises.
+    """
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._client = httpx2.Client(
+            base_url=self.url + "/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
+            trust_env=False,
+        )
+
+    def claim(self, code: str) -> Visit:
+        """Take the visit with this code. Raises `WrongCode` and `ClaimedElsewhere`."""
+        answer = self._send("POST", "/claims", {"code": code})
+        if answer.status_code in (404, 422, 429):
+            raise WrongCode("No visit with a robot has this code today.")
+        if answer.status_code == 409:
+            raise ClaimedElsewhere("Another robot holds this visit.")
+        return _visit(self._fine(answer))
+
+    def visit(self, visit_id: int) -> Visit:
+        """The visit as it stands."""
+        return _visit(self._fine(self._send("GET", f"/visits/{visit_id}")))
+
+    def rate(self, visit_id: int, occasion: str, value: int) -> Visit:
+        """Record a rating from 0 to 100. Raises `Refused` when it is not due."""
+        fields = {"occasion": occasion, "value": value}
+        return _visit(self._fine(self._send("POST", f"/visits/{visit_id}/ratings", fields)))
+
+    def say(self, visit_id: int, words: str, token: str) -> int:
+        """Record what the participant said and return the turn's number. Raises `Refused` when it is not taken."""
+        answer = self._send("POST", f"/visits/{visit_id}/turns", {"words": words, "token": token})
+        return int(self._fine(answer)["number"])
+
+    def screen(self, visit_id: int, words: str) -> Visit:
+        """Have words screened that are no part of the exercise; a hit stops the visit."""
+        return _visit(self._fine(self._send("POST", f"/visits/{visit_id}/screen", {"words": words})))
+
+    def reply(self, visit_id: int, after: int) -> Iterator[Event]:
+        """What the therapist says after turn `after`, event by event, up to and with `end`.
+
+        Raises `NotReachable` when the stream breaks off before that.
+        """
+        ended = False
+        try:
+            with self._client.stream("GET", f"/visits/{visit_id}/reply", params={"after": after}) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    self._fine(answer)
+                name = ""
+                for line in answer.iter_lines():
+                    if line.startswith("event: "):
+                        name = line.removeprefix("event: ")
+                    elif line.startswith("data: "):
+                        ended = name == "end"
+                        yield Event(name, json.loads(line.removeprefix("data: ")))
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise NotReachable(f"{self.url} broke off ({type(error).__name__}).") from None
+        if not ended:
+            raise NotReachable(f"{self.url} broke off.")
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _send(self, method: str, path: str, fields: dict[str, Any] | None = None) -> httpx2.Response:
+        try:
+            return self._client.request(method, path, json=fields)
+        except httpx2.HTTPError as error:
+            raise NotReachable(f"{self.url} cannot be reached ({type(error).__name__}).") from None
+
+    def _fine(self, answer: httpx2.Response) -> dict[str, Any]:
+        """The body of an answer that is as it should be."""
+        status = answer.status_code
+        if status == 401:
+            raise WrongToken(f"{self.url} does not know this device token; `bedside device` prints one.")
+        if status >= 500:
+            raise NotReachable(f"{self.url} is in trouble (status {status}).")
+        if status in (404, 409, 413, 422):
+            raise Refused(f"{self.url} does not take this now (status {status}).")
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if status not in (200, 201) or not isinstance(body, dict):
+            raise RobotError(f"{self.url} is not a Bedside portal (status {status}); look at the address.")
+        return body
+
+
+def _visit(body: dict[str, Any]) -> Visit:
+    return Visit(body["visit"], body["state"], body["pending"], body["turns"], body.get("message"), body["language"])

@@ -1,0 +1,75 @@
+"""The other side of the robot's topics: whoever speaks to it. Used by the terminal, the simulation and the tests."""
+
+import queue
+import time
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from std_msgs.msg import Bool, String
+
+from robot_node.companion import LATCHED, WORDS
+from robot_node.errors import RobotError
+
+__all__ = ["Listener"]
+
+
+class Listener(Node):
+    """Hears what the robot says, and speaks to it when it listens."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("participant", **options)
+        group = ReentrantCallbackGroup()
+        self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._heard = self.create_publisher(String, "heard", WORDS)
+        self._subscriptions_kept = [
+            self.create_subscription(String, "say", self._put("say"), WORDS, callback_group=group),
+            self.create_subscription(Bool, "listening", self._put("listening"), LATCHED, callback_group=group),
+            self.create_subscription(String, "visit_state", self._put("state"), LATCHED, callback_group=group),
+        ]
+
+    def next_event(self, timeout_s: float | None = None) -> tuple[str, Any] | None:
+        """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if
+        nothing did within `timeout_s` seconds."""
+        try:
+            return self._events.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def speak(self, words: str) -> None:
+        """Say `words` to the robot."""
+        self._heard.publish(String(data=words))
+
+    def wait_for_robot(self, timeout_s: float = 10.0) -> None:
+        """Wait until a robot is there to hear. Raises `RobotError` when none comes."""
+        limit = time.monotonic() + timeout_s
+        while not self._heard.get_subscription_count() or not self.count_publishers("say"):
+            if time.monotonic() > limit:
+                raise RobotError("No robot is on these topics; start one with `bedside robot`, same ROS_DOMAIN_ID.")
+            time.sleep(0.02)
+
+    def until_listening(self, timeout_s: float = 30.0) -> tuple[list[str], str | None]:
+        """What the robot says until it listens, and then the last state it showed on the way.
+
+        Also ends when the visit does (`done`, `stopped`, `idle`). Raises `RobotError` when neither happens in time.
+        """
+        said: list[str] = []
+        state = None
+        limit = time.monotonic() + timeout_s
+        while (event := self.next_event(max(0.0, limit - time.monotonic()))) is not None:
+            match event:
+                case ("say", sentence):
+                    said.append(sentence)
+                case ("state", name):
+                    state = name
+                    if name == "idle":
+                        return said, state
+                case ("listening", True):
+                    return said, state
+        raise RobotError("The robot has been silent for too long.")
+
+    def _put(self, name: str) -> Any:
+        def callback(message: Any) -> None:
+            self._events.put((name, message.data))
+
+        return callback

@@ -1,0 +1,208 @@
+"""The robot's part of a visit, from hello to goodbye. No ROS here: words come from `hear` and go to `say`.
+
+The portal's record says where the visit is, so a robot that was switched off in the middle of a sentence claims the
+visit again and goes on from there, repeating no more than the last thing said.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from robot_node.api import DeviceAPI, Visit
+from robot_node.errors import ClaimedElsewhere, NotReachable, Refused, WrongCode
+from robot_node.numbers import code_in, rating_in, yes_in
+from study.texts import texts
+from therapist.rails import split
+
+__all__ = ["Dialogue"]
+
+log = structlog.get_logger()
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+AWAY_S = 3.0
+"""After so long without the portal the robot says that it has lost the connection."""
+LONGEST_WAIT_S = 5.0
+"""Between two attempts to reach it."""
+
+
+@dataclass
+class Dialogue:
+    """Holds one visit after another with whoever gives a code."""
+
+    api: DeviceAPI
+    say: Callable[[str], None]
+    """Says one sentence."""
+    hear: Callable[[], str]
+    """Waits for what the participant says next. Raises `Stopped` when there is to be nothing more."""
+    pause: Callable[[float], None]
+    """Waits so many seconds. Raises `Stopped` likewise."""
+    show: Callable[[str], None] = lambda state: None
+    """Told of the visit's state as it changes: `code`, then those of `Visit.state`; `away` while the portal is."""
+    language: str = "en"
+    _said: dict[int | None, list[str]] = field(default_factory=dict)
+
+    def hold_visit(self, code: str | None = None) -> str:
+        """Hold one visit to its end, or to where it was stopped, and return that state.
+
+        With `code` the robot does not ask for it.
+        """
+        visit = self._claim(code)
+        resumed = bool(visit.turns)
+        while True:
+            self.show(visit.state)
+            match visit.state:
+                case "before" | "after":
+                    visit = self._rate(visit)
+                case "exercise":
+                    visit = self._exercise(visit, resumed)
+                case "stopped":
+                    self._finish_stopped(visit)
+                    return "stopped"
+                case _:
+                    self._tell("farewell")
+                    return visit.state
+
+    # The code
+
+    def _claim(self, code: str | None) -> Visit:
+        self.show("code")
+        self._tell("hello")
+        wrong = 0
+        while True:
+            if code is None:
+                self._tell("ask_code")
+                code = code_in(self.hear())
+                if code is None:
+                    self._tell("unclear_code")
+                    continue
+            try:
+                return self._patiently(self.api.claim, code)
+            except WrongCode:
+                wrong += 1
+                self._tell("fetch_help" if wrong % 3 == 0 else "wrong_code")
+            except ClaimedElsewhere:
+                self._tell("elsewhere")
+            code = None
+
+    # The ratings
+
+    def _rate(self, visit: Visit) -> Visit:
+        occasion = visit.state
+        self._tell(f"ask_{occasion}")
+        value: int | None = None
+        while True:
+            heard = self.hear()
+            if value is not None and (answer := yes_in(heard)) is not None and rating_in(heard) is None:
+                if answer:
+                    try:
+                        return self._patiently(self.api.rate, visit.id, occasion, value)
+                    except Refused:
+                        return self._patiently(self.api.visit, visit.id)
+                value = None
+                self._tell("again")
+                continue
+            number = rating_in(heard)
+            if number is None:
+                # Not a number: it may be something that a person has to hear of.
+                screened = self._patiently(self.api.screen, visit.id, heard)
+                if screened.state != occasion:
+                    return screened
+                self._tell("unclear_yes" if value is not None else "unclear_rating")
+                continue
+            value = number
+            self._tell("confirm_rating", value=value)
+
+    # The exercise
+
+    def _exercise(self, visit: Visit, resumed: bool) -> Visit:
+        self._said = {}
+        if resumed and visit.turns:
+            self._tell("go_on")
+        if not visit.pending:
+            # The opening, or after a restart the last question.
+            last = next((turn for turn in reversed(visit.turns) if turn["speaker"] == "therapist"), None)
+            for sentence in split(last["text"]) if last else []:
+                self.say(sentence)
+        while visit.state == "exercise":
+            if visit.pending:
+                visit = self._listen_to_reply(visit)
+                continue
+            words, token = self.hear(), secrets.token_hex(16)
+            if not words.strip():
+                continue
+            try:
+                self._patiently(self.api.say, visit.id, words, token)
+            except Refused:
+                self._tell("over")
+                visit = self._patiently(self.api.visit, visit.id)
+                continue
+            visit = self._listen_to_reply(visit)
+        if visit.state == "stopped" and visit.pending:
+            visit = self._listen_to_reply(visit)
+        return visit
+
+    def _listen_to_reply(self, visit: Visit) -> Visit:
+        """Say the answer that is owed, sentence by sentence, and return the visit as it is then."""
+
+        def follow() -> Visit:
+            for event in self.api.reply(visit.id, visit.last_number):
+                if event.name == "sentence":
+                    self._say_once(
+                        event.data["reply_to"], event.data["index"], event.data["text"], event.data.get("whole", False)
+                    )
+            return self.api.visit(visit.id)
+
+        return self._patiently(follow)
+
+    def _say_once(self, reply_to: int | None, index: int, text: str, whole: bool) -> None:
+        """Say a sentence of an answer, unless it was said before the connection broke."""
+        said = self._said.setdefault(reply_to, [])
+        if not whole:
+            if index >= len(said):
+                said.append(text)
+                self.say(text)
+            return
+        already = " ".join(said)
+        rest = text.removeprefix(already) if text.startswith(already) else text
+        for sentence in split(rest):
+            said.append(sentence)
+            self.say(sentence)
+
+    def _finish_stopped(self, visit: Visit) -> None:
+        """Say the fixed message, if the answer that carries it was not said already."""
+        message = visit.message or ""
+        if not any(" ".join(said) == message for said in self._said.values()):
+            for sentence in split(message):
+                self.say(sentence)
+
+    # The connection
+
+    def _patiently(self, call: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+        """Make a call until the portal answers. The participant is told when that takes longer than a moment."""
+        began = time.monotonic()
+        wait, told = 0.2, False
+        while True:
+            try:
+                result = call(*given, **named)
+            except NotReachable as error:
+                log.warning("portal away", error=str(error))
+                self.show("away")
+                if not told and time.monotonic() - began > AWAY_S:
+                    told = True
+                    self._tell("away")
+                self.pause(wait)
+                wait = min(2 * wait, LONGEST_WAIT_S)
+            else:
+                if told:
+                    self._tell("back")
+                return result
+
+    def _tell(self, name: str, **values: object) -> None:
+        for sentence in split(texts(self.language, "robot")[name].format(**values)):
+            self.say(sentence)

@@ -1,0 +1,39 @@
+"""The errors this room raises, all under `RobotError`."""
+
+__all__ = [
+    "ClaimedElsewhere",
+    "NotReachable",
+    "Refused",
+    "RobotError",
+    "Stopped",
+    "WrongCode",
+    "WrongToken",
+]
+
+
+class RobotError(Exception):
+    """Something the robot cannot do, in one sentence for the person who set it up."""
+
+
+class NotReachable(RobotError):
+    """The portal does not answer, or broke off; the same call may be made again."""
+
+
+class WrongToken(RobotError):
+    """The portal does not know this device token."""
+
+
+class WrongCode(RobotError):
+    """No visit with a robot has this code today, or too many wrong codes were tried."""
+
+
+class ClaimedElsewhere(RobotError):
+    """Another robot holds the visit."""
+
+
+class Refused(RobotError):
+    """The visit is at another point than the robot thought."""
+
+
+class Stopped(RobotError):
+    """The node was told to stop while it waited for words."""
