@@ -1,11 +1,14 @@
 """Putting the rooms together: a study with its engines, checked as a whole, and the portal that serves it."""
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import structlog
 from flask import Flask
 
 from portal import create_app
+from portal.sessions import Sessions
 from study.clock import Clock
 from study.errors import ProtocolError
 from study.protocol import EngineChoice, Protocol, load
@@ -13,10 +16,13 @@ from study.safety import notify_mistakes
 from study.study import Study
 from therapist.engine import Engine
 from therapist.engines import open_engine
+from therapist.errors import EngineError
 from therapist.exercise import exercise_names
 from therapist.persona import persona_names
 
 __all__ = ["check", "open_engines", "open_study", "portal_of"]
+
+log = structlog.get_logger()
 
 
 def check(folder: Path) -> Protocol:
@@ -76,5 +82,16 @@ def open_engines(protocol: Protocol, progress: Callable[[str], None]) -> Mapping
 
 
 def portal_of(study: Study, progress: Callable[[str], None]) -> Flask:
-    """The portal of `study`, its engines loaded."""
-    return create_app(study, open_engines(study.protocol, progress))
+    """The portal of `study`, its engines loaded and being warmed."""
+    app = create_app(study, open_engines(study.protocol, progress))
+    sessions: Sessions = app.extensions["bedside"]
+    threading.Thread(target=_warm, args=(sessions,), name="warm").start()
+    return app
+
+
+def _warm(sessions: Sessions) -> None:
+    try:
+        sessions.warm()
+    except EngineError as error:
+        # Not fatal: a server that is away now may be there when the first participant writes.
+        log.warning("engine could not be warmed", error=type(error).__name__)

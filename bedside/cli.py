@@ -1,6 +1,5 @@
 """The `bedside` command. Each subcommand only parses, calls and words what came of it."""
 
-
 import sys
 from pathlib import Path
 
@@ -162,7 +161,9 @@ def links(folder: Path, url: str) -> None:
 @click.option("--text", is_flag=True, help="Type in this terminal and be the participant.")
 @click.option("--code", help="The six digits on the participant's page; otherwise the robot asks for them.")
 @click.option("--device", default="robot-1", show_default=True, help="This robot's name, with a DIR.")
-@click.option("--token", envvar="BEDSIDE_DEVICE_TOKEN", help="The device token, with a URL (`bedside device` prints it).")
+@click.option(
+    "--token", envvar="BEDSIDE_DEVICE_TOKEN", help="The device token, with a URL (`bedside device` prints it)."
+)
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the portal is, with a DIR.")
 @click.option("--namespace", default="", help="The ROS namespace, where several robots share a network.")
 @click.option("--once", is_flag=True, help="Leave after one visit.")
@@ -289,7 +290,9 @@ def safety(folder: Path, acknowledge: int | None, by: str | None) -> None:
 
 @main.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: the system chooses.")
-@click.option("--folder", type=Folder, default=Path("demo-study"), show_default=True, help="Where the demo study lives.")
+@click.option(
+    "--folder", type=Folder, default=Path("demo-study"), show_default=True, help="Where the demo study lives."
+)
 def demo(port: int, folder: Path) -> None:
     """Serve a small study with one participant in each arm, and print what to open and type.
 
@@ -300,5 +303,3 @@ def demo(port: int, folder: Path) -> None:
     from bedside import serving
 
     serving.demo(folder, port)
-
-

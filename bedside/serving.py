@@ -100,5 +100,3 @@ def _keep_telling(study: Study) -> None:
 def _url(host: str, port: int) -> str:
     name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
     return f"http://{name}:{port}"
-
-

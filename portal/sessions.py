@@ -24,6 +24,7 @@ from therapist.conversation import Conversation
 from therapist.engine import Engine, Sampling
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
+from therapist.prompting import opening_prompt
 from therapist.rails import Rails
 from therapist.screen import Screen
 from therapist.transcript import RecordedTurn
@@ -89,6 +90,17 @@ class Sessions:
         self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
         self._lock = threading.Lock()
+
+    def warm(self) -> None:
+        """Have every engine read what all visits of an arm begin with, so that the first answer need not wait for it."""
+        for arm in self.study.protocol.arms:
+            choice = self.study.protocol.engine_of(arm)
+            for name in dict.fromkeys(self.study.protocol.exercises.rota):
+                if choice is not None:
+                    prompt = opening_prompt(load_exercise(name), load_persona(arm.persona))
+                    key = f"shared {arm.persona} {name}"
+                    for _ in self.engines[choice].generate(prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key):
+                        pass
 
     def conversation(self, visit: Visit) -> Conversation:
         """The conversation of a visit, as the record has it now."""

@@ -5,13 +5,14 @@ its key/value cache reads only the end anew. What belongs to this one answer com
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from therapist.engine import Form, Prompt, Utterance
 from therapist.exercise import Exercise, Step
 from therapist.persona import Persona
 from therapist.transcript import RecordedTurn
 
-__all__ = ["build_prompt"]
+__all__ = ["build_prompt", "opening_prompt"]
 
 _GUIDANCE: dict[Form, str] = {
     "statement": "{instruct} One sentence. Ask nothing.",
@@ -32,11 +33,21 @@ def build_prompt(
         if printed and turn.speaker == "participant":
             said.append(Utterance("therapist", exercise.step(turn.step).ask))
         said.append(Utterance(turn.speaker, turn.text))
-    return Prompt(
-        system=f"{persona.system.strip()} {exercise.overview}",
-        examples=tuple((example.participant, example.therapist) for example in exercise.examples),
+    return replace(
+        opening_prompt(exercise, persona),
         turns=tuple(said),
         guidance=_GUIDANCE[form].format(instruct=step.instruct, ask=step.ask),
         form=form,
         begin=step.begin if form == "statement" else "",
+    )
+
+
+def opening_prompt(exercise: Exercise, persona: Persona) -> Prompt:
+    """What every prompt of this exercise and persona begins with, up to the opening."""
+    return Prompt(
+        system=f"{persona.system.strip()} {exercise.overview}",
+        examples=tuple((example.participant, example.therapist) for example in exercise.examples),
+        turns=(Utterance("therapist", f"{exercise.opening} {exercise.steps[0].ask}"),),
+        guidance="",
+        form="statement",
     )

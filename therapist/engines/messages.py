@@ -27,7 +27,8 @@ def as_messages(prompt: Prompt, *, begin_in_words: bool = False) -> list[dict[st
     guidance = prompt.guidance
     if begin_in_words and prompt.begin:
         guidance += f' Begin with "{prompt.begin}".'
-    messages[-1]["content"] += f"\n\n({guidance})"
+    if guidance:
+        messages[-1]["content"] += f"\n\n({guidance})"
     return messages
 
 
