@@ -57,12 +57,17 @@ def open_study(folder: Path, *, clock: Clock | None = None, rehearsal: Path | No
     return Study.open(folder, clock=clock, rehearsal=rehearsal)
 
 
-def open_engines(protocol: Protocol, progress: Callable[[str], None]) -> Mapping[EngineChoice, Engine]:
+def open_engines(
+    protocol: Protocol, progress: Callable[[str], None], instead: str | None = None
+) -> Mapping[EngineChoice, Engine]:
     """An engine for each choice that an arm makes; arms that choose alike share one. `progress` is told of long work.
 
-    Raises `EngineError`.
+    With `instead`, an engine of that kind stands in for every choice: for rehearsals. Raises `EngineError`.
     """
     choices = {choice for arm in protocol.arms if (choice := protocol.engine_of(arm)) is not None}
+    if instead is not None:
+        engine = open_engine(instead, progress=progress)
+        return dict.fromkeys(choices, engine)
     # Two choices that differ only in how replies are drawn share a model too: there is memory for one.
     opened: dict[tuple[str, str | None, str | None, str | None], Engine] = {}
     engines: dict[EngineChoice, Engine] = {}
@@ -81,9 +86,9 @@ def open_engines(protocol: Protocol, progress: Callable[[str], None]) -> Mapping
     return engines
 
 
-def portal_of(study: Study, progress: Callable[[str], None]) -> Flask:
+def portal_of(study: Study, progress: Callable[[str], None], instead: str | None = None) -> Flask:
     """The portal of `study`, its engines loaded and being warmed."""
-    app = create_app(study, open_engines(study.protocol, progress))
+    app = create_app(study, open_engines(study.protocol, progress, instead))
     sessions: Sessions = app.extensions["bedside"]
     threading.Thread(target=_warm, args=(sessions,), name="warm").start()
     return app

@@ -111,14 +111,22 @@ def check(folder: Path, locked: bool) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: the system chooses.")
 @click.option("--rehearsal", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
 @click.option("--rehearsal-clock", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
-def serve(folder: Path, host: str, port: int, rehearsal: Path | None, rehearsal_clock: Path | None) -> None:
+@click.option("--rehearsal-engine", hidden=True)
+def serve(
+    folder: Path,
+    host: str,
+    port: int,
+    rehearsal: Path | None,
+    rehearsal_clock: Path | None,
+    rehearsal_engine: str | None,
+) -> None:
     """Serve the study in DIR: participants' pages, the researcher's page and the robots' device API.
 
     Example: bedside serve mystudy --port 8080
     """
     from bedside import serving
 
-    serving.serve(folder, host, port, rehearsal=rehearsal, rehearsal_clock=rehearsal_clock)
+    serving.serve(folder, host, port, rehearsal=rehearsal, rehearsal_clock=rehearsal_clock, instead=rehearsal_engine)
 
 
 @main.command()

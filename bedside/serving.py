@@ -32,9 +32,13 @@ def serve(
     *,
     rehearsal: Path | None = None,
     rehearsal_clock: Path | None = None,
+    instead: str | None = None,
     greet: bool = True,
 ) -> None:
-    """Serve the study in `folder` until told to stop. Exits with status 2 when an engine cannot be opened."""
+    """Serve the study in `folder` until told to stop. Exits with status 2 when an engine cannot be opened.
+
+    A rehearsal has a record and a clock of its own, and `instead` may name an engine in place of every arm's.
+    """
     clock = FileClock(rehearsal_clock) if rehearsal_clock else None
     study = open_study(folder, clock=clock, rehearsal=rehearsal)
     listener = listen_on(host, port)
@@ -44,9 +48,11 @@ def serve(
     def make_app() -> Flask:
         # gunicorn's worker is a forked process: it opens the record anew rather than share a connection.
         mine = open_study(folder, clock=clock, rehearsal=rehearsal)
-        app = portal_of(mine, lambda said: console.print(f"  {said}", style="dim"))
+        app = portal_of(mine, lambda said: console.print(f"  {said}", style="dim"), instead)
         threading.Thread(target=_keep_telling, args=(mine,), daemon=True, name="safety events").start()
-        console.print(f"Serving [bold]{study.protocol.title}[/bold] at {url}. Ctrl-C stops it; nothing is lost.")
+        console.print(
+            f"Serving [bold]{study.protocol.title}[/bold] at {url}. Ctrl-C stops it; nothing is lost.", soft_wrap=True
+        )
         if greet:
             console.print(f"Researcher's page: {url}{study.researcher_path()}", soft_wrap=True)
             console.print(f"Participants: bedside enrol {folder} --url {url}", soft_wrap=True)

@@ -99,7 +99,9 @@ class Sessions:
                 if choice is not None:
                     prompt = opening_prompt(load_exercise(name), load_persona(arm.persona))
                     key = f"shared {arm.persona} {name}"
-                    for _ in self.engines[choice].generate(prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key):
+                    for _ in self.engines[choice].generate(
+                        prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key
+                    ):
                         pass
 
     def conversation(self, visit: Visit) -> Conversation:
@@ -118,7 +120,7 @@ class Sessions:
             crisis_message=self._crisis,
             key=f"visit {visit.id}",
             seed=self.study.protocol.allocation.seed,
-            rails=Rails(sentences=1, grounded=True) if _is_small(settings) else Rails(),
+            rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
             sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
             deadline_s=settings.timeout_s,
         )
@@ -225,6 +227,6 @@ class Sessions:
         return visit
 
 
-def _is_small(choice: EngineChoice) -> bool:
+def _is_small(engine: Engine | None) -> bool:
     """Whether this is the model in the package, which is too small to be believed: its sentences are held tightly."""
-    return choice.kind == "transformers" and choice.model in (None, "smollm2")
+    return engine is not None and engine.identity.kind == "transformers" and engine.identity.model == "smollm2"

@@ -1,0 +1,194 @@
+"""Rehearsing a study: simulated participants, all days, on a clock that runs ahead.
+
+The portal and the robot's node run as processes of their own, started by the commands anyone uses. The record is a
+rehearsal's: another file, another kind of file, other codes, and no allocation of the study's is used up.
+"""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import httpx2
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bedside.assembly import check, open_study
+from bedside.simulated import Character
+from bedside.visiting import Visitor
+from robot_node.client import Listener
+from robot_node.running import spinning
+from study.clock import FileClock
+from study.errors import StudyError
+from study.study import Participant, Study
+
+__all__ = ["simulate"]
+
+DEVICE = "rehearsal"
+
+
+def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int | None) -> Path:
+    """Rehearse the study in `folder` with `count` participants; return the rehearsal's record.
+
+    `engine` stands in for every arm's own; `days` ends the rehearsal early. Raises `StudyError` when something of the
+    study does not work, which is what a rehearsal is for.
+    """
+    protocol = check(folder)
+    shelf = folder / "rehearsals"
+    shelf.mkdir(exist_ok=True)
+    record = shelf / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{seed}.sqlite"
+    clock = FileClock(record.with_suffix(".clock"))
+    first = datetime.combine(datetime.now(protocol.zone).date(), protocol.boundary, protocol.zone)
+    clock.set(first.astimezone(UTC) + timedelta(hours=1))
+    study = open_study(folder, clock=clock, rehearsal=record)
+    people = [(study.enrol("rehearsal"), Character.draw(f"{seed}/{number}")) for number in range(count)]
+    last = min(days or protocol.days, protocol.days)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        url = stack.enter_context(_portal(folder, record, clock, engine))
+        listener = None
+        if any(person.arm.medium == "robot" for person, _ in people):
+            listener = stack.enter_context(_robot(url, study.device_token(DEVICE)))
+        visitor = Visitor(url, _passing(clock, count), listener)
+        stack.callback(visitor.close)
+        endings = _all_days(study, clock, people, visitor, first, last)
+    _report(study, endings, record, time.monotonic() - began)
+    study.close()
+    clock_file = record.with_suffix(".clock")
+    clock_file.unlink()
+    return record
+
+
+def _all_days(
+    study: Study,
+    clock: FileClock,
+    people: list[tuple[Participant, Character]],
+    visitor: Visitor,
+    first: datetime,
+    last: int,
+) -> Counter[str]:
+    """Let everybody make their visits, day by day in the order of the hours; count how they ended."""
+    endings: Counter[str] = Counter()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, disable=not sys.stderr.isatty(), console=_stderr()) as progress:
+        task = progress.add_task("visits", total=len(people) * last)
+        for day in range(1, last + 1):
+            progress.update(task, description=f"day {day} of {last}")
+            # Wall-clock days, so that a day on which the clocks change is a day like any other.
+            midnight = (first + timedelta(days=day - 1)).replace(hour=0, minute=0)
+            coming = sorted((character.comes_at(), place) for place, (_, character) in enumerate(people))
+            for hour, place in coming:
+                person, character = people[place]
+                if character.comes_today():
+                    # Visits are made one after another; who comes while somebody is there waits their turn.
+                    due = (midnight + timedelta(hours=hour)).astimezone(UTC)
+                    clock.set(max(due, clock.now()))
+                    endings[visitor.visit(study.participant_path(person.code), character)] += 1
+                else:
+                    endings["missed"] += 1
+                progress.advance(task)
+    return endings
+
+
+def _passing(clock: FileClock, count: int):  # type: ignore[no-untyped-def]
+    """A function that moves the clock. With many participants everybody is quicker, so that a day holds them all."""
+    quickness = min(1.0, 40 / count)
+
+    def pass_time(seconds: float) -> None:
+        clock.set(clock.now() + timedelta(seconds=seconds * quickness))
+
+    return pass_time
+
+
+def _report(study: Study, endings: Counter[str], record: Path, seconds: float) -> None:
+    made = endings["done"] + endings["stopped"]
+    click.echo(f"{made} visits made, {endings['missed']} missed, {endings['stopped']} stopped, in {seconds:.0f} s.")
+    rows = study.records.rows(
+        "SELECT participant.arm, rating.occasion, avg(rating.value) AS mean, count(*) AS n FROM rating"
+        " JOIN visit ON visit.id = rating.visit JOIN participant ON participant.code = visit.participant"
+        " GROUP BY participant.arm, rating.occasion ORDER BY participant.arm, rating.occasion DESC"
+    )
+    for row in rows:
+        click.echo(f"  {row['arm']:12} distress {row['occasion']:7} {row['mean']:5.1f}  (n = {row['n']})")
+    click.echo("These are rehearsal data: no difference between the arms is built in.")
+    click.echo(f"Wrote {record}; to have it as CSV: bedside export {study.folder} OUT --rehearsal {record}")
+
+
+@contextmanager
+def _portal(folder: Path, record: Path, clock: FileClock, engine: str | None) -> Iterator[str]:
+    """The portal, serving the rehearsal in a process of its own; its address."""
+    port = _free_port()
+    command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", str(port)]
+    command += ["--rehearsal", str(record), "--rehearsal-clock", str(clock.path)]
+    command += ["--rehearsal-engine", engine] if engine else []
+    with _process(command, record.with_suffix(".portal.log")) as process:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(url, process, record.with_suffix(".portal.log"))
+        yield url
+
+
+@contextmanager
+def _robot(url: str, token: str) -> Iterator[Listener]:
+    """The robot's node in a process of its own, and somebody in this one who can talk to it."""
+    # A domain of its own: a robot that is on this machine's network must hear nothing of a rehearsal.
+    os.environ["ROS_DOMAIN_ID"] = str(secrets.randbelow(90) + 10)
+    os.environ["BEDSIDE_DEVICE_TOKEN"] = token
+    command = [sys.executable, "-m", "bedside", "robot", url, "--namespace", "rehearsal"]
+    with _process(command, None), spinning() as executor:
+        listener = Listener(namespace="rehearsal")
+        executor.add_node(listener)
+        listener.wait_for_robot(30)
+        yield listener
+
+
+@contextmanager
+def _process(command: list[str], log: Path | None) -> Iterator["subprocess.Popen[bytes]"]:
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("wb")) if log else subprocess.DEVNULL
+        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - our own command
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    while process.poll() is None:
+        try:
+            httpx2.get(url + "/api/v1/", timeout=2, trust_env=False)
+        except httpx2.HTTPError:
+            time.sleep(0.1)
+        else:
+            return
+    raise StudyError(f"The portal of the rehearsal did not start; {log} says why.")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _stderr():  # type: ignore[no-untyped-def]
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -1,0 +1,164 @@
+"""How a simulated participant makes a visit: through the same doors as anyone.
+
+The chat and the worksheet open the participant's link, read the page and send what its forms and its script send. The
+robot's participant reads the code on the page and then speaks over ROS topics with the robot's node, which is another
+process.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+
+from bedside.simulated import Character
+from robot_node.client import Listener
+from study.errors import StudyError
+
+__all__ = ["Visitor"]
+
+
+class Visitor:
+    """Makes the visits of one rehearsal. `pass_time` moves the rehearsal's clock by so many seconds."""
+
+    def __init__(self, url: str, pass_time: Callable[[float], None], listener: Listener | None) -> None:
+        self._http = httpx2.Client(base_url=url, timeout=120, trust_env=False, follow_redirects=True)
+        self._pass_time = pass_time
+        self._listener = listener
+
+    def visit(self, path: str, character: Character) -> str:
+        """Make today's visit at the link `path`; return `done`, `stopped` or `closed`, as the page says at the end."""
+        page = self._get(path)
+        if "<form" not in page and 'class="code"' not in page:
+            return _ending(page)
+        if 'class="code"' in page:
+            self._robot(page, character)
+            return _ending(self._get(path))
+        visit = _hidden(page, "visit")
+        before = character.rate_before()
+        page = self._rate(path, page, before, character)
+        if 'id="say"' in page:
+            self._chat(path, visit, character)
+        else:
+            self._worksheet(path, page, visit, character)
+        page = self._rate(path, self._get(path), character.rate_after(before), character)
+        return _ending(page)
+
+    def close(self) -> None:
+        self._http.close()
+
+    # In the browser
+
+    def _rate(self, path: str, page: str, value: int, character: Character) -> str:
+        self._pass_time(5 + character.random.expovariate(1 / 5))
+        fields = {"visit": _hidden(page, "visit"), "occasion": _hidden(page, "occasion"), "value": str(value)}
+        return _text(self._http.post(path + "rating", data=fields))
+
+    def _chat(self, path: str, visit: str, character: Character) -> None:
+        # The page's script knows no step; what to say next follows from the questions in the transcript.
+        state = json.loads(self._get(path + "visit"))
+        before: dict[str, int] = {}
+        while state["state"] == "exercise":
+            step = self._step_asked(state)
+            said = character.answer(step, before.get(step, 0))
+            before[step] = before.get(step, 0) + 1
+            self._pass_time(character.takes_s(said))
+            number = self._send(path, {"visit": visit, "token": self._token(character), "words": said})
+            state = self._read_reply(path, visit, number)
+
+    def _worksheet(self, path: str, page: str, visit: str, character: Character) -> None:
+        number = 0
+        for step in re.findall(r'data-step="(\w+)"', page):
+            said = character.answer(step, 0)
+            self._pass_time(character.takes_s(said))
+            _text(self._http.put(path + f"drafts/{step}", json={"visit": visit, "words": said}))
+            fields = {"visit": visit, "step": step, "token": f"{visit}-{step}", "words": said}
+            number = self._send(path, fields)
+        self._read_reply(path, visit, number)
+
+    def _send(self, path: str, fields: dict[str, str]) -> int:
+        return int(json.loads(_text(self._http.post(path + "turns", json=fields)))["number"])
+
+    def _read_reply(self, path: str, visit: str, after: int) -> dict[str, Any]:
+        """Read along to the end of the answer; the visit as it is then."""
+        with self._http.stream("GET", path + "reply", params={"visit": visit, "after": after}) as answer:
+            name = ""
+            for line in answer.iter_lines():
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif name == "end" and line.startswith("data: "):
+                    ended: dict[str, Any] = json.loads(line.removeprefix("data: "))
+                    return ended
+        raise StudyError("The portal broke off an answer during the rehearsal.")
+
+    def _step_asked(self, state: dict[str, Any]) -> str:
+        return _step_in(state["turns"][-1]["text"])
+
+    @staticmethod
+    def _token(character: Character) -> str:
+        return f"{character.random.getrandbits(128):032x}"
+
+    def _get(self, path: str) -> str:
+        return _text(self._http.get(path))
+
+    # With the robot
+
+    def _robot(self, page: str, character: Character) -> None:
+        if self._listener is None:
+            raise StudyError("The protocol has a robot arm, and the rehearsal runs no robot.")
+        code = re.sub(r"\D", "", re.search(r'class="code"[^>]*>([\d ]+)<', page)[1])  # type: ignore[index]
+        before: dict[str, int] = {}
+        rated: int | None = None
+        said, state = self._listener.until_listening()
+        while state != "idle":
+            heard = " ".join(said)
+            if "six digits" in heard:
+                answer = f"It is {' '.join(code)}."
+            elif "Is that right?" in heard:
+                answer = "Yes."
+            elif "how much distress" in heard:
+                value = character.rate_before() if rated is None else character.rate_after(rated)
+                rated = value
+                answer = f"{value}"
+            else:
+                step = _step_in(heard)
+                answer = character.answer(step, before.get(step, 0))
+                before[step] = before.get(step, 0) + 1
+            self._pass_time(character.takes_s(answer))
+            self._listener.speak(answer)
+            said, state = self._listener.until_listening()
+
+
+def _step_in(text: str) -> str:
+    """The step whose question ends `text`; `anything` when the question is not the script's own."""
+    from therapist.exercise import exercise_names, load_exercise
+
+    for name in exercise_names():
+        for step in load_exercise(name).steps:
+            if text.endswith((step.ask, step.follow_up)):
+                return step.id
+    return "anything"
+
+
+def _text(answer: httpx2.Response) -> str:
+    if answer.status_code >= 400:
+        raise StudyError(f"The portal answered {answer.status_code} to a simulated participant.")
+    return answer.text
+
+
+def _hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    if found is None:
+        raise StudyError("The portal showed a simulated participant a page without the form that is due.")
+    return found[1]
+
+
+def _ending(page: str) -> str:
+    heading = re.search(r"<h1>([^<]+)</h1>", page)
+    from study.texts import texts
+
+    said = texts("en", "screens")
+    stopped = texts("en", "crisis")["page"]["title"]
+    names = {said["done"]["title"]: "done", stopped: "stopped"}
+    return names.get(heading[1].replace("&#39;", "'") if heading else "", "closed")
