@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 import httpx2
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bedside.assembly import check, open_study
@@ -83,7 +84,7 @@ def _all_days(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=not sys.stderr.isatty(), console=_stderr()) as progress:
+    with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as progress:
         task = progress.add_task("visits", total=len(people) * last)
         for day in range(1, last + 1):
             progress.update(task, description=f"day {day} of {last}")
@@ -103,7 +104,7 @@ def _all_days(
     return endings
 
 
-def _passing(clock: FileClock, count: int):  # type: ignore[no-untyped-def]
+def _passing(clock: FileClock, count: int) -> Callable[[float], None]:
     """A function that moves the clock. With many participants everybody is quicker, so that a day holds them all."""
     quickness = min(1.0, 40 / count)
 
@@ -186,9 +187,3 @@ def _free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-def _stderr():  # type: ignore[no-untyped-def]
-    from rich.console import Console
-
-    return Console(stderr=True)

@@ -26,6 +26,7 @@ class Visitor:
         self._http = httpx2.Client(base_url=url, timeout=120, trust_env=False, follow_redirects=True)
         self._pass_time = pass_time
         self._listener = listener
+        self._asked_for_code = ""
 
     def visit(self, path: str, character: Character) -> str:
         """Make today's visit at the link `path`; return `done`, `stopped` or `closed`, as the page says at the end."""
@@ -110,9 +111,8 @@ class Visitor:
         code = re.sub(r"\D", "", re.search(r'class="code"[^>]*>([\d ]+)<', page)[1])  # type: ignore[index]
         before: dict[str, int] = {}
         rated: int | None = None
-        said, state = self._listener.until_listening()
-        while state != "idle":
-            heard = " ".join(said)
+        heard = self._asked_for_code or self._hear()[0]
+        while True:
             if "six digits" in heard:
                 answer = f"It is {' '.join(code)}."
             elif "Is that right?" in heard:
@@ -127,7 +127,17 @@ class Visitor:
                 before[step] = before.get(step, 0) + 1
             self._pass_time(character.takes_s(answer))
             self._listener.speak(answer)
-            said, state = self._listener.until_listening()
+            heard, over = self._hear()
+            if over:
+                self._asked_for_code = heard  # the robot has turned to whoever comes next
+                return
+
+    def _hear(self) -> tuple[str, bool]:
+        """What the robot says until it listens, and whether a visit ended on the way."""
+        if self._listener is None:
+            raise StudyError("The protocol has a robot arm, and the rehearsal runs no robot.")
+        said, states = self._listener.until_listening()
+        return " ".join(said), bool({"done", "stopped"} & set(states))
 
 
 def _step_in(text: str) -> str:

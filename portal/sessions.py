@@ -92,7 +92,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def warm(self) -> None:
-        """Have every engine read what all visits of an arm begin with, so that the first answer need not wait for it."""
+        """Have every engine read what all visits of an arm begin with, so that no first answer waits for that."""
         for arm in self.study.protocol.arms:
             choice = self.study.protocol.engine_of(arm)
             for name in dict.fromkeys(self.study.protocol.exercises.rota):

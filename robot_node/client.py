@@ -4,7 +4,6 @@ import queue
 import time
 from typing import Any
 
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from std_msgs.msg import Bool, String
 
@@ -19,14 +18,12 @@ class Listener(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("participant", **options)
-        group = ReentrantCallbackGroup()
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._heard = self.create_publisher(String, "heard", WORDS)
-        self._subscriptions_kept = [
-            self.create_subscription(String, "say", self._put("say"), WORDS, callback_group=group),
-            self.create_subscription(Bool, "listening", self._put("listening"), LATCHED, callback_group=group),
-            self.create_subscription(String, "visit_state", self._put("state"), LATCHED, callback_group=group),
-        ]
+        # One callback at a time, and listening drains the sentences first: topics keep no order between each other.
+        self._say = self.create_subscription(String, "say", self._put("say"), WORDS)
+        self.create_subscription(Bool, "listening", self._on_listening, LATCHED)
+        self.create_subscription(String, "visit_state", self._put("state"), LATCHED)
 
     def next_event(self, timeout_s: float | None = None) -> tuple[str, Any] | None:
         """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if
@@ -48,25 +45,30 @@ class Listener(Node):
                 raise RobotError("No robot is on these topics; start one with `bedside robot`, same ROS_DOMAIN_ID.")
             time.sleep(0.02)
 
-    def until_listening(self, timeout_s: float = 30.0) -> tuple[list[str], str | None]:
-        """What the robot says until it listens, and then the last state it showed on the way.
+    def until_listening(self, timeout_s: float = 30.0) -> tuple[list[str], list[str]]:
+        """What the robot says until it listens, and the states of the visit it showed on the way.
 
-        Also ends when the visit does (`done`, `stopped`, `idle`). Raises `RobotError` when neither happens in time.
+        Also ends when the robot is `idle`, after its only visit. Raises `RobotError` when neither happens in time.
         """
         said: list[str] = []
-        state = None
+        states: list[str] = []
         limit = time.monotonic() + timeout_s
         while (event := self.next_event(max(0.0, limit - time.monotonic()))) is not None:
             match event:
                 case ("say", sentence):
                     said.append(sentence)
                 case ("state", name):
-                    state = name
+                    states.append(name)
                     if name == "idle":
-                        return said, state
+                        return said, states
                 case ("listening", True):
-                    return said, state
+                    return said, states
         raise RobotError("The robot has been silent for too long.")
+
+    def _on_listening(self, message: Any) -> None:
+        while (taken := self._say.handle.take_message(String, False)) is not None:
+            self._events.put(("say", taken[0].data))
+        self._events.put(("listening", message.data))
 
     def _put(self, name: str) -> Any:
         def callback(message: Any) -> None:
