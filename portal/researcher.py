@@ -134,12 +134,14 @@ def visit(visit_id: int) -> str:
     """One visit whole: ratings, and each turn with how it came about."""
     study = _sessions().study
     found = visits.find(study, visit_id)
+    keeper = TurnKeeper(study, found)
     return render_template(
         "transcript.html",
         found=found,
         participant=study.participant(found.participant),
         ratings=ratings(study, found),
-        turns=TurnKeeper(study, found).turns(),
+        turns=keeper.turns(),
+        provenance=keeper.provenance(),
     )
 
 

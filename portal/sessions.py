@@ -8,6 +8,7 @@ record which answers are owed and writes them.
 
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,9 @@ from therapist.transcript import RecordedTurn
 __all__ = ["Event", "Sessions"]
 
 log = structlog.get_logger()
+
+WRITERS = 64
+"""Answers written at a time. A local model writes one after another whatever this is; a server writes many."""
 
 KEEP_ALIVE_S = 10.0
 """A stream that has nothing to say for so long sends a comment, which also finds out that nobody listens any more."""
@@ -90,6 +94,8 @@ class Sessions:
         self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
         self._lock = threading.Lock()
+        # A pool, not a thread for each answer: every thread has its own connection to the record.
+        self._workers = ThreadPoolExecutor(WRITERS, thread_name_prefix="answer")
 
     def warm(self) -> None:
         """Have every engine read what all visits of an arm begin with, so that no first answer waits for that."""
@@ -192,7 +198,7 @@ class Sessions:
             if self.conversation(visit).pending is None:
                 return None
             writing = self._writing[visit.id] = _Writing()
-        threading.Thread(target=self._work, args=(visit, writing), name=f"answer-{visit.id}", daemon=True).start()
+        self._workers.submit(self._work, visit, writing)
         return writing
 
     def _work(self, visit: Visit, writing: _Writing) -> None:

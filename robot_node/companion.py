@@ -7,7 +7,6 @@ from typing import Any
 import structlog
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, String
@@ -59,13 +58,12 @@ class Companion(LifecycleNode):
             self.get_logger().error("the parameters url and token must be set")
             return TransitionCallbackReturn.FAILURE
         self._api = DeviceAPI(url, token)
-        group = ReentrantCallbackGroup()
         self._say = self.create_publisher(String, "say", WORDS)
         self._listening_topic = self.create_publisher(Bool, "listening", LATCHED)
         self._state_topic = self.create_publisher(String, "visit_state", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._heard = self.create_subscription(String, "heard", self._on_heard, WORDS, callback_group=group)
-        self._timer = self.create_timer(1.0, self._diagnose, callback_group=group)
+        self._heard = self.create_subscription(String, "heard", self._on_heard, WORDS)
+        self._timer = self.create_timer(1.0, self._diagnose)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -31,12 +31,12 @@ class FileClock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(float(self._path.read_text()), UTC)
+        return datetime.fromtimestamp(float(self.path.read_text()), UTC)
 
     def set(self, moment: datetime) -> None:
-        draft = self._path.with_suffix(".next")
+        draft = self.path.with_suffix(".next")
         draft.write_text(repr(moment.timestamp()))
-        draft.replace(self._path)
+        draft.replace(self.path)

@@ -33,7 +33,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One recorded turn. The fields are those of `therapist.transcript.Turn`."""
+    """One recorded turn. The fields are those of `therapist.transcript.RecordedTurn`."""
 
     speaker: Speaker
     step: str
@@ -44,7 +44,6 @@ class Turn:
     reply_to: int | None
     next_step: str | None
     hit: Hit | None
-    provenance: dict[str, Any] | None
 
 
 class _HitLike(Protocol):
@@ -83,17 +82,34 @@ class _TurnLike(Protocol):
     def provenance(self) -> dict[str, Any] | None: ...
 
 
+_COLUMNS = "speaker, step, text, origin, number, token, reply_to, next_step, screen"
+
+
 class TurnKeeper:
-    """The turns of one visit."""
+    """The turns of one visit. For one thread; turns are never changed, so only new ones are read again."""
 
     def __init__(self, study: Study, visit: Visit) -> None:
         self._study = study
         self._visit = visit
+        self._known: tuple[Turn, ...] = ()
 
     def turns(self) -> Sequence[Turn]:
         """All turns so far, oldest first."""
-        rows = self._study.records.rows("SELECT * FROM turn WHERE visit = ? ORDER BY number", self._visit.id)
-        return tuple(_turn(row) for row in rows)
+        rows = self._study.records.rows(
+            f"SELECT {_COLUMNS} FROM turn WHERE visit = ? AND number > ? ORDER BY number",  # noqa: S608 - ours
+            self._visit.id,
+            len(self._known),
+        )
+        if rows:
+            self._known += tuple(_turn(row) for row in rows)
+        return self._known
+
+    def provenance(self) -> dict[int, dict[str, Any]]:
+        """How each of the therapist's turns came about, by the turn's number."""
+        rows = self._study.records.rows(
+            "SELECT number, provenance FROM turn WHERE visit = ? AND provenance IS NOT NULL", self._visit.id
+        )
+        return {row["number"]: json.loads(row["provenance"]) for row in rows}
 
     def add(self, turn: _TurnLike) -> Turn:
         """Record one turn durably; where the screen hit, with its safety event and the visit stopped, together.
@@ -107,7 +123,8 @@ class TurnKeeper:
             standing = next(
                 iter(
                     db.query(
-                        "SELECT * FROM turn WHERE visit = :visit AND (token = :token OR reply_to = :reply_to"
+                        f"SELECT {_COLUMNS} FROM turn"  # noqa: S608 - ours
+                        " WHERE visit = :visit AND (token = :token OR reply_to = :reply_to"
                         " OR (number = 1 AND :opening))",
                         {
                             "visit": self._visit.id,
@@ -163,5 +180,4 @@ def _turn(row: dict[str, Any]) -> Turn:
         reply_to=row["reply_to"],
         next_step=row["next_step"],
         hit=Hit(**json.loads(row["screen"])) if row["screen"] else None,
-        provenance=json.loads(row["provenance"]) if row["provenance"] else None,
     )

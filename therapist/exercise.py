@@ -4,16 +4,15 @@ An exercise is a list of steps. Each says what it is for, the question as it is 
 asked to do with the answer, and when the step is done. The files are in `therapist/exercises/`.
 """
 
-import hashlib
 import re
-import tomllib
+from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from therapist.errors import DataFileError, UnknownStep
+from therapist._datafiles import names_in, read_named, validated
+from therapist.errors import UnknownStep
 
 __all__ = ["Done", "Example", "Exercise", "Step", "TurnBounds", "exercise_names", "load_exercise", "parse_exercise"]
 
@@ -30,13 +29,21 @@ class Done(_Table):
     min_words: int = Field(1, ge=1)
     """So many words are enough."""
     number: bool = False
-    """A number is enough, however short the answer."""
+    """A number is enough, however short the answer, in figures or in words."""
 
-    def enough(self, words: str) -> bool:
-        """Whether `words` are enough, by the rule of the step."""
-        if self.number and re.search(r"\d", words):
+    def enough(self, answer: str) -> bool:
+        """Whether `answer` is enough, by the rule of the step."""
+        words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", answer.lower())
+        if self.number and any(part.isdigit() or part in _NUMBER_WORDS for word in words for part in re.split(r"[-']|(?<=\d)(?=\D)", word)):
             return True
-        return len(words.split()) >= self.min_words
+        return len(words) >= self.min_words
+
+
+_NUMBER_WORDS = frozenset(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred".split()
+)
+"""What a speech recogniser writes where a participant says a number."""
 
 
 class TurnBounds(_Table):
@@ -73,7 +80,7 @@ class Step(_Table):
     done: Done = Field(default_factory=Done)
     turns: TurnBounds = Field(default_factory=TurnBounds)
 
-    def is_done(self, answers: list[str]) -> bool:
+    def is_done(self, answers: Sequence[str]) -> bool:
         """Whether the step is done after these answers of the participant, in order."""
         if len(answers) >= self.turns.max:
             return True
@@ -127,26 +134,15 @@ class Exercise(_Table):
 
 def exercise_names() -> list[str]:
     """The exercises there are."""
-    folder = files("therapist").joinpath("exercises")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return names_in("exercises")
 
 
 @cache
 def load_exercise(name: str) -> Exercise:
     """The exercise called `name`. Raises `DataFileError` when there is none or its file is wrong."""
-    if name not in exercise_names():
-        raise DataFileError(f"There is no exercise {name!r}; there are {', '.join(exercise_names())}.")
-    return parse_exercise(name, files("therapist").joinpath("exercises", f"{name}.toml").read_bytes())
+    return parse_exercise(name, read_named("exercises", name, "exercise"))
 
 
 def parse_exercise(name: str, data: bytes) -> Exercise:
     """The exercise in the bytes of a file. Raises `DataFileError`, naming the first key that is wrong."""
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-        return Exercise.model_validate({**table, "name": name, "sha256": hashlib.sha256(data).hexdigest()})
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataFileError(f"exercises/{name}.toml: not valid TOML: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataFileError(f"exercises/{name}.toml: {key}: {first['msg']}") from None
+    return validated(Exercise, f"exercises/{name}.toml", name, data)

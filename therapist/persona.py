@@ -1,15 +1,12 @@
 """Personas: the manner in which the same content is said, in data."""
 
-import hashlib
-import tomllib
 from functools import cache
-from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from therapist.errors import DataFileError
+from therapist._datafiles import names_in, read_named, validated
 
-__all__ = ["Persona", "load_persona", "persona_names"]
+__all__ = ["Persona", "load_persona", "parse_persona", "persona_names"]
 
 
 class Persona(BaseModel):
@@ -27,18 +24,15 @@ class Persona(BaseModel):
 
 def persona_names() -> list[str]:
     """The personas there are."""
-    folder = files("therapist").joinpath("personas")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return names_in("personas")
 
 
 @cache
 def load_persona(name: str) -> Persona:
     """The persona called `name`. Raises `DataFileError` when there is none or its file is wrong."""
-    if name not in persona_names():
-        raise DataFileError(f"There is no persona {name!r}; there are {', '.join(persona_names())}.")
-    data = files("therapist").joinpath("personas", f"{name}.toml").read_bytes()
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-        return Persona.model_validate({**table, "name": name, "sha256": hashlib.sha256(data).hexdigest()})
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise DataFileError(f"personas/{name}.toml: {error}") from None
+    return parse_persona(name, read_named("personas", name, "persona"))
+
+
+def parse_persona(name: str, data: bytes) -> Persona:
+    """The persona in the bytes of a file. Raises `DataFileError`, naming the first key that is wrong."""
+    return validated(Persona, f"personas/{name}.toml", name, data)
