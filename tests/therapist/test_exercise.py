@@ -1,0 +1,89 @@
+"""Exercises and personas: the files that come with Bedside are whole, and a broken one is named."""
+
+from importlib.resources import files
+
+import pytest
+
+from therapist.errors import DataFileError, UnknownStep
+from therapist.exercise import exercise_names, load_exercise, parse_exercise
+from therapist.persona import load_persona, persona_names
+from therapist.rails import split
+from therapist.screen import Screen
+
+
+@pytest.mark.parametrize("name", exercise_names())
+def test_an_exercise_is_whole(name: str) -> None:
+    exercise = load_exercise(name)
+    assert 6 <= len(exercise.steps) <= 9
+    for step in exercise.steps:
+        assert len(split(step.ask)) == 1
+        assert step.ask.endswith("?")
+        assert step.follow_up.endswith("?")
+        assert not any(said.endswith("?") for said in step.acknowledge)
+        assert all(len(split(said)) == 1 for said in step.acknowledge)
+
+
+@pytest.mark.parametrize("name", exercise_names())
+def test_nothing_an_exercise_says_would_be_stopped_by_the_screen(name: str) -> None:
+    exercise, screen = load_exercise(name), Screen.load()
+    said = [exercise.opening, exercise.closing]
+    for step in exercise.steps:
+        said += [step.ask, step.follow_up, *step.acknowledge]
+    for text in said:
+        assert screen.check(text, "therapist") is None
+        assert screen.put_down(text) is None
+
+
+def test_a_step_is_done_by_enough_words_or_a_number_or_enough_turns() -> None:
+    exercise = load_exercise("cognitive_restructuring")
+    situation, feeling = exercise.step("situation"), exercise.step("feeling_now")
+    assert not situation.is_done(["An exam."])
+    assert situation.is_done(["An exam.", "In maths."])  # two turns are the most
+    assert situation.is_done(["I failed an exam in maths."])
+    assert feeling.is_done(["45"])
+    assert not feeling.is_done(["a little"])
+
+
+def test_the_steps_follow_each_other_to_the_end() -> None:
+    exercise = load_exercise("coping_strategies")
+    names, step = [], exercise.steps[0]
+    while step is not None:
+        names.append(step.id)
+        step = exercise.after(step.id)  # type: ignore[assignment]
+    assert names == [one.id for one in exercise.steps]
+    with pytest.raises(UnknownStep):
+        exercise.step("no such step")
+
+
+SOURCE = files("therapist").joinpath("exercises", "cognitive_restructuring.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "key"),
+    [
+        ("goal = ", "gaol = ", "steps.0.goal"),
+        ('version = "1"', "", "version"),
+        ("turns = { min = 1, max = 2 }", "turns = { min = 3, max = 2 }", "steps.0.turns"),
+        ('id = "thought"', 'id = "situation"', "two steps have the same id"),
+        ("[[steps]]", "[[steps]", "not valid TOML"),
+    ],
+)
+def test_a_broken_exercise_is_named_with_its_key(right: str, wrong: str, key: str) -> None:
+    with pytest.raises(DataFileError, match=r"exercises/mine\.toml") as caught:
+        parse_exercise("mine", SOURCE.replace(right, wrong, 1).encode())
+    assert key in str(caught.value)
+
+
+def test_an_unknown_exercise_or_persona_is_answered_with_those_there_are() -> None:
+    with pytest.raises(DataFileError, match="cognitive_restructuring, coping_strategies"):
+        load_exercise("yoga")
+    with pytest.raises(DataFileError, match="neutral, warm_trait"):
+        load_persona("stern")
+
+
+def test_personas_differ_in_manner_and_keep_the_same_bounds() -> None:
+    assert persona_names() == ["neutral", "warm_trait"]
+    for name in persona_names():
+        persona = load_persona(name)
+        assert "not a therapist or a doctor" in persona.system
+        assert "no diagnosis" in persona.system
