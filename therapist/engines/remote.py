@@ -11,7 +11,7 @@ import httpx2
 import openai
 
 from therapist.engine import EngineIdentity, Prompt, Sampling, Usage
-from therapist.engines.messages import as_messages
+from therapist.engines._messages import as_messages
 from therapist.errors import EngineError
 
 __all__ = ["RemoteEngine"]

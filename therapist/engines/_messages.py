@@ -1,0 +1,52 @@
+"""A prompt as chat messages, in the form that every chat template accepts.
+
+Many templates refuse a system message anywhere but first, a first turn of the assistant, or two turns of one role in
+a row. So guidance goes into the last message of the participant, in brackets; an opening of the therapist follows a
+short cue; and neighbours of one role are joined. Guidance never moves earlier than the last message, so that all
+before it stays the same from turn to turn and its keys and values can be kept.
+"""
+
+from therapist.engine import Prompt
+
+__all__ = ["Messages", "as_messages", "without_system"]
+
+Messages = list[dict[str, str]]
+"""Each `{"role": "system" | "user" | "assistant", "content": ...}`."""
+
+_CUE = "(The exercise begins.)"
+
+
+def as_messages(prompt: Prompt, *, begin_in_words: bool = False) -> Messages:
+    """The messages of `prompt`, without the words its reply begins with.
+
+    With `begin_in_words` the guidance tells the model how to begin: for servers that cannot be given the beginning.
+    """
+    messages: Messages = [{"role": "system", "content": prompt.system}]
+    for participant, therapist in prompt.examples:
+        _append(messages, "user", participant)
+        _append(messages, "assistant", therapist)
+    if prompt.turns and prompt.turns[0].speaker == "therapist":
+        _append(messages, "user", _CUE)
+    for said in prompt.turns:
+        _append(messages, "user" if said.speaker == "participant" else "assistant", said.text)
+    guidance = prompt.guidance
+    if begin_in_words and prompt.begin:
+        guidance = f'{guidance} Begin with "{prompt.begin.strip()}".'.strip()
+    if guidance:
+        _append(messages, "user", f"({guidance})")
+    return messages
+
+
+def without_system(messages: Messages) -> Messages:
+    """The same for templates that know no system message: its text leads the first message of the user."""
+    first, *rest = messages
+    if not rest or rest[0]["role"] != "user":
+        return [{"role": "user", "content": first["content"]}, *rest]
+    return [{"role": "user", "content": f"{first['content']}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def _append(messages: Messages, role: str, content: str) -> None:
+    if messages[-1]["role"] == role:
+        messages[-1]["content"] += "\n\n" + content
+    else:
+        messages.append({"role": role, "content": content})
