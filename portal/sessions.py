@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from study import visits
+from study.errors import NotDue
 from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Study
@@ -94,6 +95,7 @@ class Sessions:
         self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
         self._lock = threading.Lock()
+        self._hearing = threading.Lock()
         # A pool, not a thread for each answer: every thread has its own connection to the record.
         self._workers = ThreadPoolExecutor(WRITERS, thread_name_prefix="answer")
 
@@ -145,9 +147,20 @@ class Sessions:
         return visit, conversation
 
     def hear(self, visit: Visit, words: str, token: str, step: str | None = None) -> RecordedTurn:
-        """Record the participant's words, screened, and begin the answer. When this returns they are on the disk."""
+        """Record the participant's words, screened, and begin the answer. When this returns they are on the disk.
+
+        Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
+        """
         conversation = self.conversation(visit)
-        turn = conversation.hear(words, token, step)
+        # One at a time, so that of two windows that send at once the second finds an answer owed.
+        with self._hearing:
+            known = next((turn for turn in conversation.turns if turn.token == token), None)
+            if known is not None:
+                return known
+            if visit.state != "exercise":
+                raise NotDue("The exercise of this visit is not under way.")
+            conversation.open()
+            turn = conversation.hear(words, token, step)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
         self._write(visit)
         return turn
@@ -188,6 +201,10 @@ class Sessions:
             "message": self._crisis if visit.state == "stopped" else None,
             "turns": [{"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in turns],
         }
+
+    def close(self) -> None:
+        """Wait for the answers that are being written; begin no more."""
+        self._workers.shutdown()
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""

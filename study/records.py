@@ -46,8 +46,6 @@ class Records:
         self.path = path
         self.kind: RecordKind = kind
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
@@ -61,8 +59,6 @@ class Records:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            with self._lock:
-                self._connections.append(connection)
             self._local.db = Database(connection)
         return self._local.db  # type: ignore[no-any-return]
 
@@ -125,11 +121,10 @@ class Records:
         return None
 
     def close(self) -> None:
-        with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-        self._local = threading.local()
+        """Close this thread's connection. Those of other threads close when their threads end."""
+        if hasattr(self._local, "db"):
+            self._local.db.conn.close()
+            del self._local.db
 
     def _prepare(self) -> None:
         application = self.db.conn.execute("PRAGMA application_id").fetchone()[0]

@@ -1,0 +1,92 @@
+"""A portal in this process, answered by the 1966 rules, and participants who hold a link."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from portal import create_app
+from study.study import Participant, Study
+from therapist.engines import open_engine
+
+
+@pytest.fixture
+def app(study: Study) -> Iterator[Flask]:
+    app = create_app(study, {study.protocol.engine: open_engine("eliza")})
+    yield app
+    app.extensions["bedside"].close()
+
+
+@dataclass
+class Browser:
+    """One participant's browser, at one link."""
+
+    client: FlaskClient
+    participant: Participant
+    path: str
+
+    def page(self) -> str:
+        answer = self.client.get(self.path)
+        assert answer.status_code == 200
+        return answer.text
+
+    def hidden(self, name: str) -> str:
+        found = re.search(rf'name="{name}" value="([^"]*)"', self.page())
+        assert found
+        return found[1]
+
+    def rate(self, occasion: str, value: object) -> TestResponse:
+        fields = {"visit": self.hidden("visit"), "occasion": occasion, "value": value}
+        return self.client.post(self.path + "rating", data=fields)
+
+    def send(self, words: str, token: str, **more: str) -> TestResponse:
+        state = self.state()
+        return self.client.post(
+            self.path + "turns", json={"visit": str(state["visit"]), "token": token, "words": words, **more}
+        )
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get(self.path + "visit").get_json()
+        return found
+
+    def reply(self, after: int) -> list[tuple[str, dict[str, Any]]]:
+        """The events of the reply stream, to its end."""
+        answer = self.client.get(f"{self.path}reply?visit={self.state()['visit']}&after={after}")
+        assert answer.mimetype == "text/event-stream"
+        return [(name, json.loads(data)) for name, data in re.findall(r"event: (\w+)\ndata: (.*)\n\n", answer.text)]
+
+
+@pytest.fixture
+def browser_in(study: Study, app: Flask) -> Callable[[str], Browser]:
+    """Enrols until somebody is in the arm, and opens their link."""
+
+    def open_link(arm: str) -> Browser:
+        while True:
+            participant = study.enrol()
+            if participant.arm.name == arm:
+                return Browser(app.test_client(), participant, study.participant_path(participant.code))
+
+    return open_link
+
+
+@dataclass
+class Robot:
+    """A device with a token."""
+
+    client: FlaskClient
+    token: str
+
+    def call(self, method: str, path: str, body: object = None) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.client.open("/api/v1" + path, method=method, json=body, headers=headers)
+
+
+@pytest.fixture
+def robot(study: Study, app: Flask) -> Robot:
+    return Robot(app.test_client(), study.device_token("robot-1"))

@@ -1,0 +1,99 @@
+"""The device API: what a robot may do, and what it may not."""
+
+import json
+import re
+from collections.abc import Callable
+
+from flask import Flask
+
+from study.study import Study
+from study.visits import find
+from tests.portal.conftest import Browser, Robot
+
+Open = Callable[[str], Browser]
+
+
+def code_of(study: Study, browser: Browser) -> str:
+    browser.page()
+    return find(study, browser.state()["visit"]).code
+
+
+def test_a_robot_holds_a_whole_visit(browser_in: Open, study: Study, robot: Robot) -> None:
+    code = code_of(study, browser_in("robot"))
+    visit = robot.call("POST", "/claims", {"code": code}).get_json()
+    assert visit["state"] == "before"
+    path = f"/visits/{visit['visit']}"
+    visit = robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70}).get_json()
+    assert visit["state"] == "exercise"
+    assert visit["turns"][0]["speaker"] == "therapist"
+    number = 0
+    while visit["state"] == "exercise":
+        body = {"words": "I failed the exam and was sad, 80", "token": f"t{number}"}
+        answer = robot.call("POST", path + "/turns", body)
+        assert answer.status_code == 201
+        assert robot.call("POST", path + "/turns", body).get_json() == answer.get_json()
+        events = robot.call("GET", f"{path}/reply?after={answer.get_json()['number']}").text
+        visit = json.loads(re.findall(r"event: end\ndata: (.*)", events)[0])
+        number += 1
+    assert visit["state"] == "after"
+    assert robot.call("POST", path + "/ratings", {"occasion": "after", "value": 50}).get_json()["state"] == "done"
+
+
+def test_a_robot_without_a_right_token_gets_nothing(app: Flask, study: Study) -> None:
+    for token in ("", "wrong", study.device_token("robot-1")[:-1], "robot-2." + study.device_token("robot-1")[8:]):
+        answer = Robot(app.test_client(), token).call("POST", "/claims", {"code": "123456"})
+        assert answer.status_code == 401
+        assert "device token" in answer.get_json()["error"]
+    assert app.test_client().post("/api/v1/claims", json={"code": "123456"}).status_code == 401
+
+
+def test_a_visit_belongs_to_the_robot_that_claimed_it(browser_in: Open, study: Study, app: Flask, robot: Robot) -> None:
+    code = code_of(study, browser_in("robot"))
+    visit = robot.call("POST", "/claims", {"code": code}).get_json()["visit"]
+    assert robot.call("POST", "/claims", {"code": code}).status_code == 200
+    other = Robot(app.test_client(), study.device_token("robot-2"))
+    assert other.call("POST", "/claims", {"code": code}).status_code == 409
+    assert other.call("GET", f"/visits/{visit}").status_code == 404
+    assert other.call("POST", f"/visits/{visit}/ratings", {"occasion": "before", "value": 1}).status_code == 404
+
+
+def test_a_chat_visit_cannot_be_claimed(browser_in: Open, study: Study, robot: Robot) -> None:
+    code = code_of(study, browser_in("chat"))
+    assert robot.call("POST", "/claims", {"code": code}).status_code == 404
+
+
+def test_codes_cannot_be_tried_for_long(robot: Robot) -> None:
+    answers = [robot.call("POST", "/claims", {"code": f"{number:06}"}).status_code for number in range(12)]
+    assert answers[0] == 404
+    assert answers[-1] == 429
+
+
+def test_what_is_not_right_gets_a_sentence(browser_in: Open, study: Study, robot: Robot) -> None:
+    visit = robot.call("POST", "/claims", {"code": code_of(study, browser_in("robot"))}).get_json()["visit"]
+    path = f"/visits/{visit}"
+    wrong = [
+        ("/ratings", {"occasion": "before", "value": 101}, 422),
+        ("/ratings", {"occasion": "before", "value": "fifty"}, 422),
+        ("/ratings", {"occasion": "before", "value": True}, 422),
+        ("/ratings", {"occasion": "now", "value": 50}, 422),
+        ("/ratings", {"occasion": "after", "value": 50}, 409),
+        ("/turns", {"words": "too early", "token": "t"}, 409),
+        ("/turns", {"words": "", "token": "t"}, 422),
+        ("/turns", {"words": "x" * 4001, "token": "t"}, 413),
+        ("/turns", {"words": "x" * 1_000_000, "token": "t"}, 413),
+        ("/turns", ["a", "list"], 400),
+    ]
+    for where, body, status in wrong:
+        answer = robot.call("POST", path + where, body)
+        assert answer.status_code == status, (where, status, answer.text)
+        assert set(answer.get_json()) == {"error"}
+
+
+def test_words_at_the_rating_that_need_a_person_stop_the_visit(browser_in: Open, study: Study, robot: Robot) -> None:
+    visit = robot.call("POST", "/claims", {"code": code_of(study, browser_in("robot"))}).get_json()["visit"]
+    fine = robot.call("POST", f"/visits/{visit}/screen", {"words": "what do you mean"}).get_json()
+    assert fine["state"] == "before"
+    stopped = robot.call("POST", f"/visits/{visit}/screen", {"words": "I want to die"}).get_json()
+    assert stopped["state"] == "stopped"
+    assert "116 123" in stopped["message"]
+    assert len(study.records.rows("SELECT * FROM safety_event")) == 1
