@@ -135,10 +135,13 @@ def finish_exercise(study: Study, visit: Visit) -> Visit:
 
 
 def save_draft(study: Study, visit: Visit, step: str, text: str) -> None:
-    """Keep what is written in a field that is not confirmed yet."""
+    """Keep what is written in a field that is not confirmed yet. One that is confirmed by now is left as it is."""
     with study.records.write() as db:
         if _state(db, visit) != "exercise":
             raise NotDue("This worksheet is closed.")
+        confirmed = "SELECT 1 FROM turn WHERE visit = ? AND step = ? AND speaker = 'participant'"
+        if db.execute(confirmed, [visit.id, step]).fetchone():
+            return
         db.table("draft").upsert(
             {"visit": visit.id, "step": step, "text": text, "saved_at": stamp(study.clock.now())},
             pk=("visit", "step"),

@@ -1,5 +1,6 @@
 """What all tests share: a study in a temporary folder, on a clock the test moves."""
 
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,3 +43,9 @@ def study(folder: Path, clock: HandClock) -> Iterator[Study]:
     opened = Study.open(folder, clock=clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def ros_domain() -> int:
+    """A ROS domain of the test's own, so that robots of other tests and of this network are not heard."""
+    return secrets.randbelow(90) + 10
