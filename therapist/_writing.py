@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from therapist._likeness import circles
 from therapist.engine import Engine, Generation, Prompt, Sampling, Usage
 from therapist.errors import EngineError
-from therapist.rails import LONGEST, Sentences, circles
+from therapist.rails import LONGEST, Sentences
 
 __all__ = ["Late", "Runaway", "Writing"]
 

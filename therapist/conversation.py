@@ -264,7 +264,7 @@ class Conversation:
         writing = Writing(self._engine, prompt, self._sampling, seed, self._key, self._deadline_s)
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
         heard = " ".join(turn.text for turn in answers)
-        around = " ".join([step.ask, step.begin, *(turn.text for turn in earlier if turn.speaker == "participant")])
+        around = f"{step.ask} {step.begin}"
         most = 1 if printed or form == "question" else self._rails.sentences
         passed = 0
         sentences = writing.sentences()

@@ -33,17 +33,20 @@ class Done(_Table):
 
     def enough(self, answer: str) -> bool:
         """Whether `answer` is enough, by the rule of the step."""
-        words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", answer.lower())
-        if self.number and any(part.isdigit() or part in _NUMBER_WORDS for word in words for part in re.split(r"[-']|(?<=\d)(?=\D)", word)):
+        if self.number and _NUMBER.search(answer.lower()):
             return True
-        return len(words) >= self.min_words
+        return len(_WORD.findall(answer)) >= self.min_words
 
 
-_NUMBER_WORDS = frozenset(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred".split()
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+_NUMBER = re.compile(
+    r"""\d | \b( zero | one | two | three | four(teen)? | five | six(teen)? | seven(teen)? | eight(een)? | nine(teen)?
+    | ten | eleven | twelve | thirteen | fifteen | twenty | thirty | forty | fifty | (six|seven|nine)ty | eighty
+    | hundred )\b""",
+    re.VERBOSE,
 )
-"""What a speech recogniser writes where a participant says a number."""
+"""Also as a speech recogniser writes it."""
 
 
 class TurnBounds(_Table):

@@ -6,12 +6,14 @@ reason goes into the record.
 """
 
 import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from therapist._likeness import circles, content, copies, key, polarity, words_of
 from therapist.engine import Form
-from therapist.screen import Screen, normalise
+from therapist.screen import Screen
 
 __all__ = ["LONGEST", "Rails", "Reason", "Sentences", "circles", "judge", "split"]
 
@@ -25,15 +27,19 @@ Reason = Literal[
     "wrong_form",
     "ungrounded",
 ]
-"""Why a sentence was refused: nothing was written; it found no end; it was said before or circles in itself; it is in
-another language; it puts the participant down; it forgets its role; it asks where it should answer or the reverse; it
-does not take up what the participant said."""
+"""Why a sentence was refused: nothing was written; it found no end; it was said before, circles in itself or parrots
+the participant; it is in another language; it puts the participant down; it forgets its role; it asks where it should
+answer or the reverse; it does not take up what the participant said, or says the opposite."""
 
 LONGEST = 300
 """A sentence of more characters than this is taken for one that finds no end. Spoken, it lasts some twenty seconds."""
 
 _ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "prof", "st", "e.g", "i.e", "etc", "vs", "approx", "a.m", "p.m")
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|\n+")
+_END = re.compile(
+    r"(?:(?:\.\.+|…)[\"'”’)\]]*|[.!?]+[\"'”’)\]]+)(?=\s+(?P<next>\S))"  # a small letter may carry these on
+    r"|(?<![.…])(?:[!?]+|\.)(?=\s)"
+    r"|\n+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Sentences:
             candidate = self._rest[start : match.end()]
             last = candidate.rstrip(".!?…\"'”’)] \n").rsplit(None, 1)
             if candidate.rstrip().endswith(".") and last and last[-1].lower().lstrip("(\"'") in _ABBREVIATIONS:
+                continue
+            if match["next"] and match["next"].islower():
                 continue
             if candidate.strip():
                 whole.append(candidate.strip())
@@ -95,17 +103,21 @@ def judge(
     """Why `sentence` must not be said, or None when it may.
 
     `said` holds what the therapist said before in this visit, sentence by sentence; `heard` is what the participant
-    said at this step; `around` is what else may be spoken of: the rest of the visit and the step's own words.
+    said at this step; `around` is what else may be spoken of: the step's own words.
     """
-    words = _words(sentence)
+    words = words_of(sentence)
     if not words:
         return "empty"
     if len(sentence) > LONGEST:
         return "runaway"
-    if _key(sentence) in {_key(earlier) for earlier in said} or circles(sentence):
-        return "repeated"
     if _is_foreign(sentence, words, screen):
         return "off_language"
+    if (
+        key(sentence) in {key(earlier) for earlier in said}
+        or circles(sentence)
+        or copies(sentence, heard, screen.words)
+    ):
+        return "repeated"
     if _puts_down(sentence, words, screen, heard):
         return "unkind"
     if screen.is_out_of_role(sentence):
@@ -113,34 +125,19 @@ def judge(
     asks = sentence.rstrip("\"'”’)").endswith("?")
     if asks != (form == "question") or ("?" in sentence and not asks):
         return "wrong_form"
-    if rails.grounded and form == "statement" and not _is_grounded(words, screen, heard, around):
+    if rails.grounded and not _is_grounded(sentence, words, form, screen, heard, around):
         return "ungrounded"
     return None
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:['-][^\W_]+)*", normalise(text)[0])
-
-
-def _key(sentence: str) -> str:
-    return " ".join(_words(sentence))
-
-
-def circles(text: str) -> bool:
-    """Whether four words in a row come back within `text`."""
-    words = _words(text)
-    runs = [tuple(words[place : place + 4]) for place in range(len(words) - 3)]
-    return len(set(runs)) < len(runs)
-
-
 def _is_foreign(sentence: str, words: list[str], screen: Screen) -> bool:
-    letters = [character for character in sentence if character.isalpha()]
-    if not letters:
-        return not any(character.isdigit() for character in sentence)
-    beyond = sum(character > "ɏ" for character in letters)  # beyond the Latin letters of European languages
-    if beyond > 0.2 * len(letters):
+    """Whether a letter is of another script, or too few of the words are small words of the screen's language."""
+    if any(letter.isalpha() and not unicodedata.name(letter, "").startswith("LATIN") for letter in sentence):
         return True
-    return len(words) >= 6 and not any(word in screen.function_words for word in words)
+    if len(words) < 3:
+        return False
+    small = sum(word in screen.words.function for word in words)
+    return small < max(1, 0.2 * len(words))
 
 
 def _puts_down(sentence: str, words: list[str], screen: Screen, heard: str) -> bool:
@@ -151,28 +148,27 @@ def _puts_down(sentence: str, words: list[str], screen: Screen, heard: str) -> b
     put_down = screen.put_down(sentence)
     if put_down is None:
         return False
-    hard_word = _words(put_down)[-1]
-    said_back = hard_word in _words(heard) and any(word in screen.attributing for word in words)
-    return not said_back
+    said_back = words_of(put_down)[-1] in words_of(heard)
+    attributed = not screen.words.attributing.isdisjoint(words) and screen.words.first_person.isdisjoint(words)
+    return not (said_back and attributed)
 
 
-_FIRST_PERSON = frozenset(["i", "me", "my", "mine", "myself", "i'm", "i've", "i'd", "i'll", "we", "our", "us"])
+def _is_grounded(sentence: str, words: list[str], form: Form, screen: Screen, heard: str, around: str) -> bool:
+    """Whether the sentence is made of what was said: something of it, nothing against it, and little besides.
 
-
-def _is_grounded(words: list[str], screen: Screen, heard: str, around: str) -> bool:
-    """Whether the sentence takes up something of `heard`, and at least half of it comes from what was spoken of.
-
-    Words count by their first five letters without a plural's s, which is crude and enough: shouted, shouting. A
-    sentence that says "I" or "my" has copied the participant without turning the words round.
+    One word in three may come from elsewhere. A number may not, nor may "I" or "my": these are the participant's own
+    words, not turned round. What the participant denied must stay denied, and what they affirmed, affirmed. A question
+    may instead take up the question it repeats.
     """
-    if any(word in _FIRST_PERSON for word in words):
+    if not screen.words.first_person.isdisjoint(words):
         return False
-    stems = {_stem(word) for word in words if word not in screen.function_words}
-    at_this_step = {_stem(word) for word in _words(heard) if word not in screen.function_words}
-    known = at_this_step | {_stem(word) for word in _words(around)}
-    return bool(stems & at_this_step) and 2 * len(stems & known) >= len(stems)
-
-
-def _stem(word: str) -> str:
-    word = word.split("'")[0]
-    return (word[:-1] if len(word) > 3 and word.endswith("s") else word)[:5]
+    stems = content(sentence, screen.words)
+    at_this_step = content(heard, screen.words)
+    given = content(around, screen.words)
+    unknown = stems - at_this_step - given
+    if 3 * len(unknown) > len(stems) or any(any(map(str.isdigit, stem)) for stem in unknown):
+        return False
+    if not stems & (at_this_step if form == "statement" else at_this_step | given):
+        return False
+    meant = polarity(heard, screen.words)
+    return all(meant[stem] & found for stem, found in polarity(sentence, screen.words).items() if stem in meant)

@@ -8,17 +8,16 @@ that all is well. This screen takes no part of any diagnosis.
 
 import hashlib
 import re
-import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
+from therapist._datafiles import parsed, read_named
 from therapist.engine import Speaker
 from therapist.errors import DataFileError
 from therapist.transcript import SafetyHit
 
-__all__ = ["Rule", "Screen", "normalise"]
+__all__ = ["Rule", "Screen", "Words", "normalise"]
 
 _ALIKE = {
     "’": "'",
@@ -55,6 +54,31 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What the rails know of a language: lists of its small words, in plain form."""
+
+    function: frozenset[str]
+    """Those that every text is full of and that say nothing about what it is about."""
+    attributing: frozenset[str]
+    """Those with which one says that something is somebody's thought and not a fact: thought, felt, said."""
+    first_person: frozenset[str]
+    negating: frozenset[str]
+    turning: frozenset[str]
+    """Those with which another clause begins, which a denial does not reach: but, because."""
+    joining: str
+    """The word for "and"."""
+
+    @classmethod
+    def read(cls, table: dict[str, str]) -> "Words":
+        """The lists in a table of a rule file. Raises `KeyError` when one is missing."""
+        lists = {name: frozenset(table[name].split()) for name in _LISTS}
+        return cls(**lists, joining=table["joining"])
+
+
+_LISTS = ("function", "attributing", "first_person", "negating", "turning")
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """The rules of one language."""
 
@@ -63,10 +87,7 @@ class Screen:
     """Not a crisis, but nothing a therapist says: the rails refuse a sentence in which one of these is found."""
     out_of_role: tuple[Rule, ...]
     """A model that forgets what it is here for: refused likewise."""
-    function_words: frozenset[str]
-    """The words that every text of this language is full of."""
-    attributing: frozenset[str]
-    """The words with which one says that something is another's thought: thought, felt, seems."""
+    words: Words
     sha256: str
 
     @classmethod
@@ -101,53 +122,67 @@ class Screen:
 def normalise(text: str) -> tuple[str, list[int]]:
     """`text` as the rules read it, and for each of its characters the place it has in `text`.
 
-    Compatibility forms, case, curly quotes and dashes become plain; invisible characters go; runs of white space
-    become one space; a letter repeated more than twice is written twice.
+    Compatibility forms, case, curly quotes and dashes become plain; invisible characters and accents go; runs of white
+    space become one space. What people do to a word to hide or to stress it is undone: letters spelt one by one
+    (`d i e`, `d.i.e`), digits for letters (`su1cide`), letters drawn out (`diiie`).
     """
     plain: list[str] = []
     origins: list[int] = []
     for place, original in enumerate(text):
-        for character in unicodedata.normalize("NFKC", _ALIKE.get(original, original)).casefold():
+        for character in unicodedata.normalize("NFKD", _ALIKE.get(original, original)).casefold():
             if unicodedata.category(character) in ("Cf", "Mn"):
                 continue
             if character.isspace():
                 character = " "
                 if plain and plain[-1] == " ":
                     continue
-            if character.isalpha() and plain[-2:] == [character, character]:
-                continue
             plain.append(_ALIKE.get(character, character))
             origins.append(place)
-    return "".join(plain), origins
+    read = _DISGUISED.sub(lambda match: _MEANT[match[0]], "".join(plain))
+    for surplus in (_SPELT_OUT, _DRAWN_OUT):
+        dropped = {place for match in surplus.finditer(read) for place in _surplus(match)}
+        read = "".join(character for place, character in enumerate(read) if place not in dropped)
+        origins = [origin for place, origin in enumerate(origins) if place not in dropped]
+    return read, origins
+
+
+_MEANT = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s", "!": "i"}
+_DISGUISED = re.compile(r"(?<=[a-z])[01345@$!](?=[a-z])")
+_SPELT_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_](?P<between>[ .*_-])){2,}[^\W\d_](?![^\W_])")
+_DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
+
+
+def _surplus(match: re.Match[str]) -> list[int]:
+    """The places of what stands between letters spelt out; of a letter drawn out all but one, or of a consonant two."""
+    start, end = match.span()
+    if "between" in match.groupdict():
+        return list(range(start + 1, end, 2))
+    return list(range(start + (1 if match[1] in "aeiou" else 2), end))
 
 
 @cache
 def _load(language: str) -> Screen:
-    source = files("therapist").joinpath("safety", f"{language}.toml")
+    data = read_named("safety", language, "safety screen for the language")
+    where = f"safety/{language}.toml"
+    table = parsed(where, data)
     try:
-        data = source.read_bytes()
-        table = tomllib.loads(data.decode("utf-8"))
         return Screen(
-            {"participant": _rules(table["participant"]), "therapist": _rules(table["therapist"])},
-            _rules(table["unkind"]),
-            _rules(table["out_of_role"]),
-            frozenset(table["words"]["function"].split()),
-            frozenset(table["words"]["attributing"].split()),
+            {"participant": _rules(where, table["participant"]), "therapist": _rules(where, table["therapist"])},
+            _rules(where, table["unkind"]),
+            _rules(where, table["out_of_role"]),
+            Words.read(table["words"]),
             hashlib.sha256(data).hexdigest(),
         )
-    except FileNotFoundError:
-        raise DataFileError(f"There is no safety screen for the language {language!r}.") from None
-    except (tomllib.TOMLDecodeError, KeyError, re.error) as error:
-        raise DataFileError(f"safety/{language}.toml: {error}") from None
+    except KeyError as error:
+        raise DataFileError(f"{where}: the key {error} is missing") from None
 
 
-def _rules(rows: list[dict[str, str]]) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(
-            row["id"],
-            row["category"],
-            re.compile(row["pattern"], re.VERBOSE),
-            re.compile(row["unless"], re.VERBOSE) if "unless" in row else None,
-        )
-        for row in rows
-    )
+def _rules(where: str, rows: list[dict[str, str]]) -> tuple[Rule, ...]:
+    rules = []
+    for row in rows:
+        try:
+            unless = re.compile(row["unless"], re.VERBOSE) if "unless" in row else None
+            rules.append(Rule(row["id"], row["category"], re.compile(row["pattern"], re.VERBOSE), unless))
+        except re.error as error:
+            raise DataFileError(f"{where}: {row['id']}: not a regular expression: {error}") from None
+    return tuple(rules)

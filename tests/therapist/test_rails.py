@@ -1,5 +1,7 @@
 """The rails: what a model may say."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,9 @@ SCREEN = Screen.load("en")
 HEARD = "I failed my maths exam yesterday and I thought that I am stupid."
 
 
-def judged(sentence: str, *, form: Form = "statement", grounded: bool = True, said: tuple[str, ...] = ()) -> Reason | None:
+def judged(
+    sentence: str, *, form: Form = "statement", grounded: bool = True, said: tuple[str, ...] = ()
+) -> Reason | None:
     rails = Rails(grounded=grounded)
     return judge(sentence, form=form, rails=rails, screen=SCREEN, said=said, heard=HEARD, around="What happened?")
 
@@ -35,7 +39,8 @@ def judged(sentence: str, *, form: Form = "statement", grounded: bool = True, sa
         ("You have an anxiety disorder about the exam.", "out_of_role"),
         ("It sounds like you failed the exam, right?", "wrong_form"),
         ("It's okay to have different perspectives in life.", "ungrounded"),
-        ("It sounds like I failed my maths exam.", "ungrounded"),
+        ("It sounds like my exam was hard.", "ungrounded"),
+        ("It sounds like I failed my maths exam.", "repeated"),
     ],
 )
 def test_what_a_small_model_must_not_say_is_refused_for_its_reason(sentence: str, reason: Reason) -> None:
@@ -83,7 +88,7 @@ def test_a_question_is_due_where_the_step_wants_one() -> None:
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
         ("I met Dr. Weber at 3.5 km. Then I left.", ["I met Dr. Weber at 3.5 km.", "Then I left."]),
         ('He said "no." I left.', ['He said "no."', "I left."]),
-        ("Well ... yes. No end", ["Well ...", "yes.", "No end"]),
+        ("Well ... yes. Oh ... Yes", ["Well ... yes.", "Oh ...", "Yes"]),
         ("First line\nSecond line", ["First line", "Second line"]),
         ("", []),
     ],
@@ -96,7 +101,7 @@ def test_a_text_is_cut_where_its_sentences_end(text: str, sentences: list[str]) 
 def test_sentences_are_the_same_however_the_stream_was_cut(text: str, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     stream = Sentences()
-    whole = [one for start, end in zip(places, places[1:], strict=False) for one in stream.feed(text[start:end])]
+    whole = [one for start, end in pairwise(places) for one in stream.feed(text[start:end])]
     joined = "".join([*whole, stream.rest])
     assert joined.replace(" ", "").replace("\n", "") == text.replace(" ", "").replace("\n", "")
 

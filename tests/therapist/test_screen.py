@@ -1,4 +1,7 @@
-"""The safety screen: what it has to find, and where it has to stay quiet."""
+"""The safety screen: what it has to find, and where it has to stay quiet.
+
+The written test set is `screen.toml`. A failing test names items of it and never quotes them.
+"""
 
 import tomllib
 from pathlib import Path
@@ -7,31 +10,57 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from therapist.engine import Speaker
 from therapist.errors import DataFileError
 from therapist.screen import Screen, normalise
 
-UTTERANCES = tomllib.loads((Path(__file__).parent / "screen.toml").read_text())["utterance"]
 SCREEN = Screen.load("en")
-
-RISKS = [one for one in UTTERANCES if one["finds"]]
-ORDINARY = [one for one in UTTERANCES if not one["finds"]]
-
-
-@pytest.mark.parametrize("utterance", RISKS, ids=range(len(RISKS)))
-def test_a_risk_is_found(utterance: dict[str, str]) -> None:
-    hit = SCREEN.check(utterance["says"], "participant")
-    assert hit is not None
-    assert hit.category == utterance["finds"]
+WRITTEN: dict[str, dict[str, dict[str, list[str]]]] = tomllib.loads(
+    (Path(__file__).parent / "screen.toml").read_text(encoding="utf-8")
+)
 
 
-@pytest.mark.parametrize("utterance", ORDINARY, ids=range(len(ORDINARY)))
-def test_ordinary_distress_and_manners_of_speaking_pass(utterance: dict[str, str]) -> None:
-    assert SCREEN.check(utterance["says"], "participant") is None
+def items(part: str, table: str) -> list[tuple[str, str, str]]:
+    """Name, category and words of each item of a table of the set."""
+    return [
+        (f"{part}.{table}.{category} {place}", category, words)
+        for category, sayings in WRITTEN[part][table].items()
+        for place, words in enumerate(sayings, 1)
+    ]
+
+
+def found(words: str, table: str) -> str:
+    """The category that the screen gives, `none` where it finds nothing."""
+    if table == "unkind":
+        return "none" if SCREEN.put_down(words) is None else "unkind"
+    speaker: Speaker = "participant" if table == "participant" else "therapist"
+    hit = SCREEN.check(words, speaker)
+    return hit.category if hit else "none"
+
+
+@pytest.mark.parametrize("table", ["participant", "therapist", "unkind"])
+def test_every_risk_the_rules_were_written_for_is_found_and_nothing_else_is(table: str) -> None:
+    missed = [
+        name for name, category, words in items("tuned", table) if category != "none" and found(words, table) == "none"
+    ]
+    alarms = [
+        name for name, category, words in items("tuned", table) if category == "none" and found(words, table) != "none"
+    ]
+    assert missed == []
+    assert alarms == []
+
+
+def test_a_risk_is_given_its_category() -> None:
+    """Words may be of two categories at once: all my pills, taken now, are an emergency and a suicide. So not all."""
+    risks = [item for item in items("tuned", "participant") if item[1] != "none"]
+    right = [name for name, category, words in risks if found(words, "participant") == category]
+    assert len(right) >= 0.95 * len(risks)
 
 
 def test_the_written_set_is_of_some_size() -> None:
-    assert len(RISKS) >= 60
-    assert len(ORDINARY) >= 60
+    sizes = {part: [item[1] == "none" for item in items(part, "participant")] for part in WRITTEN}
+    assert sizes["tuned"].count(False) >= 120
+    assert sizes["tuned"].count(True) >= 120
 
 
 def test_the_span_is_of_the_text_as_it_was_written() -> None:
@@ -43,19 +72,22 @@ def test_the_span_is_of_the_text_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply",
-    ["You should just end it all.", "You can stop taking your medication.", "Nobody would miss you.", "You deserve to die."],
+    "written",
+    [
+        "KILL  MYSELF",
+        "ｋｉｌｌ myself",
+        "kïll mýself",
+        "k i l l myself",
+        "k.i.l.l myself",
+        "killll myseeelf",
+        "k1ll myself",
+        "kill\u200b my\u00adself",
+    ],
 )
-def test_a_harmful_reply_is_found(reply: str) -> None:
-    assert SCREEN.check(reply, "therapist") is not None
-
-
-@pytest.mark.parametrize(
-    "reply",
-    ["It sounds like the exam is killing your weekend.", "You wrote that you feel low.", "Thank you for telling me what happened."],
-)
-def test_an_ordinary_reply_passes(reply: str) -> None:
-    assert SCREEN.check(reply, "therapist") is None
+def test_a_disguise_does_not_hide_a_word(written: str) -> None:
+    hit = SCREEN.check(f"I will {written} now", "participant")
+    assert hit is not None
+    assert hit.rule == "suicide.kill_myself"
 
 
 @given(st.text())
@@ -68,11 +100,18 @@ def test_any_text_can_be_screened_and_every_place_is_known(text: str) -> None:
     assert hit is None or 0 <= hit.start < hit.end <= len(text)
 
 
-@given(st.sampled_from([one["says"] for one in RISKS]), st.text(alphabet="abc ,.", max_size=30), st.text(alphabet="abc ,.", max_size=30))
-def test_a_risk_is_found_inside_other_words_and_in_capitals(says: str, before: str, after: str) -> None:
-    assert SCREEN.check(f"{before}. {says.upper()} {after}", "participant") is not None
+@given(
+    st.sampled_from([item for item in items("tuned", "participant") if item[1] != "none"]),
+    st.text(alphabet="fjq ,.", max_size=30),
+    st.text(alphabet="fjq ,.", max_size=30),
+)
+def test_a_risk_is_found_inside_other_words_and_in_capitals(
+    item: tuple[str, str, str], before: str, after: str
+) -> None:
+    name, _, words = item
+    assert SCREEN.check(f"{before}. {words.upper()} {after}", "participant") is not None, name
 
 
 def test_a_language_without_screen_is_refused() -> None:
-    with pytest.raises(DataFileError, match="no safety screen"):
+    with pytest.raises(DataFileError, match=r"no safety screen.*allowed: en"):
         Screen.load("xx")

@@ -38,12 +38,12 @@ def open_engine(
 
             return LocalEngine.open(model or "smollm2", tell)
         case "openai":
-            if not base_url:
+            if not base_url or not base_url.startswith(("http://", "https://")):
                 raise EngineError("An openai engine needs base_url, for example http://localhost:8000/v1.")
             with _needed("openai and httpx2"):
                 from therapist.engines.remote import RemoteEngine
 
-            return RemoteEngine(base_url, model, api_key_env, timeout_s)
+            return RemoteEngine(base_url, model, api_key_env, timeout_s, tell)
         case "eliza":
             from therapist.engines.eliza import ElizaEngine
 

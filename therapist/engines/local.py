@@ -6,35 +6,24 @@ a reply, a prompt that is read in pieces so that it can be given up half-way, an
 a seed gives the same reply whatever else draws random numbers in this process.
 """
 
-import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any, Literal
+from typing import Any
 
-import jinja2
 import torch
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
-    StoppingCriteria,
-    StoppingCriteriaList,
-    TemperatureLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, StoppingCriteriaList
 from transformers import logging as transformers_logging
 from transformers.generation.streamers import BaseStreamer
 
 from therapist.engine import EngineIdentity, Prompt, Sampling, Usage
+from therapist.engines._drawing import Closed, drawing
 from therapist.engines._kept import KeptCaches
 from therapist.engines._messages import Messages, as_messages, without_system
+from therapist.engines._probing import can_be_cut_back, ends_of_turn, processors, takes_system
 from therapist.engines._weights import find_model
 from therapist.engines._worker import Worker
 from therapist.errors import EngineError
@@ -57,10 +46,10 @@ class LocalEngine:
         self._tokenizer = tokenizer
         self._kept = KeptCaches()
         self._worker = Worker("model")
-        self._ends = _ends_of_turn(model, tokenizer)
+        self._ends = ends_of_turn(model, tokenizer)
         self._longest: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        self._keeps = _can_be_cut_back(model)
-        self._takes_system = _takes_system(tokenizer)
+        self._keeps = can_be_cut_back(model)
+        self._takes_system = takes_system(tokenizer)
         # What its makers advise for drawing must not leak into a study: here only `Sampling` decides.
         model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._ends[0])
 
@@ -69,7 +58,7 @@ class LocalEngine:
         """Load a model: `smollm2`, a folder, a `.gguf` file or a hub name. Raises `EngineError`."""
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
-        torch.set_num_threads(min(MOST_THREADS, _processors()))
+        torch.set_num_threads(min(MOST_THREADS, processors()))
         where, digest = find_model(name, tell)
         tell("Loading the language model ...")
         try:
@@ -135,8 +124,8 @@ class LocalEngine:
                     generation_config=config,
                     attention_mask=torch.ones_like(ids),
                     past_key_values=cache,
-                    logits_processor=_draws(job.sampling, job.seed),
-                    stopping_criteria=StoppingCriteriaList([_Closed(job.closed)]),
+                    logits_processor=drawing(job.sampling, job.seed),
+                    stopping_criteria=StoppingCriteriaList([Closed(job.closed)]),
                     streamer=written,
                 )
             except Exception:
@@ -274,68 +263,3 @@ class _Written(BaseStreamer):  # type: ignore[misc] # transformers is untyped he
         if len(text) > self._handed:
             self._job.pieces.put(text[self._handed :])
             self._handed = len(text)
-
-
-class _Closed(StoppingCriteria):  # type: ignore[misc] # transformers is untyped here
-    """Ends a generation when its reader has gone."""
-
-    def __init__(self, closed: threading.Event) -> None:
-        self._closed = closed
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        return torch.full((input_ids.shape[0],), self._closed.is_set(), dtype=torch.bool)
-
-
-class _Draw(LogitsProcessor):  # type: ignore[misc] # transformers is untyped here
-    """Draws the next token: the likeliest after Gumbel noise is added is a draw from the softmax (Gumbel, 1954).
-
-    `generate` can only draw from torch's global generator, which is anybody's.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        exponential = torch.empty_like(scores).exponential_(generator=self._generator)
-        return scores - exponential.log()
-
-
-def _draws(sampling: Sampling, seed: int) -> LogitsProcessorList:
-    """How the next token is chosen, after the repetition penalty: likeliest first at temperature 0, else drawn."""
-    chain = LogitsProcessorList()
-    if sampling.temperature > 0:
-        chain.append(TemperatureLogitsWarper(float(sampling.temperature)))
-        if sampling.top_p < 1:
-            chain.append(TopPLogitsWarper(float(sampling.top_p)))
-        chain.append(_Draw(seed))
-    return chain
-
-
-def _ends_of_turn(model: Any, tokenizer: Any) -> list[int]:
-    """The tokens that end a reply: the model's own, and the tokenizer's where it names another."""
-    named = model.generation_config.eos_token_id
-    ends = list(named) if isinstance(named, list) else [named]
-    return [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
-
-
-def _can_be_cut_back(model: Any) -> bool:
-    """Whether what the model remembers can be cut back to an earlier token.
-
-    True of attention over keys and values, not of recurrent layers, whose state is of all they have read.
-    """
-    kinds = getattr(model.config.get_text_config(), "layer_types", None) or []
-    return not getattr(model, "_is_stateful", False) and all(kind.endswith("attention") for kind in kinds)
-
-
-def _takes_system(tokenizer: Any) -> bool:
-    probe = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
-    with suppress(jinja2.TemplateError):
-        tokenizer.apply_chat_template(probe, tokenize=False)
-        return True
-    return False
-
-
-def _processors() -> int:
-    """The processors this process may use."""
-    affinity: Callable[[Literal[0]], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
