@@ -61,7 +61,7 @@ def do_worksheet(page: Page, link: str) -> None:
         if step == "thought":
             expect(form.locator(".reply")).not_to_have_text("writing ...", timeout=30_000)
             picture(page, "worksheet")
-    page.get_by_role("link", name="Continue").click(timeout=60_000)
+    page.get_by_role("link", name="Continue").click(timeout=200_000)
     expect(page.get_by_role("heading", name="And now?")).to_be_visible()
     rate(page, 30)
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
