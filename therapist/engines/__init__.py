@@ -3,6 +3,7 @@
 Heavy libraries are imported only by the engine that needs them.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,9 @@ def open_engine(
     tell = progress or (lambda said: None)
     match kind:
         case "transformers":
+            # Read by torch when it is loaded: its threads are to sleep while they wait, not to spin. On a machine that
+            # does something else besides, a token then takes a tenth of a second and not a whole one.
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             with _needed("torch, transformers and gguf"):
                 from therapist.engines.local import LocalEngine
 
