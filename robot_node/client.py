@@ -20,10 +20,10 @@ class Listener(Node):
         super().__init__("participant", **options)
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._heard = self.create_publisher(String, "heard", WORDS)
-        # One callback at a time, and listening drains the sentences first: topics keep no order between each other.
+        # One callback at a time, and listening takes what else has come first: topics keep no order among themselves.
         self._say = self.create_subscription(String, "say", self._put("say"), WORDS)
         self.create_subscription(Bool, "listening", self._on_listening, LATCHED)
-        self.create_subscription(String, "visit_state", self._put("state"), LATCHED)
+        self._state = self.create_subscription(String, "visit_state", self._put("state"), LATCHED)
 
     def next_event(self, timeout_s: float | None = None) -> tuple[str, Any] | None:
         """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if
@@ -66,8 +66,9 @@ class Listener(Node):
         raise RobotError("The robot has been silent for too long.")
 
     def _on_listening(self, message: Any) -> None:
-        while (taken := self._say.handle.take_message(String, False)) is not None:
-            self._events.put(("say", taken[0].data))
+        for name, subscription in (("state", self._state), ("say", self._say)):
+            while (taken := subscription.handle.take_message(String, False)) is not None:
+                self._events.put((name, taken[0].data))
         self._events.put(("listening", message.data))
 
     def _put(self, name: str) -> Any:

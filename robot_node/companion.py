@@ -22,8 +22,8 @@ log = structlog.get_logger()
 WORDS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
 """For words: none may be lost, and nobody who comes late should hear old ones."""
 
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-"""For states: whoever comes late has to know the present one."""
+LATCHED = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""For states: whoever comes late has to know the present one, and of two in quick succession neither may be lost."""
 
 PARAMETERS = {
     "url": ("", "where the portal is, for example http://192.0.2.7:8000"),

@@ -112,7 +112,7 @@ def tell(study: Study) -> int:
             f"researcher's page until somebody acknowledges it."
         )
         if not post.notify(title=title, body=body, notify_type=apprise.NotifyType.WARNING):
-            log.error("safety event not delivered", event=event["id"])
+            log.error("safety event not delivered", number=event["id"])
             continue
         now = study.clock.now()
         with study.records.write() as db:

@@ -1,0 +1,140 @@
+"""The command line: every command teaches itself, and every mistake gets one line that says what to do."""
+
+import csv
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bedside.cli import main
+from study.study import Study
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def refused(*arguments: str) -> str:
+    """The one line with which a command refuses."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    [line] = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    return line
+
+
+def test_the_help_lists_every_command_and_each_has_an_example() -> None:
+    listed = run("--help").output
+    for name in ("init", "check", "serve", "enrol", "robot", "simulate", "export", "demo"):
+        assert f"\n  {name} " in listed
+    for name in main.commands:
+        assert "Example" in run(name, "--help").output, name
+
+
+def test_a_first_study(tmp_path: Path) -> None:
+    folder = str(tmp_path / "mystudy")
+    assert "Edit it" in run("init", folder).output
+    assert "is right: 15 days" in run("check", folder).output
+    enrolled = run("enrol", folder, "--url", "https://study.example.org/").output
+    assert "https://study.example.org/p/" in enrolled
+    link = enrolled.split()[-1]
+    assert link in run("links", folder, "--url", "https://study.example.org").output
+    assert "BEDSIDE_DEVICE_TOKEN=robot-7." in run("device", folder, "robot-7").output
+    assert "No safety event" in run("safety", folder).output
+    out = tmp_path / "out"
+    assert "1 participant" in run("export", folder, str(out)).output
+    with (out / "dictionary.csv").open(newline="") as file:
+        described = {(row["table"], row["column"]) for row in csv.DictReader(file)}
+    for path in out.glob("*.csv"):
+        if path.stem != "dictionary":
+            with path.open(newline="") as file:
+                assert {(path.stem, column) for column in next(csv.reader(file))} <= described
+
+
+def test_every_column_of_the_record_is_exported_or_known_to_be_left_out(study: Study) -> None:
+    from study.export import dictionary
+
+    described = {(column.table, column.column) for column in dictionary()}
+    kept_back = {("visit", "code")}  # opens a visit to a robot, and says nothing of the participant
+    for table in study.records.db.table_names():
+        if table not in ("meta", "protocol"):
+            columns = {(table, column.name) for column in study.records.db.table(table).columns}
+            assert columns - described <= kept_back
+
+
+def test_mistakes_get_one_line_each(tmp_path: Path, folder: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    assert "`bedside init" in refused("check", nowhere)
+    assert "`bedside init" in refused("serve", nowhere)
+    assert "is there already" in refused("init", str(folder))
+    assert "holds something already" in refused("export", str(folder), str(folder))
+    assert "needs --token" in refused("robot", "http://127.0.0.1:1")
+    assert "bedside safety" in refused("safety", str(folder), "--acknowledge", "5", "--by", "me")
+    assert "--by NAME" in refused("safety", str(folder), "--acknowledge", "5")
+    assert "nobody is enrolled" in refused("check", str(folder), "--locked")
+    assert "letters, digits" in refused("device", str(folder), "robot 1")
+
+
+def test_a_broken_protocol_is_refused_by_every_command(folder: Path) -> None:
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace('persona = "neutral"', 'persona = "stern"', 1))
+    for command in ("check", "enrol", "links", "serve"):
+        assert "arms[1].persona is 'stern'; allowed: neutral, warm_trait" in refused(command, str(folder))
+    path.write_text(path.read_text().replace('"stern"', '"neutral"').replace('"coping_strategies"]', '"yoga"]'))
+    assert "exercises.rota[2] is 'yoga'; allowed: cognitive_restructuring" in refused("check", str(folder))
+    path.write_text(path.read_text().replace('"yoga"]', '"coping_strategies"]') + '\nnotify = ["carrier pigeon"]\n')
+    line = refused("check", str(folder))
+    assert "safety.notify[1]" in line
+    assert "pigeon" not in line
+
+
+def test_an_unknown_command_or_option_is_refused_without_traceback(folder: Path) -> None:
+    for arguments in (("dance",), ("simulate", str(folder)), ("serve", str(folder), "--port", "99999")):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert "Traceback" not in result.output
+
+
+def test_a_busy_port_is_named_with_what_to_do(folder: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        line = refused("serve", str(folder), "--port", str(port))
+    assert f"Port {port} on 127.0.0.1 cannot be used" in line
+    assert "--port" in line
+
+
+def test_an_engine_that_cannot_be_opened_ends_the_server_with_a_line(folder: Path) -> None:
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace('kind = "eliza"', 'kind = "transformers"\nmodel = "./no-such-model"', 1))
+    command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 2
+    assert "no-such-model" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_altered_log_is_found_by_check(folder: Path, study: Study) -> None:
+    study.enrol()
+    study.records.db.conn.execute("DROP TRIGGER event_is_never_changed")
+    study.records.db.conn.execute("UPDATE event SET actor = 'nobody' WHERE id = 2")
+    assert "event 2 does not fit" in refused("check", str(folder))
+
+
+def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
+    study.enrol()
+    path = folder / "study.toml"
+    text = path.read_text()
+    path.write_text(text.replace("days = 15 ", "days = 14 "))
+    assert "changed after the first participant enrolled" in refused("enrol", str(folder))
+    assert run("check", str(folder), "--locked").output == text
+
+
+@pytest.mark.parametrize("module", ["torch", "transformers", "rclpy", "openai"])
+def test_heavy_libraries_are_not_loaded_to_print_help(module: str) -> None:
+    code = f"import sys, bedside.cli; sys.exit('{module}' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

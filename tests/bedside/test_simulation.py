@@ -1,0 +1,62 @@
+"""A rehearsal: through the real pages and the real ROS topics, into a record that is no study's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bedside.simulated import Character
+from study.errors import RecordError
+from study.records import Records
+from study.study import Study
+
+
+def simulate(folder: Path, *more: str) -> tuple[str, Path]:
+    command = [sys.executable, "-m", "bedside", "simulate", str(folder), "--engine", "eliza", *more]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    [record] = (folder / "rehearsals").glob("*.sqlite")
+    return result.stdout, record
+
+
+@pytest.mark.timeout(280)
+def test_three_participants_make_three_days_in_all_arms(folder: Path) -> None:
+    said, record = simulate(folder, "--participants", "3", "--days", "3", "--seed", "4")
+    assert "no difference between the arms is built in" in said
+    study = Study.open(folder, rehearsal=record)
+    visits = study.records.rows(
+        "SELECT participant.arm, visit.day, visit.state, visit.opened_at, visit.ended_at, visit.participant FROM visit"
+        " JOIN participant ON participant.code = visit.participant ORDER BY visit.opened_at"
+    )
+    assert {visit["arm"] for visit in visits} == {"robot", "chat", "worksheet"}
+    assert {visit["day"] for visit in visits} == {1, 2, 3}
+    assert {visit["state"] for visit in visits} == {"done"}
+    assert all(visit["participant"].startswith("SIM-") for visit in visits)
+    assert all(visit["opened_at"] < visit["ended_at"] for visit in visits)
+    assert study.records.rows("SELECT count(*) AS n FROM rating") == [{"n": 2 * len(visits)}]
+    assert study.records.broken_event() is None
+    study.close()
+    with pytest.raises(RecordError, match="record of a rehearsal"):
+        Records(record)
+    own = Study.open(folder)
+    assert own.participants() == []
+    own.close()
+
+
+def test_the_same_seed_is_the_same_person() -> None:
+    def days(seed: str) -> list[object]:
+        person = Character.draw(seed)
+        return [(person.comes_today(), person.rate_before(), person.answer("thought", 0)) for _ in range(5)]
+
+    assert days("4/1") == days("4/1") != days("4/2")
+
+
+def test_the_screen_stays_quiet_over_everything_the_simulated_say() -> None:
+    from bedside.simulated import _phrases
+    from therapist.screen import Screen
+
+    screen = Screen.load()
+    for phrases in _phrases().values():
+        for phrase in phrases:
+            assert screen.check(phrase, "participant") is None, phrase

@@ -1,0 +1,130 @@
+"""The node on the ROS graph: its lifecycle, its topics, and its diagnostics."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_node.client import Listener
+from robot_node.companion import Companion
+from robot_node.running import spinning
+from tests.robot_node.test_dialogue import ANSWER, Desk
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
+    desk = Desk(folder)
+    yield desk
+    desk.switch_off()
+    desk.app.extensions["bedside"].close()
+    desk.study.close()
+
+
+@pytest.fixture
+def graph(ros_domain: int) -> Iterator[Any]:
+    os.environ["ROS_DOMAIN_ID"] = str(ros_domain)
+    with spinning() as executor:
+        yield executor
+
+
+def companion(executor: Any, desk: Desk, namespace: str = "", **parameters: Any) -> Companion:
+    from rclpy.parameter import Parameter
+
+    values = {"url": f"http://127.0.0.1:{desk.port}", "token": desk.study.device_token("robot-1"), **parameters}
+    node = Companion(namespace=namespace, parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
+    executor.add_node(node)
+    return node
+
+
+def test_a_visit_over_topics(graph: Any, desk: Desk) -> None:
+    node = companion(graph, desk, once=True)
+    listener = Listener()
+    graph.add_node(listener)
+    node.trigger_configure()
+    listener.wait_for_robot()
+    node.trigger_activate()
+    answers = iter([desk.visit.code, "70", "yes", *[ANSWER] * 8, "40", "yes"])
+    heard: list[str] = []
+    states: list[str] = []
+    while "idle" not in states:
+        said, new = listener.until_listening()
+        heard += said
+        states += new
+        if "idle" not in states:
+            listener.speak(next(answers))
+    assert states == ["code", "before", "exercise", "after", "done", "idle"]
+    assert "goodbye" in heard[-1]
+    assert node.finished.wait(5)
+    assert desk.visit.state == "done"
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+
+
+def test_a_node_that_is_deactivated_in_the_middle_goes_on_when_it_is_activated(graph: Any, desk: Desk) -> None:
+    node = companion(graph, desk)
+    listener = Listener()
+    graph.add_node(listener)
+    node.trigger_configure()
+    listener.wait_for_robot()
+    node.trigger_activate()
+    for words in (desk.visit.code, "70", "yes", ANSWER):
+        listener.until_listening()
+        listener.speak(words)
+    listener.until_listening()
+    node.trigger_deactivate()
+    node.trigger_activate()
+    listener.until_listening()
+    listener.speak(desk.visit.code)
+    said, states = listener.until_listening()
+    assert "Let us go on where we were." in said
+    assert "exercise" in states
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+
+
+def test_without_address_or_token_it_does_not_configure(graph: Any, desk: Desk) -> None:
+    from rclpy.lifecycle import TransitionCallbackReturn
+
+    assert companion(graph, desk, token="").trigger_configure() == TransitionCallbackReturn.FAILURE
+
+
+def test_two_robots_in_their_namespaces_do_not_hear_each_other(graph: Any, desk: Desk) -> None:
+    one, two = companion(graph, desk, "one"), companion(graph, desk, "two")
+    left, right = Listener(namespace="one"), Listener(namespace="two")
+    for node in (left, right):
+        graph.add_node(node)
+    for node in (one, two):
+        node.trigger_configure()
+    left.wait_for_robot()
+    right.wait_for_robot()
+    one.trigger_activate()
+    left.until_listening()
+    left.speak("nonsense")
+    left.until_listening()
+    assert right.next_event(0.3) is None
+    one.trigger_deactivate()
+    for node in (one, two):
+        node.trigger_cleanup()
+
+
+def test_a_wrong_token_ends_the_session_and_shows_in_the_diagnostics(graph: Any, desk: Desk) -> None:
+    from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+
+    node = companion(graph, desk, token="robot-1.wrong", code=desk.visit.code)
+    listener = Listener()
+    graph.add_node(listener)
+    seen: list[Any] = []
+    listener.create_subscription(DiagnosticArray, "/diagnostics", lambda message: seen.extend(message.status), 10)
+    node.trigger_configure()
+    node.trigger_activate()
+    assert node.finished.wait(10)
+    assert "device token" in str(node.failure)
+    limit = time.monotonic() + 10
+    while not any(status.level == DiagnosticStatus.ERROR for status in seen):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    node.trigger_deactivate()
+    node.trigger_cleanup()

@@ -1,0 +1,185 @@
+"""The robot's part of a visit, against the real portal over real HTTP, without ROS: words in, sentences out."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from portal import create_app
+from robot_node.api import DeviceAPI
+from robot_node.dialogue import Dialogue
+from robot_node.errors import NotReachable, RobotError, Stopped, WrongToken
+from study.study import Study
+from study.visits import Visit, find, today
+from therapist.engines import open_engine
+
+ANSWER = "I failed the exam and was sad, 80"
+
+
+class Desk:
+    """A portal on a port, with one participant of the robot arm whose visit is due. It can be switched off."""
+
+    def __init__(self, folder: Path) -> None:
+        self.study = Study.open(folder)
+        while True:
+            person = self.study.enrol()
+            if person.arm.medium == "robot":
+                break
+        visit = today(self.study, person)
+        assert visit is not None
+        self.visit_id = visit.id
+        self.app = create_app(self.study, {self.study.protocol.engine: open_engine("eliza")})
+        self.server: BaseWSGIServer | None = None
+        self.port = 0
+        self.switch_on()
+
+    @property
+    def visit(self) -> Visit:
+        return find(self.study, self.visit_id)
+
+    def switch_on(self) -> None:
+        self.server = make_server("127.0.0.1", self.port, self.app, threaded=True)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def switch_off(self) -> None:
+        assert self.server is not None
+        self.server.shutdown()
+        self.server.server_close()
+
+    def api(self, token: str | None = None) -> DeviceAPI:
+        return DeviceAPI(f"http://127.0.0.1:{self.port}", token or self.study.device_token("robot-1"))
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
+    desk = Desk(folder)
+    yield desk
+    desk.switch_off()
+    desk.app.extensions["bedside"].close()
+    desk.study.close()
+
+
+class Talk:
+    """Somebody who talks to the robot: answers with the given words in turn, and remembers what the robot said."""
+
+    def __init__(self, api: DeviceAPI, words: list[str], before: Callable[[int], None] = lambda number: None) -> None:
+        self.said: list[str] = []
+        self.states: list[str] = []
+        self._words = iter(words)
+        self._before = before
+        self._count = 0
+        self.paused = 0.0
+        self.dialogue = Dialogue(api, self.said.append, self._hear, self._pause, self.states.append)
+
+    def _hear(self) -> str:
+        self._before(self._count)
+        self._count += 1
+        try:
+            return next(self._words)
+        except StopIteration:
+            raise Stopped from None
+
+    def _pause(self, seconds: float) -> None:
+        self.paused += seconds
+        if self.paused > 60:
+            raise Stopped
+
+
+def rows(desk: Desk, sql: str) -> list[dict[str, object]]:
+    return desk.study.records.rows(sql)
+
+
+def test_a_whole_visit_is_held_and_recorded(desk: Desk) -> None:
+    words = [desk.visit.code, "seventy", "yes", *[ANSWER] * 8, "forty", "no", "thirty five", "yes"]
+    talk = Talk(desk.api(), words)
+    assert talk.dialogue.hold_visit() == "done"
+    assert talk.states[0] == "code"
+    assert talk.states[-1] == "done"
+    assert "I heard 70." in talk.said
+    assert "goodbye" in talk.said[-1]
+    assert rows(desk, "SELECT occasion, value FROM rating ORDER BY id") == [
+        {"occasion": "before", "value": 70},
+        {"occasion": "after", "value": 35},
+    ]
+    # Every sentence of the therapist was said, once and in order.
+    recorded = " ".join(str(row["text"]) for row in rows(desk, "SELECT text FROM turn WHERE speaker = 'therapist'"))
+    spoken = " ".join(talk.said)
+    assert recorded in spoken or all(sentence in spoken for sentence in recorded.split(". "))
+
+
+def test_an_unclear_code_or_rating_is_asked_again(desk: Desk) -> None:
+    words = ["what code", desk.visit.code, "rather a lot", "seventy", "hm", "no, eighty", "yes"]
+    talk = Talk(desk.api(), words)
+    with pytest.raises(Stopped):
+        talk.dialogue.hold_visit()
+    assert rows(desk, "SELECT value FROM rating") == [{"value": 80}]
+    assert any("six digits. Please say them one by one" in said or "one by one" in said for said in talk.said)
+
+
+def test_three_wrong_codes_ask_for_the_researcher(desk: Desk) -> None:
+    wrong = f"{(int(desk.visit.code) + 1) % 10**6:06}"
+    talk = Talk(desk.api(), [wrong, wrong, wrong, desk.visit.code])
+    with pytest.raises(Stopped):
+        talk.dialogue.hold_visit()
+    assert sum("can't find a visit" in said for said in talk.said) == 2
+    assert any("person who runs the study" in said for said in talk.said)
+    assert "before" in talk.states
+
+
+def test_a_robot_that_was_restarted_goes_on_and_repeats_only_the_last_question(desk: Desk) -> None:
+    first = Talk(desk.api(), [desk.visit.code, "70", "yes", ANSWER, ANSWER])
+    with pytest.raises(Stopped):
+        first.dialogue.hold_visit()
+    second = Talk(desk.api(), [*[ANSWER] * 6, "40", "yes"])
+    assert second.dialogue.hold_visit(desk.visit.code) == "done"
+    assert not any("Before we begin" in said for said in second.said)
+    assert "Let us go on where we were." in second.said
+    assert second.said.count(first.said[-1]) == 1
+    numbers = [row["number"] for row in rows(desk, "SELECT number FROM turn WHERE speaker = 'participant'")]
+    assert len(numbers) == 8
+
+
+def test_a_portal_that_goes_away_is_waited_for_and_nothing_is_said_or_sent_twice(desk: Desk) -> None:
+    def switch(number: int) -> None:
+        if number == 5:
+            desk.switch_off()
+            threading.Timer(4.0, desk.switch_on).start()
+
+    talk = Talk(desk.api(), [desk.visit.code, "70", "yes", *[ANSWER] * 8, "40", "yes"], switch)
+    talk.dialogue.pause = lambda seconds: threading.Event().wait(seconds)  # type: ignore[assignment, func-returns-value]
+    assert talk.dialogue.hold_visit() == "done"
+    assert "away" in talk.states
+    assert "I have lost the connection." in talk.said
+    assert "I am connected again." in talk.said
+    assert len(rows(desk, "SELECT id FROM turn WHERE speaker = 'participant'")) == 8
+
+
+def test_a_sentence_heard_before_the_stream_broke_is_not_repeated(desk: Desk) -> None:
+    talk = Talk(desk.api(), [])
+    talk.dialogue._say_once(2, 0, "It sounds like a hard day.", whole=False)
+    talk.dialogue._say_once(2, 0, "It sounds like a hard day.", whole=False)
+    talk.dialogue._say_once(2, 0, "It sounds like a hard day. What did you feel?", whole=True)
+    assert talk.said == ["It sounds like a hard day.", "What did you feel?"]
+
+
+@pytest.mark.parametrize("at", ["rating", "exercise"])
+def test_a_crisis_is_answered_with_the_fixed_message_and_ends_the_visit(desk: Desk, at: str) -> None:
+    words = [desk.visit.code, *([] if at == "rating" else ["70", "yes"]), "I want to die"]
+    talk = Talk(desk.api(), words)
+    assert talk.dialogue.hold_visit() == "stopped"
+    assert any("116 123" in said for said in talk.said)
+    assert sum("Thank you for telling me" in said for said in talk.said) == 1
+    assert "goodbye" not in talk.said[-1]
+    assert [row["category"] for row in rows(desk, "SELECT category FROM safety_event")] == ["suicide"]
+
+
+def test_a_wrong_token_or_address_is_said_to_the_person_who_set_the_robot_up(desk: Desk) -> None:
+    with pytest.raises(WrongToken, match="bedside device"):
+        desk.api("robot-1.wrong").claim("123456")
+    nobody = DeviceAPI("http://127.0.0.1:9", "robot-1.wrong")
+    with pytest.raises(NotReachable, match="cannot be reached"):
+        nobody.claim("123456")
+    assert issubclass(WrongToken, RobotError)
