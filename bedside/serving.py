@@ -1,5 +1,6 @@
 """Serving a study, and the demo."""
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -11,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bedside.assembly import open_study, portal_of
-from portal.server import listen_on
+from portal.server import CANNOT_LOAD, listen_on
 from portal.server import serve as run_server
 from study import safety
 from study.clock import FileClock
 from study.study import Study, create
+from therapist.errors import TherapistError
 
 __all__ = ["demo", "serve"]
 
@@ -48,7 +50,14 @@ def serve(
     def make_app() -> Flask:
         # gunicorn's worker is a forked process: it opens the record anew rather than share a connection.
         mine = open_study(folder, clock=clock, rehearsal=rehearsal)
-        app = portal_of(mine, lambda said: console.print(f"  {said}", style="dim"), instead)
+        try:
+            app = portal_of(mine, lambda said: console.print(f"  {said}", style="dim"), instead)
+        except TherapistError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(CANNOT_LOAD)
+        except Exception:
+            log.exception("the portal cannot be loaded")
+            sys.exit(CANNOT_LOAD)
         threading.Thread(target=_keep_telling, args=(mine,), daemon=True, name="safety events").start()
         console.print(
             f"Serving [bold]{study.protocol.title}[/bold] at {url}. Ctrl-C stops it; nothing is lost.", soft_wrap=True
@@ -61,10 +70,12 @@ def serve(
         return app
 
     study.close()
+    parent = os.getpid()
     try:
         run_server(listener, make_app)
     except SystemExit as stop:
-        sys.exit(2 if stop.code not in (0, None) else 0)
+        # The worker is a fork that comes by here, too; its status is for its parent, this process's for the user.
+        sys.exit(2 if os.getpid() == parent and stop.code == CANNOT_LOAD else stop.code)
 
 
 def demo(folder: Path, port: int) -> None:

@@ -1,7 +1,6 @@
 """Running the portal under gunicorn: one process, because there is one model, and many threads."""
 
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,10 @@ from gunicorn.app.base import BaseApplication
 
 from portal.errors import PortalError
 
-__all__ = ["listen_on", "serve"]
+__all__ = ["CANNOT_LOAD", "listen_on", "serve"]
+
+CANNOT_LOAD = 4
+"""gunicorn's own status for an application that cannot be loaded: it does not try again."""
 
 THREADS = 64
 """Requests served at a time. An answer being streamed holds one; two hundred participants are rarely all waiting."""
@@ -38,7 +40,7 @@ def listen_on(host: str, port: int) -> socket.socket:
 def serve(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     """Serve until told to stop. `make_app` is called in the process that serves, where the model is to live.
 
-    What `make_app` raises ends the server with status 4; it has to say why itself.
+    When `make_app` exits with `CANNOT_LOAD`, having said why, the server ends with that status too.
     """
     _Server(listener, make_app).run()
 
@@ -58,7 +60,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
             "timeout": 0,  # the worker loads a model before it answers anybody
             "graceful_timeout": 3,
             "keepalive": 15,
-            "loglevel": "warning",
+            "loglevel": "critical",  # what went wrong is said by the application, in one line or with its traceback
             "accesslog": None,  # an address is a key
             "proc_name": "bedside",
             "control_socket_disable": True,
@@ -68,8 +70,4 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        try:
-            return self._make_app()
-        except Exception as error:
-            print(f"bedside: {error}", file=sys.stderr, flush=True)
-            sys.exit(4)
+        return self._make_app()

@@ -12,7 +12,9 @@ from tests.e2e.conftest import Server, link_of, rate
 
 
 def assert_accessible(page: Page) -> None:
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+    found = Axe().run(
+        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    )
     assert found.violations_count == 0, found.generate_report()
 
 
@@ -21,7 +23,9 @@ def test_every_page_is_free_of_violations(
     serve: Callable[..., Server], chromium: Browser, folder: Path, colours: str
 ) -> None:
     server = serve("serve", str(folder))
-    context = chromium.new_context(viewport={"width": 390, "height": 780}, color_scheme=colours, reduced_motion="reduce")
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 780}, color_scheme=colours, reduced_motion="reduce"
+    )
     page = context.new_page()
     page.goto(link_of(folder, server, "chat"))
     assert_accessible(page)
@@ -57,9 +61,7 @@ def test_every_page_is_free_of_violations(
     context.close()
 
 
-def test_a_day_in_the_chat_by_keyboard_alone(
-    serve: Callable[..., Server], phone: BrowserContext, folder: Path
-) -> None:
+def test_a_day_in_the_chat_by_keyboard_alone(serve: Callable[..., Server], phone: BrowserContext, folder: Path) -> None:
     server = serve("serve", str(folder))
     page = phone.new_page()
     keyboard = page.keyboard

@@ -126,7 +126,9 @@ def test_one_day_in_each_arm_on_one_local_model(
     visits = {row["id"]: row for row in table(out, "visit")}
     assert sorted(arms[visit["participant"]] for visit in visits.values()) == ["chat", "robot", "worksheet"]
     assert {visit["state"] for visit in visits.values()} == {"done"}
-    ratings = {(arms[visits[row["visit"]]["participant"]], row["occasion"]): row["value"] for row in table(out, "rating")}
+    ratings = {
+        (arms[visits[row["visit"]]["participant"]], row["occasion"]): row["value"] for row in table(out, "rating")
+    }
     assert ratings == {
         ("chat", "before"): "62",
         ("chat", "after"): "40",

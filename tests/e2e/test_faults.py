@@ -110,10 +110,10 @@ def test_a_server_killed_between_a_message_and_its_answer_loses_neither(
     server.start()
     page.locator("li.therapist[data-number]").nth(1).wait_for()
     expect(page.locator("li.therapist").nth(1)).to_contain_text("It sounds like you failed the exam yesterday.")
-    assert page.locator('#turns li').count() == 3
+    assert page.locator("#turns li").count() == 3
     page.reload()
     expect(page.locator("li.participant .text")).to_have_text(WORDS)
-    assert page.locator('#turns li').count() == 3
+    assert page.locator("#turns li").count() == 3
     turns = rows(slow_folder, "SELECT speaker, text FROM turn ORDER BY number")
     assert [turn["speaker"] for turn in turns] == ["therapist", "participant", "therapist"]
     assert turns[1]["text"] == WORDS
@@ -134,7 +134,7 @@ def test_a_refresh_in_the_middle_of_an_answer_shows_it_once(
     expect(page.locator("#status")).to_have_text("writing ...")
     model.let.set()
     page.locator("li.therapist[data-number]").nth(1).wait_for()
-    assert page.locator('#turns li').count() == 3
+    assert page.locator("#turns li").count() == 3
     assert model.asked == 1
 
 
@@ -155,7 +155,7 @@ def test_two_windows_show_one_visit(
     model.let.set()
     for page in (one, two):
         page.locator("li.therapist[data-number]").nth(1).wait_for()
-        assert page.locator('#turns li').count() == 3
+        assert page.locator("#turns li").count() == 3
     assert len(rows(slow_folder, "SELECT id FROM turn")) == 3
 
 
@@ -196,7 +196,7 @@ def test_an_answer_that_got_lost_on_the_way_back_is_not_sent_twice(
     send(page, WORDS)
     page.locator("li.therapist[data-number]").nth(1).wait_for()
     assert lost == [201]
-    assert page.locator('#turns li').count() == 3
+    assert page.locator("#turns li").count() == 3
     assert len(rows(folder, "SELECT id FROM turn WHERE speaker = 'participant'")) == 1
 
 
@@ -238,9 +238,7 @@ def test_back_after_a_rating_does_not_ask_again(
     assert len(rows(folder, "SELECT id FROM rating")) == 1
 
 
-def test_a_crisis_shows_the_people_to_call(
-    serve: Callable[..., Server], phone: BrowserContext, folder: Path
-) -> None:
+def test_a_crisis_shows_the_people_to_call(serve: Callable[..., Server], phone: BrowserContext, folder: Path) -> None:
     server = serve("serve", str(folder))
     page = phone.new_page()
     begin_chat(page, link_of(folder, server, "chat"))

@@ -34,7 +34,9 @@ def companion(executor: Any, desk: Desk, namespace: str = "", **parameters: Any)
     from rclpy.parameter import Parameter
 
     values = {"url": f"http://127.0.0.1:{desk.port}", "token": desk.study.device_token("robot-1"), **parameters}
-    node = Companion(namespace=namespace, parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
+    node = Companion(
+        namespace=namespace, parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
+    )
     executor.add_node(node)
     return node
 

@@ -19,7 +19,10 @@ def in_words(number: int) -> str:
     return TENS[tens - 2] + (f" {UNITS[unit]}" if unit else "")
 
 
-@given(st.integers(0, 100), st.sampled_from(["{}", "about {}", "I would say {}.", "{}, I think", "{} out of a hundred", "maybe {} of 100"]))
+@given(
+    st.integers(0, 100),
+    st.sampled_from(["{}", "about {}", "I would say {}.", "{}, I think", "{} out of a hundred", "maybe {} of 100"]),
+)
 def test_every_rating_is_understood_in_digits_and_in_words(number: int, frame: str) -> None:
     assert rating_in(frame.format(number)) == number
     assert rating_in(frame.format(in_words(number))) == number
@@ -60,7 +63,14 @@ def test_what_is_no_code_is_none(words: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "meant"),
-    [("Yes.", True), ("yeah that's right", True), ("no", False), ("that's not right", False), ("hm", None), ("yes and no", None)],
+    [
+        ("Yes.", True),
+        ("yeah that's right", True),
+        ("no", False),
+        ("that's not right", False),
+        ("hm", None),
+        ("yes and no", None),
+    ],
 )
 def test_yes_and_no(words: str, meant: bool | None) -> None:
     assert yes_in(words) is meant
