@@ -117,6 +117,8 @@ class Writing:
                 return
             for piece in self._generation:
                 self._pieces.put(piece)
+                if self._given_up.is_set():
+                    return
             self._pieces.put(None)
         except Exception as error:
             # Whatever an engine raises becomes one failed attempt; its message may quote, so only its kind is logged.

@@ -22,7 +22,7 @@ from therapist.exercise import Exercise, Step
 from therapist.persona import Persona
 from therapist.prompting import build_prompt
 from therapist.provenance import Provenance
-from therapist.rails import Rails, judge, split
+from therapist.rails import Rails, Reason, judge, split
 from therapist.screen import Screen
 from therapist.transcript import Origin, RecordedTurn, SafetyHit, Transcript, Turn
 
@@ -90,20 +90,33 @@ class Conversation:
     def step(self) -> str | None:
         """The step whose question waits for an answer, in a worksheet the first open one; None when none does."""
         turns = self.turns
+        if self.stopped:
+            return None
         if self.medium == "worksheet":
-            answered = {turn.step for turn in turns if turn.speaker == "participant"}
-            return next((step.id for step in self.exercise.steps if step.id not in answered), None)
+            return next((step.id for step in self.exercise.steps if step.id not in self.answered), None)
         said = [turn for turn in turns if turn.speaker == "therapist"]
         return said[-1].next_step if said else self.exercise.steps[0].id
 
     @property
     def pending(self) -> RecordedTurn | None:
-        """The oldest turn of the participant that is owed an answer."""
-        if self.medium == "worksheet" and self._engine is None:
-            return None
+        """The oldest turn of the participant that is owed an answer.
+
+        Once the exercise is stopped nothing is owed but the fixed message, once, to the words that stopped it.
+        """
         turns = self.turns
         answered = {turn.reply_to for turn in turns if turn.speaker == "therapist"}
-        return next((turn for turn in turns if turn.speaker == "participant" and turn.number not in answered), None)
+        owed = [turn for turn in turns if turn.speaker == "participant" and turn.number not in answered]
+        if self.stopped:
+            told = any(turn.origin == "crisis" for turn in turns)
+            return None if told else next((turn for turn in owed if turn.hit is not None), None)
+        if self.medium == "worksheet" and self._engine is None:
+            return None
+        return owed[0] if owed else None
+
+    @property
+    def answered(self) -> dict[str, RecordedTurn]:
+        """The participant's last turn at each step that has one; for a worksheet, its confirmed answers."""
+        return {turn.step: turn for turn in self.turns if turn.speaker == "participant"}
 
     @property
     def stopped(self) -> bool:
@@ -140,7 +153,8 @@ class Conversation:
 
         The same `token` again gives the turn that stands, wherever the exercise is by now. A worksheet names the
         `step` that is answered. Raises `ReplyPending` while an answer is owed (not in a worksheet), `ExerciseOver`
-        when nothing more is taken, and `UnknownStep`.
+        when nothing more is taken, and `UnknownStep`. Of two calls at once for one visit both may pass these checks:
+        the caller makes them one after the other.
         """
         for turn in self.turns:
             if turn.token == token:
@@ -149,7 +163,7 @@ class Conversation:
             raise ExerciseOver("The exercise was stopped.")
         if self.medium == "worksheet":
             name = self.exercise.step(step or "").id
-            if any(turn.speaker == "participant" and turn.step == name for turn in self.turns):
+            if name in self.answered:
                 raise ExerciseOver("This answer is confirmed already.")
         else:
             if self.pending is not None:
@@ -235,6 +249,7 @@ class Conversation:
             for attempt in range(2):
                 if attempt:
                     time.sleep(self._retry_after_s)
+                    provenance.retries += 1
                 failed = False
                 for sentence in self._attempt(pending, answers, step, form, provenance):
                     spoken += 1
@@ -284,7 +299,7 @@ class Conversation:
                 if hit is not None:
                     raise _Crisis(hit)
                 if reason is not None:
-                    provenance.refused.append({"reason": reason, "text": sentence})
+                    self._refuse(provenance, reason, sentence)
                     break
                 passed += 1
                 said.append(sentence)
@@ -293,15 +308,19 @@ class Conversation:
                     break
             else:
                 if not passed and not provenance.refused:
-                    provenance.refused.append({"reason": "empty", "text": ""})
+                    self._refuse(provenance, "empty", "")
         except Runaway:
-            provenance.refused.append({"reason": "runaway", "text": writing.raw})
+            self._refuse(provenance, "runaway", writing.raw)
         except EngineError as error:
             provenance.failures.append(type(error).__name__)
             log.warning("attempt failed", visit=self._key, error=type(error).__name__)
         finally:
             sentences.close()  # type: ignore[attr-defined] # a generator; this stops the engine at once
             provenance.written(writing.raw, writing.usage, writing.first_sentence_ms)
+
+    def _refuse(self, provenance: Provenance, reason: Reason, sentence: str) -> None:
+        provenance.refused.append({"reason": reason, "text": sentence})
+        log.info("sentence refused", visit=self._key, reason=reason)
 
     def _own_words(self, step: Step, form: Form) -> str:
         """The step's own wording; of several, the first that was not said before in this visit."""

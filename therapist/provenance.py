@@ -45,6 +45,8 @@ class Provenance:
     """All that the engine wrote, also what was refused."""
     refused: list[dict[str, str]] = field(default_factory=list)
     """The sentences that were not said, each with the reason."""
+    retries: int = 0
+    """How often the engine was asked again; what it wrote at its last attempt is what stands here."""
     failures: list[str] = field(default_factory=list)
     """The kinds of error, one for each attempt that failed."""
 

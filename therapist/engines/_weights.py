@@ -92,10 +92,10 @@ def unpack(gguf: Path, tell: Callable[[str], None]) -> tuple[Path, str]:
                     draft.rename(folder)
                 finally:
                     shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
+    except Exception as error:  # a full disk is an OSError here, and another error in each library below
         raise EngineError(
-            f"The model could not be unpacked into {folder.parent}: {error.strerror or type(error).__name__}. "
-            "It needs about 550 MB there; BEDSIDE_CACHE names another place."
+            f"The model could not be unpacked into {folder.parent}: {error}. "
+            "The default model needs 550 MB there; BEDSIDE_CACHE names another place."
         ) from error
     return folder, digest
 

@@ -80,6 +80,10 @@ class LocalEngine:
             raise EngineError("The language model was closed.")
         return LocalGeneration(job, self._worker)
 
+    def forget(self) -> None:
+        """Let go of all kept keys and values. Nothing changes but the time of the next replies."""
+        self._kept.clear()
+
     def close(self) -> None:
         """Stop writing, end the thread and let go of the kept conversations. Safe to call twice."""
         self._worker.close()
@@ -115,9 +119,10 @@ class LocalEngine:
             ids = torch.tensor([tokens])
             try:
                 if cache is not None:
-                    for piece in torch.split(ids[:, cached:-1], READ_AT_ONCE, dim=1):
+                    for start in range(cached, len(tokens) - 1, READ_AT_ONCE):
                         if job.closed.is_set():
                             return
+                        piece = ids[:, start : min(start + READ_AT_ONCE, len(tokens) - 1)]
                         self._model.base_model(input_ids=piece, past_key_values=cache, use_cache=True)
                 self._model.generate(
                     ids,
@@ -212,7 +217,9 @@ class _Job:
             self.pieces.put(error)
         except Exception as error:
             # Only the kind of error: a message may quote what it could not digest.
-            self.pieces.put(EngineError(f"The language model failed: {type(error).__name__}."))
+            failure = EngineError(f"The language model failed: {type(error).__name__}.")
+            failure.__cause__ = error
+            self.pieces.put(failure)
         finally:
             self._end()
 

@@ -1,0 +1,362 @@
+"""The engine `openai` against a real server on this machine: HTTP, server-sent events, and what can go wrong on a wire.
+
+What the server says comes from the engine `eliza`, or from the default model; its faults are made with sockets.
+"""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from therapist.engine import Engine, Prompt, Sampling, Utterance
+from therapist.engines import open_engine
+from therapist.engines.eliza import ElizaEngine
+from therapist.engines.remote import begun
+from therapist.errors import EngineError
+
+SECRET = "sk-very-secret"  # noqa: S105 - it opens nothing
+WORDS = "I lost my keys in the marmalade."
+
+
+MIDWAY = ("cut", "ends early", "garbage", "nonsense", "error event", "hang")
+"""The faults that come after a stream has begun well."""
+
+
+@dataclass
+class Server:
+    """An OpenAI-compatible server. `fault` names what goes wrong with completions; `requests` is what it was asked."""
+
+    engine: Engine
+    fault: str = ""
+    models: tuple[str, ...] = ("doctor-of-1966",)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    hung: threading.Event = field(default_factory=threading.Event)
+    """Set when the server has fallen silent."""
+    released: threading.Event = field(default_factory=threading.Event)
+    """Set at the end, so that silent handlers go home."""
+    url: str = ""
+
+    def handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                server.keys.append(self.headers["Authorization"])
+                if server.fault == "no models":
+                    self.answer(404, {"error": {"message": "not here"}})
+                elif server.fault == "wrong key":
+                    self.answer(401, {"error": {"message": f"wrong: {self.headers['Authorization']}"}})
+                else:
+                    self.answer(200, {"object": "list", "data": [{"id": name} for name in server.models]})
+
+            def do_POST(self) -> None:
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                server.requests.append(request)
+                if server.fault == "500":
+                    self.answer(500, {"error": {"message": f"cannot digest {request['messages']}"}})
+                elif server.fault == "old" and "stream_options" in request:
+                    self.answer(400, {"error": {"message": "stream_options: extra fields not permitted"}})
+                elif server.fault == "silent":
+                    self.fall_silent()
+                else:
+                    self.stream(request)
+
+            def answer(self, status: int, body: dict[str, Any]) -> None:
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def stream(self, request: dict[str, Any]) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                for number, piece in enumerate(server.pieces(request)):
+                    if number == 2 and server.fault in MIDWAY:
+                        return self.go_wrong()
+                    self.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+                ended = "content_filter" if server.fault == "withheld" else "stop"
+                self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": ended}]})
+                if "stream_options" in request:
+                    counts = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+                    self.event({"choices": [], "usage": {**counts, "prompt_tokens_details": {"cached_tokens": 4}}})
+                self.chunk(b"data: [DONE]\n\n")
+                self.chunk(b"")
+
+            def go_wrong(self) -> None:
+                match server.fault:
+                    case "cut":
+                        self.connection.shutdown(socket.SHUT_RDWR)
+                    case "ends early":
+                        self.chunk(b"")
+                    case "garbage":
+                        self.chunk(b"data: {marmalade\n\n")
+                    case "nonsense":
+                        self.chunk(b"data: 42\n\n")
+                    case "error event":
+                        self.chunk(b'data: {"error": {"message": "out of memory at marmalade"}}\n\n')
+                    case "hang":
+                        self.fall_silent()
+                self.close_connection = True
+
+            def fall_silent(self) -> None:
+                server.hung.set()
+                server.released.wait(60)
+                self.close_connection = True
+
+            def event(self, body: dict[str, Any]) -> None:
+                body = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": server.models[0], **body}
+                self.chunk(b"data: " + json.dumps(body).encode() + b"\n\n")
+
+            def chunk(self, data: bytes) -> None:
+                self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+        return Handler
+
+    def pieces(self, request: dict[str, Any]) -> list[str]:
+        """What the engine behind the server says to the messages, word by word."""
+        said = tuple(
+            Utterance("participant" if message["role"] == "user" else "therapist", message["content"])
+            for message in request["messages"]
+            if message["role"] != "system"
+        )
+        generation = self.engine.generate(
+            Prompt(request["messages"][0]["content"], (), said, "", "statement"),
+            sampling=Sampling(max_tokens=request["max_tokens"]),
+            seed=request["seed"],
+            conversation="wire",
+        )
+        return [word + " " for word in "".join(generation).split()]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts servers on ports that the system chooses."""
+    running: list[tuple[ThreadingHTTPServer, Server]] = []
+
+    def start(fault: str = "", **settings: Any) -> Server:
+        server = Server(settings.pop("engine", None) or ElizaEngine(), fault, **settings)
+        http = ThreadingHTTPServer(("127.0.0.1", 0), server.handler())
+        server.url = f"http://127.0.0.1:{http.server_port}/v1"
+        threading.Thread(target=http.serve_forever, args=(0.02,)).start()
+        running.append((http, server))
+        return server
+
+    yield start
+    for http, server in running:
+        server.released.set()
+        http.shutdown()
+        http.server_close()
+
+
+PROMPT = Prompt(
+    system="You are a guide.",
+    examples=(("I am late.", "It sounds like you are late."),),
+    turns=(Utterance("therapist", "What happened?"), Utterance("participant", WORDS)),
+    guidance="Say it back.",
+    form="statement",
+    begin="It sounds like",
+)
+
+
+def ask(engine: Engine, sampling: Sampling | None = None) -> Any:
+    return engine.generate(PROMPT, sampling=sampling or Sampling(), seed=11, conversation="a")
+
+
+def test_a_reply_streams_over_the_wire_and_is_accounted_for(serve: Callable[..., Server]) -> None:
+    server = serve()
+    engine = open_engine("openai", base_url=server.url)
+    generation = ask(engine, Sampling(temperature=0.5, top_p=0.8, max_tokens=33, repetition_penalty=1.1))
+    pieces = list(generation)
+    assert len(pieces) > 2
+    assert "keys" in "".join(pieces)
+    usage = generation.usage
+    assert (usage.tokens_in, usage.tokens_cached, usage.tokens_out) == (7, 4, 5)
+    assert 0 < usage.first_token_ms <= usage.total_ms
+    asked = server.requests[0]
+    assert asked["messages"] == usage.messages
+    assert {name: asked[name] for name in ("model", "temperature", "top_p", "max_tokens", "seed")} == {
+        "model": "doctor-of-1966",
+        "temperature": 0.5,
+        "top_p": 0.8,
+        "max_tokens": 33,
+        "seed": 11,
+    }
+    assert asked["repetition_penalty"] == 1.1
+    assert 'Begin with "It sounds like"' in asked["messages"][-1]["content"]
+    engine.close()
+
+
+def test_what_openai_does_not_know_is_not_sent_unless_it_is_set(serve: Callable[..., Server]) -> None:
+    server = serve()
+    list(ask(open_engine("openai", base_url=server.url)))
+    assert "repetition_penalty" not in server.requests[0]
+
+
+def test_the_default_model_can_be_had_over_the_wire(serve: Callable[..., Server], local: Engine) -> None:
+    server = serve(engine=local)
+    text = "".join(ask(open_engine("openai", base_url=server.url), Sampling(max_tokens=8)))
+    assert len(text.split()) > 2
+
+
+def test_the_model_is_the_one_the_server_names(serve: Callable[..., Server]) -> None:
+    engine = open_engine("openai", base_url=serve(models=("a-model-2026", "another")).url)
+    assert engine.identity.model == "a-model-2026"
+    assert engine.identity.sha256 is None
+
+
+def test_an_alias_becomes_the_name_by_which_the_server_answers(serve: Callable[..., Server]) -> None:
+    told: list[str] = []
+    engine = open_engine("openai", base_url=serve(models=("m-2026-01",)).url, model="m", progress=told.append)
+    assert engine.identity.model == "m"
+    assert "does not name the model m; it names m-2026-01" in told[0]
+    list(ask(engine))
+    assert engine.identity.model == "m-2026-01"
+
+
+def test_a_server_that_lists_no_models_will_do_when_the_study_names_one(serve: Callable[..., Server]) -> None:
+    server = serve("no models")
+    assert open_engine("openai", base_url=server.url, model="m").identity.model == "m"
+    with pytest.raises(EngineError, match=r"does not say which models it has \(NotFoundError, status 404"):
+        open_engine("openai", base_url=server.url)
+
+
+def test_a_server_that_is_away_is_named(serve: Callable[..., Server]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    with pytest.raises(EngineError, match=address):
+        open_engine("openai", base_url=address)
+    engine = open_engine("openai", base_url=address, model="m")  # it may be started later
+    with pytest.raises(EngineError, match="APIConnectionError"):
+        list(ask(engine))
+
+
+def test_the_key_goes_to_the_server_and_nowhere_else(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLUSTER_KEY", SECRET)
+    server = serve("wrong key")
+    with pytest.raises(EngineError, match="refuses the key in CLUSTER_KEY") as refused:
+        open_engine("openai", base_url=server.url, api_key_env="CLUSTER_KEY")
+    assert server.keys == [f"Bearer {SECRET}"]
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_a_key_that_happens_to_be_in_the_environment_is_not_sent(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    server = serve()
+    open_engine("openai", base_url=server.url)
+    assert server.keys == ["Bearer none"]
+
+
+def test_an_older_server_is_asked_without_the_count_of_tokens_from_then_on(serve: Callable[..., Server]) -> None:
+    server = serve("old")
+    engine = open_engine("openai", base_url=server.url)
+    for _ in range(2):
+        generation = ask(engine)
+        assert "keys" in "".join(generation)
+        assert generation.usage.tokens_out == 0
+    assert ["stream_options" in request for request in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("500", "InternalServerError, status 500"),
+        ("cut", "APIConnectionError|RemoteProtocolError"),
+        ("ends early", "stopped in the middle"),
+        ("garbage", "JSONDecodeError"),
+        ("nonsense", "AttributeError|TypeError"),
+        ("error event", "APIError"),
+        ("withheld", "withheld"),
+    ],
+)
+def test_a_fault_of_the_server_is_an_error_of_the_engine_without_anybody_s_words(
+    serve: Callable[..., Server], fault: str, kind: str
+) -> None:
+    server = serve(fault)
+    engine = open_engine("openai", base_url=server.url)
+    with pytest.raises(EngineError, match=kind) as failed:
+        list(ask(engine))
+    assert "marmalade" not in str(failed.value)
+    assert failed.value.__cause__ is None
+    assert failed.value.__suppress_context__ or failed.value.__context__ is None
+    assert len(server.requests) == 1  # whoever called decides about a second attempt
+
+
+@pytest.mark.parametrize("fault", ["silent", "hang"])
+def test_a_server_that_falls_silent_is_left_after_the_time_out(serve: Callable[..., Server], fault: str) -> None:
+    engine = open_engine("openai", base_url=serve(fault).url, timeout_s=0.3)
+    with pytest.raises(EngineError, match="Timeout"):
+        list(ask(engine))
+
+
+def test_closing_wakes_a_reader_who_waits_for_the_server(serve: Callable[..., Server]) -> None:
+    server = serve("hang")
+    generation = ask(open_engine("openai", base_url=server.url, timeout_s=60))
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.extend(generation))
+    reader.start()
+    assert server.hung.wait(10)
+    generation.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert generation.usage.total_ms is not None
+
+
+def test_hanging_up_on_one_reply_leaves_the_next_alone(serve: Callable[..., Server]) -> None:
+    engine = open_engine("openai", base_url=serve().url)
+    first = iter(ask(engine))
+    next(first)
+    first.close()
+    generation = ask(engine)
+    assert "keys" in "".join(generation)
+    generation.close()
+    assert "keys" in "".join(ask(engine))
+
+
+def test_a_reply_that_was_closed_before_it_was_read_asks_for_nothing(serve: Callable[..., Server]) -> None:
+    server = serve()
+    generation = ask(open_engine("openai", base_url=server.url))
+    generation.close()
+    assert list(generation) == []
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("It sounds like you lost them.", "It sounds like you lost them."),
+        ("it sounds like you lost them.", "it sounds like you lost them."),
+        ("you lost them.", "It sounds like you lost them."),
+        ("You lost them.", "You lost them."),
+        ("  It", "It"),
+        ("", ""),
+    ],
+)
+def test_a_beginning_is_put_before_words_that_write_on_from_it(written: str, said: str) -> None:
+    for size in (1, 3, 100):
+        pieces = [written[start : start + size] for start in range(0, len(written), size)]
+        assert "".join(begun("It sounds like", iter(pieces))) == said
+
+
+@given(st.lists(st.text(max_size=5)))
+def test_without_a_beginning_a_reply_stays_as_it_is(pieces: list[str]) -> None:
+    assert "".join(begun("", iter(pieces))) == "".join(pieces).lstrip()
