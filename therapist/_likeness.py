@@ -4,10 +4,11 @@ The rails use it to tell whether a sentence takes up what was said, parrots it, 
 """
 
 import re
+from dataclasses import dataclass, field
 
 from therapist.screen import Words, normalise
 
-__all__ = ["circles", "content", "copies", "key", "polarity", "words_of"]
+__all__ = ["circles", "content", "copies", "key", "senses", "words_of"]
 
 _RUN = 5
 """So many of the participant's words in a row, with an "I" or "my" among them, are a copy and no answer."""
@@ -49,23 +50,47 @@ def content(text: str, lists: Words) -> set[str]:
     return {_stem(word) for word in words_of(text) if word not in lists.function}
 
 
-def polarity(text: str, lists: Words) -> dict[str, set[bool]]:
-    """For each content stem of `text`, whether it stands denied (True), affirmed (False), or both.
+@dataclass(slots=True)
+class Sense:
+    """How a word stands in a text."""
+
+    denied: set[bool] = field(default_factory=set)
+    """Denied (True), affirmed (False), or both."""
+    subjects: set[str] = field(default_factory=set)
+    """The pronouns that come before it as the nearest subject, `you` standing for the participant."""
+
+    def agrees(self, other: "Sense") -> bool:
+        """Whether nothing in the one speaks against the other."""
+        same_subject = not self.subjects or not other.subjects or self.subjects & other.subjects
+        return bool(self.denied & other.denied) and bool(same_subject)
+
+
+def senses(text: str, lists: Words) -> dict[str, Sense]:
+    """For each content stem of `text`, how it stands there.
 
     A denial reaches to the end of its clause. Whether it reaches past an "and" only the speaker knows: there it is
-    both.
+    both denied and affirmed.
     """
-    found: dict[str, set[bool]] = {}
-    now = {False}
+    found: dict[str, Sense] = {}
+    denied, subject, before = {False}, None, "."
     for token in _TOKEN.findall(normalise(text)[0]):
+        pronoun = token.split("'")[0]
+        leads = not before[0].isalnum() or before in lists.leading
+        if pronoun in lists.others:
+            subject = pronoun
+        elif pronoun in lists.subjects and (leads or pronoun in lists.first_person):
+            subject = "you"  # "you" may also be an object, as in "she asked you"; "I" never is
+        before = token
         if token in lists.negating or token.endswith("n't"):
-            now = {True}
+            denied = {True}
         elif not token[0].isalnum() or token in lists.turning:
-            now = {False}
+            denied = {False}
         elif token == lists.joining:
-            now = now | {False}
+            denied = denied | {False}
         elif token not in lists.function:
-            found.setdefault(_stem(token), set()).update(now)
+            sense = found.setdefault(_stem(token), Sense())
+            sense.denied |= denied
+            sense.subjects |= {subject} if subject else set()
     return found
 
 

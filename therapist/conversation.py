@@ -273,13 +273,14 @@ class Conversation:
             raise AssertionError("an attempt needs an engine")
         earlier = _before(pending, self.turns)
         printed = self.medium == "worksheet"
-        prompt = build_prompt(self.exercise, self._persona, [*earlier, pending], step, form, printed=printed)
+        prompt = build_prompt(
+            self.exercise, self._persona, [*earlier, pending], step, form, printed=printed, bare=self._rails.grounded
+        )
         seed = self._seed_of(pending.number)
         provenance.asked(self._engine.identity, form, seed, self._sampling)
         writing = Writing(self._engine, prompt, self._sampling, seed, self._key, self._deadline_s)
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
         heard = " ".join(turn.text for turn in answers)
-        around = f"{step.ask} {step.begin}"
         most = 1 if printed or form == "question" else self._rails.sentences
         passed = 0
         sentences = writing.sentences()
@@ -292,7 +293,8 @@ class Conversation:
                     screen=self._screen,
                     said=said,
                     heard=heard,
-                    around=around,
+                    around=step.ask,
+                    begin=prompt.begin,
                 )
                 # Screened even when refused for another reason: a model that wrote this must be known of.
                 hit = self._screen.check(sentence, "therapist")

@@ -41,7 +41,7 @@ class Done(_Table):
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 _NUMBER = re.compile(
-    r"""\d | \b( zero | one | two | three | four(teen)? | five | six(teen)? | seven(teen)? | eight(een)? | nine(teen)?
+    r"""\d | (?<![\w-])( zero | two | three | four(teen)? | five | six(teen)? | seven(teen)? | eight(een)? | nine(teen)?
     | ten | eleven | twelve | thirteen | fifteen | twenty | thirty | forty | fifty | (six|seven|nine)ty | eighty
     | hundred )\b""",
     re.VERBOSE,
@@ -62,6 +62,13 @@ class TurnBounds(_Table):
         return self
 
 
+class Example(_Table):
+    """A pair that shows the model what an answer looks like."""
+
+    participant: Text
+    therapist: Text
+
+
 class Step(_Table):
     """One step of an exercise."""
 
@@ -76,25 +83,26 @@ class Step(_Table):
     """The step's own question when the answer was too short, in place of a model's question that was refused."""
     acknowledge: tuple[Text, ...] = Field(min_length=2)
     """The step's own answers, in place of a model's sentence that was refused. Each fits whatever was said."""
-    begin: str = ""
+    begin: Text
     """The words the model's answer begins with."""
+    example: Example
+    """An answer of somebody else at this step, and what is said to it: it begins with `begin`."""
     reflect: bool = False
     """People pause here to think: a robot waits longer before it takes silence for the end."""
     done: Done = Field(default_factory=Done)
     turns: TurnBounds = Field(default_factory=TurnBounds)
+
+    @model_validator(mode="after")
+    def _example_begins(self) -> "Step":
+        if not self.example.therapist.startswith(self.begin):
+            raise ValueError(f"example.therapist does not begin with {self.begin!r}")
+        return self
 
     def is_done(self, answers: Sequence[str]) -> bool:
         """Whether the step is done after these answers of the participant, in order."""
         if len(answers) >= self.turns.max:
             return True
         return len(answers) >= self.turns.min and self.done.enough(" ".join(answers))
-
-
-class Example(_Table):
-    """A pair that shows the model what an answer looks like."""
-
-    participant: Text
-    therapist: Text
 
 
 class Exercise(_Table):
@@ -111,7 +119,8 @@ class Exercise(_Table):
     """Said or printed at the beginning."""
     closing: Text
     """Said or printed at the end."""
-    examples: tuple[Example, ...]
+    probe: Text
+    """The words with which a question of the model begins, where the model has to be led that closely."""
     steps: tuple[Step, ...] = Field(min_length=6, max_length=9)
     sha256: str
 
@@ -121,6 +130,11 @@ class Exercise(_Table):
         if len(set(names)) < len(names):
             raise ValueError("two steps have the same id")
         return self
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """What the model is shown: one example of each step, in order."""
+        return tuple(step.example for step in self.steps)
 
     def step(self, name: str) -> Step:
         """The step called `name`. Raises `UnknownStep`."""

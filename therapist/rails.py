@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from therapist._likeness import circles, content, copies, key, polarity, words_of
+from therapist._likeness import circles, content, copies, key, senses, words_of
 from therapist.engine import Form
 from therapist.screen import Screen
 
@@ -49,8 +49,9 @@ class Rails:
     sentences: int = 2
     """At most so many sentences of the model in one answer."""
     grounded: bool = False
-    """Whether a sentence must be made, for the most part, of the participant's own words. Right for a model too small
-    to be believed; a larger one puts things in words of its own, and may."""
+    """For a model too small to be believed: a sentence must be made, for the most part, of the participant's own words,
+    and the model is shown only what it needs for that (see `therapist.prompting`). A larger model puts things in words
+    of its own, and may."""
 
 
 class Sentences:
@@ -99,11 +100,13 @@ def judge(
     said: Collection[str],
     heard: str,
     around: str,
+    begin: str = "",
 ) -> Reason | None:
     """Why `sentence` must not be said, or None when it may.
 
     `said` holds what the therapist said before in this visit, sentence by sentence; `heard` is what the participant
-    said at this step; `around` is what else may be spoken of: the step's own words.
+    said at this step; `around` is what else may be spoken of: the step's own words. `begin` are words the sentence was
+    made to begin with: they are the script's, and only what follows is judged for what it takes up.
     """
     words = words_of(sentence)
     if not words:
@@ -125,7 +128,7 @@ def judge(
     asks = sentence.rstrip("\"'”’)").endswith("?")
     if asks != (form == "question") or ("?" in sentence and not asks):
         return "wrong_form"
-    if rails.grounded and not _is_grounded(sentence, words, form, screen, heard, around):
+    if rails.grounded and not _is_grounded(sentence.removeprefix(begin), form, screen, heard, around):
         return "ungrounded"
     return None
 
@@ -137,7 +140,7 @@ def _is_foreign(sentence: str, words: list[str], screen: Screen) -> bool:
     if len(words) < 3:
         return False
     small = sum(word in screen.words.function for word in words)
-    return small < max(1, 0.2 * len(words))
+    return small < max(1, 0.25 * len(words))
 
 
 def _puts_down(sentence: str, words: list[str], screen: Screen, heard: str) -> bool:
@@ -153,22 +156,28 @@ def _puts_down(sentence: str, words: list[str], screen: Screen, heard: str) -> b
     return not (said_back and attributed)
 
 
-def _is_grounded(sentence: str, words: list[str], form: Form, screen: Screen, heard: str, around: str) -> bool:
+_CAPITAL = re.compile(r"(?<=[\w,]) [A-Z]\w*")
+"""A word with a capital inside a sentence: a name, a day, a month."""
+
+
+def _is_grounded(sentence: str, form: Form, screen: Screen, heard: str, around: str) -> bool:
     """Whether the sentence is made of what was said: something of it, nothing against it, and little besides.
 
-    One word in three may come from elsewhere. A number may not, nor may "I" or "my": these are the participant's own
-    words, not turned round. What the participant denied must stay denied, and what they affirmed, affirmed. A question
-    may instead take up the question it repeats.
+    One word in four may come from elsewhere. A number or a name may not, nor may "I" or "my": these are the
+    participant's own words, not turned round. What the participant denied must stay denied, and who did it must have
+    done it. A question may instead take up the question it repeats.
     """
-    if not screen.words.first_person.isdisjoint(words):
+    if not screen.words.first_person.isdisjoint(words_of(sentence)):
         return False
     stems = content(sentence, screen.words)
     at_this_step = content(heard, screen.words)
     given = content(around, screen.words)
     unknown = stems - at_this_step - given
-    if 3 * len(unknown) > len(stems) or any(any(map(str.isdigit, stem)) for stem in unknown):
+    if 4 * len(unknown) > len(stems) or any(any(map(str.isdigit, stem)) for stem in unknown):
+        return False
+    if unknown & content(" ".join(_CAPITAL.findall(sentence)), screen.words):
         return False
     if not stems & (at_this_step if form == "statement" else at_this_step | given):
         return False
-    meant = polarity(heard, screen.words)
-    return all(meant[stem] & found for stem, found in polarity(sentence, screen.words).items() if stem in meant)
+    meant = senses(heard, screen.words)
+    return all(sense.agrees(meant[stem]) for stem, sense in senses(sentence, screen.words).items() if stem in meant)

@@ -65,6 +65,12 @@ class Words:
     negating: frozenset[str]
     turning: frozenset[str]
     """Those with which another clause begins, which a denial does not reach: but, because."""
+    subjects: frozenset[str]
+    """Subject pronouns for the participant, as they say them and as they are said back."""
+    others: frozenset[str]
+    """Subject pronouns for others."""
+    leading: frozenset[str]
+    """Words after which a subject stands."""
     joining: str
     """The word for "and"."""
 
@@ -75,7 +81,7 @@ class Words:
         return cls(**lists, joining=table["joining"])
 
 
-_LISTS = ("function", "attributing", "first_person", "negating", "turning")
+_LISTS = ("function", "attributing", "first_person", "negating", "turning", "subjects", "others", "leading")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from therapist.errors import DataFileError, UnknownStep
 from therapist.exercise import exercise_names, load_exercise, parse_exercise
 from therapist.persona import load_persona, persona_names
-from therapist.rails import split
+from therapist.rails import Rails, judge, split
 from therapist.screen import Screen
 
 
@@ -34,14 +34,40 @@ def test_nothing_an_exercise_says_would_be_stopped_by_the_screen(name: str) -> N
         assert screen.put_down(text) is None
 
 
+@pytest.mark.parametrize("name", exercise_names())
+def test_every_example_shown_to_a_model_keeps_the_rails_itself(name: str) -> None:
+    screen = Screen.load()
+    for step in load_exercise(name).steps:
+        reason = judge(
+            step.example.therapist,
+            form="statement",
+            rails=Rails(grounded=True),
+            screen=screen,
+            said=(),
+            heard=step.example.participant,
+            around=step.ask,
+            begin=step.begin,
+        )
+        assert (step.id, reason) == (step.id, None)
+
+
+@pytest.mark.parametrize("name", exercise_names())
+def test_the_steps_own_words_are_said_once_in_a_visit(name: str) -> None:
+    exercise = load_exercise(name)
+    said = [words for step in exercise.steps for words in (step.ask, step.follow_up, *step.acknowledge)]
+    assert len(set(said)) == len(said)
+
+
 def test_a_step_is_done_by_enough_words_or_a_number_or_enough_turns() -> None:
     exercise = load_exercise("cognitive_restructuring")
     situation, feeling = exercise.step("situation"), exercise.step("feeling_now")
     assert not situation.is_done(["An exam."])
     assert situation.is_done(["An exam.", "In maths."])  # two turns are the most
     assert situation.is_done(["I failed an exam in maths."])
-    assert feeling.is_done(["45"])
-    assert not feeling.is_done(["a little"])
+    for number in ("45", "45%", "forty-five", "about fifty"):
+        assert feeling.is_done([number])
+    for none in ("a little", "weaker", "...", "no-one knows"):
+        assert not feeling.is_done([none])
 
 
 def test_the_steps_follow_each_other_to_the_end() -> None:
@@ -66,6 +92,8 @@ SOURCE = files("therapist").joinpath("exercises", "cognitive_restructuring.toml"
         ("turns = { min = 1, max = 2 }", "turns = { min = 3, max = 2 }", "steps.0.turns"),
         ('id = "thought"', 'id = "situation"', "two steps have the same id"),
         ("[[steps]]", "[[steps]", "not valid TOML"),
+        ('begin = "You told me', 'begin = "It sounds', "steps.0: Value error, example.therapist does not begin"),
+        ("reflect = true", "reflekt = true", "steps.1.reflekt: there is no such key; allowed: id, goal, ask"),
     ],
 )
 def test_a_broken_exercise_is_named_with_its_key(right: str, wrong: str, key: str) -> None:

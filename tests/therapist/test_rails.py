@@ -52,11 +52,80 @@ def test_what_a_small_model_must_not_say_is_refused_for_its_reason(sentence: str
     [
         "It sounds like you failed your maths exam yesterday.",
         "It sounds like the thought was that you are stupid.",
-        "So your exam yesterday went badly.",
+        "So you failed your maths exam.",
     ],
 )
 def test_a_sentence_that_says_back_what_was_said_passes(sentence: str) -> None:
     assert judged(sentence) is None
+
+
+HEARD_OF_OTHERS = "She was kind to me last week, but I can't sleep and the rent went up."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("You said that she was kind to you last week.", None),
+        ("You can't sleep, and the rent went up.", None),
+        ("You were kind to her last week.", "ungrounded"),  # the other way round
+        ("You can sleep, and the rent went up.", "ungrounded"),  # the opposite
+        ("She was kind to you last week, at 80.", "ungrounded"),  # a number out of the air
+        ("She was kind to you last week in Berlin.", "ungrounded"),  # a place out of the air
+        ("She was kind to you last week and she sang.", None),  # one word in four
+        ("She was kind to you and she sang.", "ungrounded"),
+    ],
+)
+def test_a_small_model_may_neither_turn_round_nor_add_to_what_was_said(sentence: str, reason: Reason | None) -> None:
+    found = judge(
+        sentence, form="statement", rails=Rails(grounded=True), screen=SCREEN, said=(), heard=HEARD_OF_OTHERS, around=""
+    )
+    assert found == reason
+
+
+def test_the_words_it_was_given_to_begin_with_count_neither_for_nor_against_it() -> None:
+    begin = "You told me that"
+    rails = Rails(grounded=True)
+    for sentence, reason in [(f"{begin} you failed the exam.", None), (f"{begin} it rained.", "ungrounded")]:
+        assert (
+            judge(sentence, form="statement", rails=rails, screen=SCREEN, said=(), heard=HEARD, around="", begin=begin)
+            == reason
+        )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Es ist wirklich schwer für dich, dass du die Prüfung nicht bestanden hast.",
+        "Parece que te sientes muy triste porque no pasaste el examen de ayer.",
+        "On dirait que tu as beaucoup de peine depuis que tu as raté cet examen.",
+        "Sembra che tu sia molto triste per il tuo esame di ieri.",
+        "Het klinkt alsof je erg verdrietig bent over je examen van gisteren.",
+        "Похоже, вам было тяжело.",
+        "Exam failed yesterday maths sadness.",
+    ],
+)
+def test_what_is_no_english_is_refused(sentence: str) -> None:
+    assert judged(sentence, grounded=False) == "off_language"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "I failed my maths exam yesterday and I thought that I am stupid.",
+        "I hear that I failed my maths exam yesterday.",
+    ],
+)
+def test_to_say_over_what_the_participant_said_is_no_answer(sentence: str) -> None:
+    assert judged(sentence, grounded=False) == "repeated"
+    assert judged("You wrote “I failed my maths exam yesterday” and stopped there.", grounded=False) is None
+
+
+@given(st.text(max_size=200), st.sampled_from(["statement", "question"]), st.booleans())
+def test_any_text_is_judged_and_judged_the_same_again(text: str, form: Form, grounded: bool) -> None:
+    first = judged(text, form=form, grounded=grounded)
+    assert judged(text, form=form, grounded=grounded) == first
+    if not any(character.isalnum() for character in text):
+        assert first == "empty"
 
 
 def test_a_larger_model_may_put_it_in_its_own_words() -> None:

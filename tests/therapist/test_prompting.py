@@ -1,0 +1,60 @@
+"""The prompt: what is the same comes first, and what belongs to this answer comes last."""
+
+from therapist.engine import Utterance
+from therapist.exercise import load_exercise
+from therapist.persona import load_persona
+from therapist.prompting import build_prompt, opening_prompt
+from therapist.transcript import Turn
+
+EXERCISE = load_exercise("coping_strategies")
+PERSONA = load_persona("neutral")
+FIRST, SECOND = EXERCISE.steps[:2]
+TURNS = [
+    Turn("therapist", FIRST.id, f"{EXERCISE.opening} {FIRST.ask}", "script", number=1, next_step=FIRST.id),
+    Turn("participant", FIRST.id, "The rent went up.", "participant", number=2),
+    Turn("therapist", FIRST.id, f"You told me that the rent went up. {SECOND.ask}", "model", number=3, reply_to=2),
+    Turn("participant", SECOND.id, "I sleep badly.", "participant", number=4),
+]
+
+
+def test_the_first_prompt_goes_on_from_what_was_read_before_the_visit() -> None:
+    prompt = build_prompt(EXERCISE, PERSONA, TURNS[:2], FIRST, "statement", printed=False)
+    before = opening_prompt(EXERCISE, PERSONA)
+    assert (prompt.system, prompt.examples) == (before.system, before.examples)
+    assert prompt.turns[: len(before.turns)] == before.turns
+
+
+def test_a_later_prompt_goes_on_from_an_earlier_one_and_only_the_guidance_changes_place() -> None:
+    earlier = build_prompt(EXERCISE, PERSONA, TURNS[:2], FIRST, "statement", printed=False)
+    later = build_prompt(EXERCISE, PERSONA, TURNS, SECOND, "statement", printed=False)
+    assert later.turns[: len(earlier.turns)] == earlier.turns
+    assert SECOND.instruct in later.guidance
+    assert SECOND.instruct not in later.system
+    assert later.begin == SECOND.begin
+
+
+def test_a_follow_up_names_the_question_that_was_answered_too_shortly() -> None:
+    prompt = build_prompt(EXERCISE, PERSONA, TURNS[:2], FIRST, "question", printed=False)
+    assert FIRST.ask in prompt.guidance
+    assert prompt.begin == ""
+
+
+def test_on_paper_each_question_stands_before_its_answer() -> None:
+    opening = Turn("therapist", FIRST.id, EXERCISE.opening, "script", number=1)
+    turns = [opening, TURNS[1], Turn("participant", SECOND.id, "I sleep badly.", "participant", number=3)]
+    prompt = build_prompt(EXERCISE, PERSONA, turns, SECOND, "statement", printed=True)
+    assert prompt.turns[1:] == (
+        Utterance("therapist", FIRST.ask),
+        Utterance("participant", "The rent went up."),
+        Utterance("therapist", SECOND.ask),
+        Utterance("participant", "I sleep badly."),
+    )
+
+
+def test_a_small_model_sees_the_examples_and_the_last_words_alone() -> None:
+    prompt = build_prompt(EXERCISE, PERSONA, TURNS, SECOND, "statement", printed=False, bare=True)
+    assert prompt.turns == (Utterance("participant", "I sleep badly."),)
+    assert prompt.guidance == ""
+    assert prompt.begin == SECOND.begin
+    question = build_prompt(EXERCISE, PERSONA, TURNS, SECOND, "question", printed=False, bare=True)
+    assert question.begin == EXERCISE.probe
