@@ -20,10 +20,10 @@ class Listener(Node):
         super().__init__("participant", **options)
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._heard = self.create_publisher(String, "heard", WORDS)
-        # One callback at a time, and listening takes what else has come first: topics keep no order among themselves.
+        # Topics keep no order among themselves, so what ends an exchange takes in first what came before it.
         self._say = self.create_subscription(String, "say", self._put("say"), WORDS)
         self.create_subscription(Bool, "listening", self._on_listening, LATCHED)
-        self._state = self.create_subscription(String, "visit_state", self._put("state"), LATCHED)
+        self._state = self.create_subscription(String, "visit_state", self._on_state, LATCHED)
 
     def next_event(self, timeout_s: float | None = None) -> tuple[str, Any] | None:
         """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if
@@ -66,10 +66,19 @@ class Listener(Node):
         raise RobotError("The robot has been silent for too long.")
 
     def _on_listening(self, message: Any) -> None:
-        for name, subscription in (("state", self._state), ("say", self._say)):
-            while (taken := subscription.handle.take_message(String, False)) is not None:
-                self._events.put((name, taken[0].data))
+        self._take("state", self._state)
+        self._take("say", self._say)
         self._events.put(("listening", message.data))
+
+    def _on_state(self, message: Any) -> None:
+        if message.data == "idle":
+            self._take("say", self._say)
+        self._events.put(("state", message.data))
+
+    def _take(self, name: str, subscription: Any) -> None:
+        """Take what has arrived on a topic and is not handled yet."""
+        while (taken := subscription.handle.take_message(String, False)) is not None:
+            self._events.put((name, taken[0].data))
 
     def _put(self, name: str) -> Any:
         def callback(message: Any) -> None:
