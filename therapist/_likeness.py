@@ -54,15 +54,16 @@ def content(text: str, lists: Words) -> set[str]:
 class Sense:
     """How a word stands in a text."""
 
-    denied: set[bool] = field(default_factory=set)
-    """Denied (True), affirmed (False), or both."""
+    denied: list[set[bool]] = field(default_factory=list)
+    """For each time it comes: denied (True), affirmed (False), or perhaps either."""
     subjects: set[str] = field(default_factory=set)
     """The pronouns that come before it as the nearest subject, `you` standing for the participant."""
 
-    def agrees(self, other: "Sense") -> bool:
-        """Whether nothing in the one speaks against the other."""
-        same_subject = not self.subjects or not other.subjects or self.subjects & other.subjects
-        return bool(self.denied & other.denied) and bool(same_subject)
+    def agrees(self, meant: "Sense") -> bool:
+        """Whether nothing here speaks against how the word was meant."""
+        if self.subjects and meant.subjects and self.subjects.isdisjoint(meant.subjects):
+            return False
+        return all(here & set().union(*meant.denied) for here in self.denied)
 
 
 def senses(text: str, lists: Words) -> dict[str, Sense]:
@@ -89,7 +90,7 @@ def senses(text: str, lists: Words) -> dict[str, Sense]:
             denied = denied | {False}
         elif token not in lists.function:
             sense = found.setdefault(_stem(token), Sense())
-            sense.denied |= denied
+            sense.denied.append(denied)
             sense.subjects |= {subject} if subject else set()
     return found
 

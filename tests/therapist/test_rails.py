@@ -69,6 +69,7 @@ HEARD_OF_OTHERS = "She was kind to me last week, but I can't sleep and the rent 
         ("You can't sleep, and the rent went up.", None),
         ("You were kind to her last week.", "ungrounded"),  # the other way round
         ("You can sleep, and the rent went up.", "ungrounded"),  # the opposite
+        ("She was kind to you last week, but never kind.", "ungrounded"),  # both
         ("She was kind to you last week, at 80.", "ungrounded"),  # a number out of the air
         ("She was kind to you last week in Berlin.", "ungrounded"),  # a place out of the air
         ("She was kind to you last week and she sang.", None),  # one word in four

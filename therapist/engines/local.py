@@ -40,10 +40,15 @@ MOST_THREADS = 8
 class LocalEngine:
     """A causal language model and its tokenizer. Close it to give back its thread and its memory."""
 
+    model: Any
+    """The library's model. Its own thread uses it: others leave it alone while a reply is being written."""
+    tokenizer: Any
+    """The library's tokenizer."""
+
     def __init__(self, model: Any, tokenizer: Any, identity: EngineIdentity) -> None:
         self.identity = identity
-        self._model = model
-        self._tokenizer = tokenizer
+        self.model = model
+        self.tokenizer = tokenizer
         self._kept = KeptCaches()
         self._worker = Worker("model")
         self._ends = ends_of_turn(model, tokenizer)
@@ -95,7 +100,7 @@ class LocalEngine:
         """The prompt as the model reads it, and how many of its tokens come before the reply's beginning."""
         if not self._takes_system:
             messages = without_system(messages)
-        head: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        head: str = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         before = self._ids(head)
         # The beginning is read together with what stands before it, as the model's own words would be.
         tokens = self._ids(head + begin.rstrip()) if begin else before
@@ -123,8 +128,8 @@ class LocalEngine:
                         if job.closed.is_set():
                             return
                         piece = ids[:, start : min(start + READ_AT_ONCE, len(tokens) - 1)]
-                        self._model.base_model(input_ids=piece, past_key_values=cache, use_cache=True)
-                self._model.generate(
+                        self.model.base_model(input_ids=piece, past_key_values=cache, use_cache=True)
+                self.model.generate(
                     ids,
                     generation_config=config,
                     attention_mask=torch.ones_like(ids),
@@ -142,11 +147,11 @@ class LocalEngine:
 
     def text_of(self, tokens: list[int]) -> str:
         """Tokens as text, without the marks of a turn's end."""
-        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
     def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
 
