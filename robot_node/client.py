@@ -23,7 +23,7 @@ class Listener(Node):
         # Topics keep no order among themselves, so what ends an exchange takes in first what came before it.
         self._say = self.create_subscription(String, "say", self._put("say"), WORDS)
         self.create_subscription(Bool, "listening", self._on_listening, LATCHED)
-        self._state = self.create_subscription(String, "visit_state", self._on_state, LATCHED)
+        self._state = self.create_subscription(String, "visit_state", self._put("state"), LATCHED)
 
     def next_event(self, timeout_s: float | None = None) -> tuple[str, Any] | None:
         """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if
@@ -60,20 +60,23 @@ class Listener(Node):
                 case ("state", name):
                     states.append(name)
                     if name == "idle":
-                        return said, states
+                        return said + self._late_sentences(), states
                 case ("listening", True):
                     return said, states
         raise RobotError("The robot has been silent for too long.")
+
+    def _late_sentences(self) -> list[str]:
+        """Sentences said before the end that arrive after it: nothing follows them that would wait for them."""
+        late: list[str] = []
+        while (event := self.next_event(0.2)) is not None:
+            if event[0] == "say":
+                late.append(event[1])
+        return late
 
     def _on_listening(self, message: Any) -> None:
         self._take("state", self._state)
         self._take("say", self._say)
         self._events.put(("listening", message.data))
-
-    def _on_state(self, message: Any) -> None:
-        if message.data == "idle":
-            self._take("say", self._say)
-        self._events.put(("state", message.data))
 
     def _take(self, name: str, subscription: Any) -> None:
         """Take what has arrived on a topic and is not handled yet."""
