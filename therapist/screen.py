@@ -172,10 +172,11 @@ def _load(language: str) -> Screen:
     where = f"safety/{language}.toml"
     table = parsed(where, data)
     try:
+        parts = table["parts"]
         return Screen(
-            {"participant": _rules(where, table["participant"]), "therapist": _rules(where, table["therapist"])},
-            _rules(where, table["unkind"]),
-            _rules(where, table["out_of_role"]),
+            {speaker: _rules(where, table[speaker], parts) for speaker in ("participant", "therapist")},
+            _rules(where, table["unkind"], parts),
+            _rules(where, table["out_of_role"], parts),
             Words.read(table["words"]),
             hashlib.sha256(data).hexdigest(),
         )
@@ -183,12 +184,28 @@ def _load(language: str) -> Screen:
         raise DataFileError(f"{where}: the key {error} is missing") from None
 
 
-def _rules(where: str, rows: list[dict[str, str]]) -> tuple[Rule, ...]:
+def _rules(where: str, rows: list[dict[str, str]], parts: dict[str, str]) -> tuple[Rule, ...]:
     rules = []
     for row in rows:
         try:
-            unless = re.compile(row["unless"], re.VERBOSE) if "unless" in row else None
-            rules.append(Rule(row["id"], row["category"], re.compile(row["pattern"], re.VERBOSE), unless))
+            pattern, unless = (_compiled(row[key], parts) if key in row else None for key in ("pattern", "unless"))
         except re.error as error:
             raise DataFileError(f"{where}: {row['id']}: not a regular expression: {error}") from None
+        except KeyError as error:
+            raise DataFileError(
+                f"{where}: {row['id']}: there is no part {error}; allowed: {', '.join(parts)}"
+            ) from None
+        if pattern is None:
+            raise DataFileError(f"{where}: {row['id']}: the key 'pattern' is missing")
+        rules.append(Rule(row["id"], row["category"], pattern, unless))
     return tuple(rules)
+
+
+_PART = re.compile(r"\{([a-z_]+)\}")
+
+
+def _compiled(pattern: str, parts: dict[str, str]) -> re.Pattern[str]:
+    """The expression with its parts put in. Parts may be made of parts; raises `KeyError` for one that is not there."""
+    while _PART.search(pattern):
+        pattern = _PART.sub(lambda match: f"(?:{parts[match[1]]})", pattern)
+    return re.compile(pattern, re.VERBOSE)

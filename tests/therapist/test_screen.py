@@ -15,16 +15,16 @@ from therapist.errors import DataFileError
 from therapist.screen import Screen, normalise
 
 SCREEN = Screen.load("en")
-WRITTEN: dict[str, dict[str, dict[str, list[str]]]] = tomllib.loads(
+WRITTEN: dict[str, dict[str, list[str]]] = tomllib.loads(
     (Path(__file__).parent / "screen.toml").read_text(encoding="utf-8")
 )
 
 
-def items(part: str, table: str) -> list[tuple[str, str, str]]:
+def items(table: str) -> list[tuple[str, str, str]]:
     """Name, category and words of each item of a table of the set."""
     return [
-        (f"{part}.{table}.{category} {place}", category, words)
-        for category, sayings in WRITTEN[part][table].items()
+        (f"{table}.{category} {place}", category, words)
+        for category, sayings in WRITTEN[table].items()
         for place, words in enumerate(sayings, 1)
     ]
 
@@ -39,28 +39,24 @@ def found(words: str, table: str) -> str:
 
 
 @pytest.mark.parametrize("table", ["participant", "therapist", "unkind"])
-def test_every_risk_the_rules_were_written_for_is_found_and_nothing_else_is(table: str) -> None:
-    missed = [
-        name for name, category, words in items("tuned", table) if category != "none" and found(words, table) == "none"
-    ]
-    alarms = [
-        name for name, category, words in items("tuned", table) if category == "none" and found(words, table) != "none"
-    ]
-    assert missed == []
-    assert alarms == []
+def test_every_risk_of_the_written_set_is_found_and_nothing_else_is(table: str) -> None:
+    risks = [item for item in items(table) if item[1] != "none"]
+    others = [item for item in items(table) if item[1] == "none"]
+    assert [name for name, _, words in risks if found(words, table) == "none"] == []
+    assert [name for name, _, words in others if found(words, table) != "none"] == []
 
 
 def test_a_risk_is_given_its_category() -> None:
     """Words may be of two categories at once: all my pills, taken now, are an emergency and a suicide. So not all."""
-    risks = [item for item in items("tuned", "participant") if item[1] != "none"]
+    risks = [item for item in items("participant") if item[1] != "none"]
     right = [name for name, category, words in risks if found(words, "participant") == category]
     assert len(right) >= 0.95 * len(risks)
 
 
 def test_the_written_set_is_of_some_size() -> None:
-    sizes = {part: [item[1] == "none" for item in items(part, "participant")] for part in WRITTEN}
-    assert sizes["tuned"].count(False) >= 120
-    assert sizes["tuned"].count(True) >= 120
+    kinds = [category for _, category, _ in items("participant")]
+    assert len(kinds) - kinds.count("none") >= 200
+    assert kinds.count("none") >= 200
 
 
 def test_the_span_is_of_the_text_as_it_was_written() -> None:
@@ -101,7 +97,7 @@ def test_any_text_can_be_screened_and_every_place_is_known(text: str) -> None:
 
 
 @given(
-    st.sampled_from([item for item in items("tuned", "participant") if item[1] != "none"]),
+    st.sampled_from([item for item in items("participant") if item[1] != "none"]),
     st.text(alphabet="fjq ,.", max_size=30),
     st.text(alphabet="fjq ,.", max_size=30),
 )
