@@ -31,7 +31,7 @@ ANSWERS = {
 def picture(page: Page, name: str) -> None:
     """Keep a screenshot for the documentation, when it is being made: BEDSIDE_PICTURES=docs/pictures make test."""
     if folder := os.environ.get("BEDSIDE_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
 
 
 def do_chat(page: Page, link: str) -> None:
