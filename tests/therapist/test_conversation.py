@@ -1,5 +1,6 @@
 """The conversation: whatever an engine does, every turn is answered once, properly, and in order."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from therapist.engines import open_engine
 from therapist.errors import EngineError, ExerciseOver, ReplyPending, UnknownStep
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
-from therapist.rails import Rails, split
+from therapist.rails import LONGEST, Rails, split
 from therapist.screen import Screen
 from therapist.transcript import MemoryTranscript
 
@@ -274,6 +275,144 @@ def test_a_worksheet_on_paper_is_answered_by_nobody() -> None:
     assert [turn.speaker for turn in conversation.turns].count("therapist") == 1
 
 
+def test_a_crisis_on_paper_is_answered_too_and_once() -> None:
+    conversation = begun(None, medium="worksheet")
+    conversation.hear("I failed the exam.", "one", "situation")
+    conversation.hear("I want to die.", "two", "thought")
+    assert list(conversation.reply()) == split(CRISIS)
+    assert list(conversation.reply()) == []
+    assert conversation.stopped
+    assert not conversation.finished
+    assert conversation.step is None
+
+
+def test_after_a_crisis_earlier_fields_are_owed_nothing_more() -> None:
+    engine = writing("It sounds like you failed the exam.")
+    conversation = begun(engine, medium="worksheet")
+    conversation.hear(ANSWER, "one", "situation")
+    stopping = conversation.hear("I want to die.", "two", "thought")
+    assert conversation.pending == stopping
+    assert list(conversation.reply()) == split(CRISIS)
+    assert conversation.pending is None
+    assert engine.asked == []
+
+
+def test_a_worksheet_knows_what_was_answered() -> None:
+    conversation = begun(None, medium="worksheet")
+    turn = conversation.hear("It rained.", "one", "friend")
+    assert conversation.answered == {"friend": turn}
+    assert conversation.step == EXERCISE.steps[0].id
+
+
+def test_the_seed_differs_from_turn_to_turn_and_is_the_same_when_the_turn_is_written_again() -> None:
+    def seeds() -> list[int]:
+        conversation = begun(writing("It sounds like you failed the exam."))
+        for number in range(3):
+            said(conversation, ANSWER, str(number))
+        return [turn.provenance["seed"] for turn in conversation.turns if turn.reply_to]  # type: ignore[attr-defined]
+
+    first = seeds()
+    assert len(set(first)) == 3
+    assert seeds() == first
+
+
+def test_a_turn_that_was_tried_twice_says_so() -> None:
+    def write(prompt: Prompt) -> Iterator[str]:
+        raise EngineError("broken pipe")
+        yield ""
+
+    conversation = begun(Wilful(write))
+    said(conversation, ANSWER)
+    provenance = conversation.turns[-1].provenance
+    assert provenance is not None
+    assert provenance["retries"] == 1
+    assert json.loads(json.dumps(provenance)) == provenance
+
+
+def test_no_words_of_a_participant_and_none_of_the_model_go_into_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "marmalade"
+
+    def write(prompt: Prompt) -> Iterator[str]:
+        yield f"As an AI I like {secret}. "
+        raise RuntimeError(prompt.turns[-1].text)
+
+    conversation = begun(Wilful(write))
+    said(conversation, f"I dropped the {secret} on my {secret} exam.")
+    conversation = begun(Wilful(lambda prompt: iter([])), MemoryTranscript())
+    said(conversation, f"I want to die of {secret} and I want to die.", "u")
+    written = capsys.readouterr()
+    assert "out_of_role" in written.out + written.err
+    assert secret not in written.out + written.err
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    pieces=st.lists(
+        st.one_of(
+            st.text(max_size=40),
+            st.sampled_from(
+                [
+                    "You are lazy. ",
+                    "It sounds like ",
+                    "you failed the exam",
+                    ". ",
+                    "? ",
+                    "As an AI, ",
+                    "\n\n",
+                    "Sie sind ",
+                ]
+            ),
+        ),
+        max_size=12,
+    ),
+    fails_after=st.one_of(st.none(), st.integers(0, 12)),
+    answer=st.sampled_from([ANSWER, "An exam."]),
+    grounded=st.booleans(),
+)
+def test_whatever_an_engine_writes_the_participant_gets_one_to_three_proper_sentences(
+    pieces: list[str], fails_after: int | None, answer: str, grounded: bool
+) -> None:
+    def write(prompt: Prompt) -> Iterator[str]:
+        for number, piece in enumerate(pieces):
+            if number == fails_after:
+                raise EngineError("broken pipe")
+            yield piece
+
+    conversation = begun(Wilful(write), rails=Rails(grounded=grounded))
+    sentences = said(conversation, answer)
+    assert 1 <= len(sentences) <= 3
+    assert all(sentence.strip() and len(sentence) <= LONGEST for sentence in sentences)
+    assert sentences[-1].endswith("?")
+    assert not any(Screen.load().put_down(sentence) for sentence in sentences)
+    assert conversation.turns[-1].text == " ".join(sentences)
+    assert conversation.pending is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    medium=st.sampled_from(["robot", "chat", "worksheet"]),
+    before=st.integers(0, 5),
+    risk=st.sampled_from(["I want to kill myself", "I took all my pills", "my boyfriend hits me"]),
+    restarts=st.booleans(),
+)
+def test_a_crisis_stops_the_exercise_in_every_medium_and_at_every_step(
+    medium: Medium, before: int, risk: str, restarts: bool
+) -> None:
+    transcript = MemoryTranscript()
+    conversation = begun(writing("It sounds like you failed the exam."), transcript, medium)
+    for number, step in enumerate(EXERCISE.steps[:before]):
+        conversation.hear(f"{ANSWER} It was {number}.", str(number), step.id)
+        list(conversation.reply())
+    conversation.hear(risk, "risk", conversation.step)
+    if restarts:
+        conversation = begun(writing("It sounds like you failed the exam."), transcript, medium)
+    assert list(conversation.reply()) == split(CRISIS)
+    last = conversation.turns[-1]
+    assert (last.origin, last.next_step, last.hit is not None) == ("crisis", None, True)
+    with pytest.raises(ExerciseOver):
+        conversation.hear("hello?", "later", EXERCISE.steps[-1].id)
+
+
 def test_the_prompt_begins_the_same_at_every_turn() -> None:
     engine = writing("It sounds like you failed the exam.")
     conversation = begun(engine)
@@ -327,3 +466,26 @@ def test_through_any_answers_and_restarts_every_turn_is_answered_once_and_in_ord
     assert steps == sorted(steps, key=order.index)
     assert all(steps.count(step.id) <= step.turns.max for step in EXERCISE.steps)
     assert conversation.finished
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(range(len(EXERCISE.steps))), st.lists(st.integers(0, 2), min_size=8, max_size=8))
+def test_worksheet_fields_in_any_order_are_each_answered_once_after_their_words(
+    order: list[int], reads: list[int]
+) -> None:
+    transcript = MemoryTranscript()
+    for place, number in enumerate(order):
+        conversation = begun(open_engine("eliza"), transcript, "worksheet")
+        step = EXERCISE.steps[number]
+        conversation.hear(f"{ANSWER} It was {number}.", step.id, step.id)
+        for _ in range(reads[place]):
+            list(conversation.reply())
+    conversation = begun(open_engine("eliza"), transcript, "worksheet")
+    while conversation.pending is not None:
+        assert len(list(conversation.reply())) == 1
+    assert conversation.finished
+    turns = transcript.turns()
+    answered = {turn.number: turn.step for turn in turns if turn.speaker == "participant"}
+    replies = {turn.reply_to: turn.step for turn in turns if turn.reply_to is not None}
+    assert replies == answered
+    assert len(turns) == 1 + 2 * len(EXERCISE.steps)
