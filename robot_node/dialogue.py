@@ -132,6 +132,8 @@ class Dialogue:
         while visit.state == "exercise":
             if visit.pending:
                 visit = self._listen_to_reply(visit)
+                if visit.pending:
+                    self.pause(1.0)  # the portal could not record its answer this time
                 continue
             words, token = self.hear(), secrets.token_hex(16)
             if not words.strip():

@@ -89,7 +89,7 @@ function listen() {
       return;
     }
     if (now.pending) {
-      listen();
+      setTimeout(listen, 1000); // the answer could not be recorded this time
       return;
     }
     say("");

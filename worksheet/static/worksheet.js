@@ -161,7 +161,7 @@ function listen() {
     if (now.state === "stopped") {
       leave();
     } else if (now.pending) {
-      listen();
+      setTimeout(listen, 1000);
     } else if (now.state !== "exercise") {
       finished();
     }
