@@ -243,25 +243,26 @@ class Conversation:
         provenance: Provenance,
     ) -> Iterator[tuple[Origin, str]]:
         """The part of a reply that takes up what was said: the model's, or the step's own words in its place."""
-        spoken = 0
-        if self._engine is not None:
-            # One more attempt when the first failed before anything was said.
-            for attempt in range(2):
-                if attempt:
-                    time.sleep(self._retry_after_s)
-                    provenance.retries += 1
-                failed = False
-                for sentence in self._attempt(pending, answers, step, form, provenance):
-                    spoken += 1
-                    yield "model", sentence
-                failed = len(provenance.failures) > attempt
-                if spoken or not failed or provenance.failures[-1] == "Late":
-                    break
+        if self._engine is None:
+            yield "script", self._own_words(step, form)
+            return
+        spoken = False
+        for sentence in self._attempt(self._engine, pending, answers, step, form, provenance):
+            spoken = True
+            yield "model", sentence
+        # Once more if the engine failed before anything was said. Not if it was late: the participant has waited.
+        if not spoken and provenance.failures and provenance.failures != ["Late"]:
+            time.sleep(self._retry_after_s)
+            provenance.retries = 1
+            for sentence in self._attempt(self._engine, pending, answers, step, form, provenance):
+                spoken = True
+                yield "model", sentence
         if not spoken:
-            yield ("fallback" if self._engine else "script"), self._own_words(step, form)
+            yield "fallback", self._own_words(step, form)
 
     def _attempt(
         self,
+        engine: Engine,
         pending: RecordedTurn,
         answers: Sequence[RecordedTurn],
         step: Step,
@@ -269,16 +270,14 @@ class Conversation:
         provenance: Provenance,
     ) -> Iterator[str]:
         """One attempt of the engine: the sentences that passed. What was refused or failed goes into `provenance`."""
-        if self._engine is None:
-            raise AssertionError("an attempt needs an engine")
         earlier = _before(pending, self.turns)
         printed = self.medium == "worksheet"
         prompt = build_prompt(
             self.exercise, self._persona, [*earlier, pending], step, form, printed=printed, bare=self._rails.grounded
         )
         seed = self._seed_of(pending.number)
-        provenance.asked(self._engine.identity, form, seed, self._sampling)
-        writing = Writing(self._engine, prompt, self._sampling, seed, self._key, self._deadline_s)
+        provenance.asked(engine.identity, form, seed, self._sampling)
+        writing = Writing(engine, prompt, self._sampling, seed, self._key, self._deadline_s)
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
         heard = " ".join(turn.text for turn in answers)
         most = 1 if printed or form == "question" else self._rails.sentences
