@@ -330,7 +330,7 @@ def test_a_turn_that_was_tried_twice_says_so() -> None:
 
 
 def test_no_words_of_a_participant_and_none_of_the_model_go_into_the_log(capsys: pytest.CaptureFixture[str]) -> None:
-    secret = "marmalade"  # noqa: S105 - what a participant says, made easy to find
+    secret = "marmalade"
 
     def write(prompt: Prompt) -> Iterator[str]:
         yield f"As an AI I like {secret}. "

@@ -21,7 +21,7 @@ from therapist.engines.eliza import ElizaEngine
 from therapist.engines.remote import begun
 from therapist.errors import EngineError
 
-SECRET = "sk-very-secret"  # noqa: S105 - it opens nothing
+SECRET = "sk-very-secret"
 WORDS = "I lost my keys in the marmalade."
 
 
