@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from study.study import Study, create
 
@@ -21,6 +22,14 @@ class HandClock:
 
     def forward(self, **by: float) -> None:
         self.moment += timedelta(**by)
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """No test writes its log to the stream of the test before it, as `bedside` run in this process leaves it."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
