@@ -5,6 +5,8 @@ __all__ = [
     "NotReachable",
     "Refused",
     "RobotError",
+    "SoundError",
+    "SpeechError",
     "Stopped",
     "WrongCode",
     "WrongToken",
@@ -37,3 +39,11 @@ class Refused(RobotError):
 
 class Stopped(RobotError):
     """The node was told to stop while it waited for words."""
+
+
+class SpeechError(RobotError):
+    """A speech engine, its model or its voice is missing or does not work."""
+
+
+class SoundError(RobotError):
+    """The microphone or the loudspeaker is missing or was taken away."""

@@ -1,0 +1,1 @@
+"""The loudspeaker and the microphone. No ROS here."""

@@ -1,0 +1,66 @@
+"""The microphone: 16 kHz, mono, in frames of 32 ms."""
+
+import queue
+import threading
+import time
+from typing import Any
+
+from robot_node.errors import SoundError
+from robot_node.sound.devices import portaudio
+
+__all__ = ["FRAME", "RATE", "Microphone"]
+
+RATE = 16000
+FRAME = 512
+"""Samples a frame: what the voice activity detector takes."""
+
+STALLED_S = 1.0
+"""A microphone that has given no frame for so long was taken away."""
+
+
+class Microphone:
+    """Frames of float32 samples from -1 to 1, as they come."""
+
+    def __init__(self, device: str = "") -> None:
+        """Open the device whose name contains `device`, the default one when empty. Raises `SoundError`."""
+        self._frames: queue.Queue[Any] = queue.Queue(maxsize=200)
+        self._called = time.monotonic()
+        sounddevice = portaudio()
+        try:
+            self._stream = sounddevice.InputStream(
+                samplerate=RATE,
+                channels=1,
+                dtype="float32",
+                device=device or None,
+                latency="low",
+                blocksize=FRAME,
+                callback=self._take,
+            )
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise SoundError(f"The microphone cannot be opened ({str(error).splitlines()[0]}).") from None
+
+    @property
+    def alive(self) -> bool:
+        """Whether frames still come."""
+        return bool(self._stream.active) and time.monotonic() - self._called < STALLED_S
+
+    def frame(self, timeout_s: float) -> Any | None:
+        """The next frame, FRAME samples of float32; None when none comes in time."""
+        try:
+            return self._frames.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Give the device back."""
+        closing = threading.Thread(target=self._stream.abort if self.alive else self._stream.close, daemon=True)
+        closing.start()
+        closing.join(1.0)
+
+    def _take(self, samples: Any, frames: int, times: Any, status: Any) -> None:
+        self._called = time.monotonic()
+        try:
+            self._frames.put_nowait(samples[:, 0].copy())
+        except queue.Full:
+            pass  # nobody reads: the newest frames are worth no more than the oldest

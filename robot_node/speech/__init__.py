@@ -1,0 +1,1 @@
+"""Speech to words and words to speech, each engine behind one interface. No ROS here."""
