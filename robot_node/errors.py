@@ -5,6 +5,7 @@ __all__ = [
     "NotReachable",
     "Refused",
     "RobotError",
+    "SpeechError",
     "Stopped",
     "WrongCode",
     "WrongToken",
@@ -13,6 +14,10 @@ __all__ = [
 
 class RobotError(Exception):
     """Something the robot cannot do, in one sentence for the person who set it up."""
+
+
+class SpeechError(RobotError):
+    """Something the robot hears or speaks with is missing or broken."""
 
 
 class NotReachable(RobotError):

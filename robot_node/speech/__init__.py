@@ -1,0 +1,1 @@
+"""What the robot hears with and speaks with. Nothing in here knows ROS."""
