@@ -17,6 +17,10 @@ class RobotError(Exception):
     """Something the robot cannot do, in one sentence for the person who set it up."""
 
 
+class SpeechError(RobotError):
+    """Something the robot hears or speaks with is missing or broken."""
+
+
 class NotReachable(RobotError):
     """The portal does not answer, or broke off; the same call may be made again."""
 

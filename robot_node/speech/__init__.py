@@ -1,1 +1,1 @@
-"""Speech to words and words to speech, each engine behind one interface. No ROS here."""
+"""What the robot hears with and speaks with. Nothing in here knows ROS."""
