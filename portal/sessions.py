@@ -189,17 +189,21 @@ class Sessions:
 
     def describe(self, visit: Visit) -> dict[str, Any]:
         """The visit as the device API and the pages' scripts see it."""
-        turns = TurnKeeper(self.study, visit).turns()
+        conversation = self.conversation(visit)
+        step = conversation.step if visit.state == "exercise" else None
         return {
             "visit": visit.id,
             "state": visit.state,
+            "code": visit.code,
             "day": visit.day,
             "days": self.study.protocol.days,
             "language": self.study.protocol.language,
-            "pending": self.conversation(visit).pending is not None,
+            "pending": conversation.pending is not None,
             "claimed": visit.device is not None,
             "message": self._crisis if visit.state == "stopped" else None,
-            "turns": [{"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in turns],
+            "reflect": step is not None and load_exercise(visit.exercise).step(step).reflect,
+            "record": self.study.protocol.robot.record_speech,
+            "turns": [{"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns],
         }
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import httpx2
 
 from robot_node.errors import ClaimedElsewhere, NotReachable, Refused, RobotError, WrongCode, WrongToken
 
-__all__ = ["DeviceAPI", "Event", "Visit"]
+__all__ = ["DeviceAPI", "Event", "Heard", "Visit"]
 
 CONNECT_S = 3.0
 SILENCE_S = 30.0
@@ -30,11 +30,27 @@ class Visit:
     message: str | None
     """What is to be said when the visit was stopped."""
     language: str
+    reflect: bool
+    """Whether the question that waits for an answer asks to think first."""
+    code: str
+    """The six digits."""
+    record: bool
+    """Whether the study records what participants say to a robot."""
 
     @property
     def last_number(self) -> int:
         """The number of the last turn; 0 when there is none."""
         return self.turns[-1]["number"] if self.turns else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The portal has the participant's words on its disk."""
+
+    number: int
+    """The turn's number."""
+    stopped: bool
+    """Whether the safety screen stopped the visit for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +95,10 @@ class DeviceAPI:
         fields = {"occasion": occasion, "value": value}
         return _visit(self._fine(self._send("POST", f"/visits/{visit_id}/ratings", fields)))
 
-    def say(self, visit_id: int, words: str, token: str) -> int:
-        """Record what the participant said and return the turn's number. Raises `Refused` when it is not taken."""
-        answer = self._send("POST", f"/visits/{visit_id}/turns", {"words": words, "token": token})
-        return int(self._fine(answer)["number"])
+    def say(self, visit_id: int, words: str, token: str) -> Heard:
+        """Record what the participant said. Raises `Refused` when it is not taken."""
+        answer = self._fine(self._send("POST", f"/visits/{visit_id}/turns", {"words": words, "token": token}))
+        return Heard(answer["number"], answer["state"] == "stopped")
 
     def screen(self, visit_id: int, words: str) -> Visit:
         """Have words screened that are no part of the exercise; a hit stops the visit."""
@@ -139,4 +155,14 @@ class DeviceAPI:
 
 
 def _visit(body: dict[str, Any]) -> Visit:
-    return Visit(body["visit"], body["state"], body["pending"], body["turns"], body.get("message"), body["language"])
+    return Visit(
+        body["visit"],
+        body["state"],
+        body["pending"],
+        body["turns"],
+        body.get("message"),
+        body["language"],
+        body["reflect"],
+        body["code"],
+        body["record"],
+    )

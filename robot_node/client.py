@@ -7,8 +7,8 @@ from typing import Any
 from rclpy.node import Node
 from std_msgs.msg import Bool, String
 
-from robot_node.companion import LATCHED, WORDS
 from robot_node.errors import RobotError
+from robot_node.topics import LATCHED, WORDS
 
 __all__ = ["Listener"]
 
@@ -19,11 +19,11 @@ class Listener(Node):
     def __init__(self, **options: Any) -> None:
         super().__init__("participant", **options)
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self._heard = self.create_publisher(String, "heard", WORDS)
+        self._heard = self.create_publisher(String, "heard", WORDS.profile)
         # Topics keep no order among themselves, so what ends an exchange takes in first what came before it.
-        self._say = self.create_subscription(String, "say", self._put("say"), WORDS)
-        self.create_subscription(Bool, "listening", self._on_listening, LATCHED)
-        self._state = self.create_subscription(String, "visit_state", self._put("state"), LATCHED)
+        self._say = self.create_subscription(String, "say", self._put("say"), WORDS.profile)
+        self.create_subscription(Bool, "listening", self._on_listening, LATCHED.profile)
+        self._state = self.create_subscription(String, "visit_state", self._put("state"), LATCHED.profile)
 
     def next_event(self, timeout_s: float | None = None) -> tuple[str, Any] | None:
         """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if

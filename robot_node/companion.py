@@ -2,138 +2,282 @@
 
 import queue
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import structlog
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Bool, String
 
-from robot_node.api import DeviceAPI
+from robot_node.api import DeviceAPI, Visit
+from robot_node.colleagues import Colleagues
 from robot_node.dialogue import Dialogue
 from robot_node.errors import RobotError, Stopped
+from robot_node.node import RobotNode
+from robot_node.resume import Resume
+from study.texts import texts
 
-__all__ = ["LATCHED", "WORDS", "Companion"]
+__all__ = ["Companion"]
 
 log = structlog.get_logger()
 
-WORDS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
-"""For words: none may be lost, and nobody who comes late should hear old ones."""
+FILLER_EVERY_S = 1.4
+"""Between the end of a short sound and the next, while there is still nothing to say."""
 
-LATCHED = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-"""For states: whoever comes late has to know the present one, and of two in quick succession neither may be lost."""
+ENCOURAGE_S = 60.0
+"""After so much silence the robot says once that it is listening."""
 
-PARAMETERS = {
-    "url": ("", "where the portal is, for example http://192.0.2.7:8000"),
-    "token": ("", "this robot's device token; `bedside device` prints it"),
-    "code": ("", "the six digits of the first visit; empty: the robot asks for them"),
-    "once": (False, "leave the active state after one visit"),
-}
+REPEAT_CUT_S = 6.0
+"""A sentence that was cut, and after which nothing was said, is said again after so long."""
+
+LOOK_S = 0.1
+"""How often a waiting thread looks around."""
+
+LONGEST_SENTENCE_S = 10.0
+"""A voice that has not said a sentence within this and a sixth of a second a letter does not answer."""
 
 
-class Companion(LifecycleNode):
+class Companion(RobotNode):
     """Configure connects it, activate begins a visit, deactivate breaks off (the visit can be claimed again)."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__("companion", **options)
-        for name, (value, description) in PARAMETERS.items():
-            self.declare_parameter(name, value, ParameterDescriptor(description=description))
         self.finished = threading.Event()
         """Set when, with `once`, the visit is over, or when the robot cannot go on."""
         self.failure: RobotError | None = None
         self._api: DeviceAPI | None = None
         self._words: queue.Queue[str] = queue.Queue()
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._listening = False
         self._state = "idle"
+        self._floor = threading.Lock()  # one sentence at a time
+        self._outstanding = ""
+        self._over = threading.Event()  # the outstanding sentence was said, or cut
+        self._interrupted = threading.Event()
+        self._cut_sentence = ""
+        self._waiting_since: float | None = None
+        self._halted = False
+        self._language = "en"
 
     # Lifecycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        url, token = self._value("url"), self._value("token")
+        url, token = self.value("url"), self.value("token")
         if not url or not token:
-            self.get_logger().error("the parameters url and token must be set")
+            self.report("visit", "error", "the parameters url and token must be set")
             return TransitionCallbackReturn.FAILURE
         self._api = DeviceAPI(url, token)
-        self._say = self.create_publisher(String, "say", WORDS)
-        self._listening_topic = self.create_publisher(Bool, "listening", LATCHED)
-        self._state_topic = self.create_publisher(String, "visit_state", LATCHED)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._heard = self.create_subscription(String, "heard", self._on_heard, WORDS)
-        self._timer = self.create_timer(1.0, self._diagnose)
+        self._resume = Resume(self.value("resume"))
+        self._say_topic = self.sends("say")
+        self._listening_topic = self.sends("listening")
+        self._expecting_topic = self.sends("expecting")
+        self._recording_topic = self.sends("recording")
+        self._state_topic = self.sends("visit_state")
+        self._gesture_topic = self.sends("gesture")
+        self._colleagues = Colleagues(self.get_namespace(), ("ear", "voice") if self.value("voice") else ())
+        self._topics = [
+            self.takes("heard", self._on_heard),
+            self.takes("spoken", self._on_spoken),
+            self.takes("hush", self._on_hush),
+            self.takes("stop", self._on_stop),
+            self.takes("/diagnostics", self._colleagues.take),
+        ]
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._stop.clear()
         self._words = queue.Queue()
-        self._thread = threading.Thread(target=self._hold_visits, name="visit", daemon=True)
-        self._thread.start()
+        self._interrupted.clear()
+        self._threads = [threading.Thread(target=self._hold_visits, name="visit", daemon=True)]
+        if self.value("voice"):
+            self._threads.append(threading.Thread(target=self._keep_company, name="company", daemon=True))
+        for thread in self._threads:
+            thread.start()
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._end_thread()
+        self._end_threads()
+        self._resume.forget()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._end_thread()
+        self._end_threads()
         if self._api is not None:
             self._api.close()
-        for publisher in (self._say, self._listening_topic, self._state_topic, self._diagnostics):
+        publishers = (self._say_topic, self._listening_topic, self._expecting_topic, self._recording_topic)
+        for publisher in (*publishers, self._state_topic, self._gesture_topic):
             self.destroy_publisher(publisher)
-        self.destroy_subscription(self._heard)
-        self.destroy_timer(self._timer)
+        for topic in self._topics:
+            self.destroy_subscription(topic)
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._end_thread()
+        self._end_threads()
         return TransitionCallbackReturn.SUCCESS
 
     # The visit, in a thread of its own: HTTP must never hold up the executor
 
     def _hold_visits(self) -> None:
         assert self._api is not None  # noqa: S101 - activate comes after configure
-        dialogue = Dialogue(self._api, self._speak, self._hear, self._pause, self._show)
-        code = self._value("code") or None
+        dialogue = Dialogue(
+            self._api,
+            say=self._speak,
+            hear=self._hear,
+            pause=self._pause,
+            show=self._show,
+            attend=self._attend,
+            hold_floor=self._hold_floor,
+            gesture=lambda name: self._gesture_topic.publish(String(data=name)),
+        )
+        code = self._resume.code() or self.value("code") or None
         try:
+            self._await_colleagues()
             while True:
                 dialogue.hold_visit(code)
                 code = None
-                if self._value("once"):
+                self._resume.forget()
+                self._recording_topic.publish(String(data=""))
+                if self.value("once"):
                     self._show("idle")
                     break
         except Stopped:
             pass
         except RobotError as error:
             self.failure = error
-            self.get_logger().error(str(error))
+            self.report("visit", "error", str(error))
         except Exception as error:
             # The traceback is kept, without the message: it might quote.
             self.failure = RobotError(f"The robot's session failed: {type(error).__name__}.")
+            self.report("visit", "error", str(self.failure))
             log.exception("session failed")
         self._listen(False)
         self.finished.set()
 
-    def _speak(self, sentence: str) -> None:
+    def _attend(self, visit: Visit) -> None:
+        self._language = visit.language
+        self._resume.remember(visit.code)
+        self._recording_topic.publish(String(data=f"visit-{visit.id}" if visit.record else ""))
+
+    def _hold_floor(self) -> None:
+        self._interrupted.clear()
+        self._expecting_topic.publish(String(data="nothing"))
+
+    # Speaking
+
+    def _speak(self, sentence: str) -> bool:
+        """Say a sentence; with a voice, until it is said. False when the participant spoke into this answer."""
+        self._waiting_since = None
         if self._stop.is_set():
             raise Stopped
-        self._say.publish(String(data=sentence))
+        if not self.value("voice"):
+            self._say_topic.publish(String(data=sentence))
+            return True
+        if self._interrupted.is_set():
+            return False
+        with self._floor:
+            return self._aloud(sentence)
 
-    def _hear(self) -> str:
-        while not self._words.empty():
-            self._words.get_nowait()  # what was said while the robot spoke was not an answer
+    def _aloud(self, sentence: str) -> bool:
+        while self._halted:
+            self._pause(LOOK_S)
+        self._outstanding = sentence
+        self._over.clear()
+        voice = self._colleagues.run("voice")
+        self._say_topic.publish(String(data=sentence))
+        limit = time.monotonic() + LONGEST_SENTENCE_S + len(sentence) / 6
+        while not self._over.wait(LOOK_S):
+            if self._stop.is_set():
+                raise Stopped
+            if self._interrupted.is_set():
+                break
+            if self._colleagues.run("voice") != voice:
+                # The voice was started again, and with it went the sentence.
+                voice = self._colleagues.run("voice")
+                self._say_topic.publish(String(data=sentence))
+                limit = time.monotonic() + LONGEST_SENTENCE_S + len(sentence) / 6
+            if self._halted or self._colleagues.troubled("voice"):
+                limit = time.monotonic() + LONGEST_SENTENCE_S + len(sentence) / 6
+            elif time.monotonic() > limit:
+                self.report("voice", "error", "the voice does not say what it is given")
+                return True
+        if self._interrupted.is_set():
+            self._cut_sentence = sentence
+            return False
+        return True
+
+    def _keep_company(self) -> None:
+        """Never silent for long: while an answer is being written, a short sound, then a sentence."""
+        fillers, due = 0, 0.0
+        while not self._stop.wait(LOOK_S / 2):
+            since = self._waiting_since
+            if since is None:
+                fillers, due = 0, 0.0
+                continue
+            due = due or since + self.value("patience_s")
+            if time.monotonic() < due:
+                continue
+            with self._floor:
+                if self._waiting_since is None or self._interrupted.is_set():
+                    continue
+                fillers += 1
+                try:
+                    self._aloud(self._text(f"wait_{min(fillers, 3)}"))
+                except Stopped:
+                    return
+            due = time.monotonic() + FILLER_EVERY_S
+
+    # Hearing
+
+    def _hear(self, kind: str) -> str:
+        was_cut = self._interrupted.is_set()
+        if not was_cut:
+            while not self._words.empty():
+                self._words.get_nowait()  # what was said while the robot spoke was not an answer
+        self._interrupted.clear()
+        self._waiting_since = None
+        self._expecting_topic.publish(String(data=kind))
         self._listen(True)
+        silent_since, encouraged = time.monotonic(), False
         try:
             while not self._stop.is_set():
                 try:
-                    return self._words.get(timeout=0.5)
+                    words = self._words.get(timeout=LOOK_S)
                 except queue.Empty:
+                    if not self.value("voice"):
+                        continue
+                    self._tell_of_trouble()
+                    silence = time.monotonic() - silent_since
+                    if was_cut and silence > REPEAT_CUT_S:
+                        was_cut = False
+                        self._speak(self._cut_sentence)
+                        silent_since = time.monotonic()
+                    elif not encouraged and silence > ENCOURAGE_S:
+                        encouraged = True
+                        self._speak(self._text("take_your_time"))
+                    if self._interrupted.is_set():  # spoken into one of those
+                        self._interrupted.clear()
                     continue
+                if kind in ("words", "reflection"):
+                    self._waiting_since = time.monotonic()
+                return words
         finally:
             self._listen(False)
         raise Stopped
+
+    def _tell_of_trouble(self) -> None:
+        """Say what the participant has to know of an ear, a voice or a body that fails, and of their coming back."""
+        for name in self._colleagues.news():
+            self._speak(self._text(name))
+
+    def _await_colleagues(self) -> None:
+        """Wait for the ear and the voice: what is said before there is a voice, nobody hears."""
+        limit = time.monotonic() + 20.0
+        while self._colleagues.missing() and time.monotonic() < limit:
+            self._pause(LOOK_S)
+        if missing := self._colleagues.missing():
+            self.report("colleagues", "error", f"no node {' and no node '.join(missing)} on this network")
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
@@ -142,39 +286,47 @@ class Companion(LifecycleNode):
     def _listen(self, on: bool) -> None:
         self._listening = on
         self._listening_topic.publish(Bool(data=on))
+        self._report_visit()
 
     def _show(self, state: str) -> None:
         self._state = state
         self._state_topic.publish(String(data=state))
+        self._report_visit()
+
+    def _report_visit(self) -> None:
+        if self.failure is None:
+            away = self._state == "away"
+            self.report(
+                "visit",
+                "warning" if away else "ok",
+                "portal away" if away else self._state,
+                listening=self._listening,
+                portal=self.value("url"),
+            )
+
+    def _text(self, name: str) -> str:
+        text: str = texts(self._language, "robot")[name]
+        return text
 
     # Callbacks of the executor
 
-    def _on_heard(self, message: String) -> None:
-        if self._listening and message.data.strip():
+    def _on_heard(self, message: Any) -> None:
+        if (self._listening or self._interrupted.is_set()) and message.data.strip():
             self._words.put(message.data)
 
-    def _diagnose(self) -> None:
-        away = self._state == "away"
-        status = DiagnosticStatus(
-            level=DiagnosticStatus.ERROR if self.failure else DiagnosticStatus.WARN if away else DiagnosticStatus.OK,
-            name=f"{self.get_fully_qualified_name()}: visit",
-            message=str(self.failure or ("portal away" if away else self._state)),
-            hardware_id="",
-            values=[
-                KeyValue(key="state", value=self._state),
-                KeyValue(key="listening", value=str(self._listening)),
-                KeyValue(key="portal", value=self._value("url")),
-            ],
-        )
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
+    def _on_spoken(self, message: Any) -> None:
+        if message.data == self._outstanding:
+            self._over.set()
 
-    def _end_thread(self) -> None:
+    def _on_hush(self, message: Any) -> None:
+        self._interrupted.set()
+        self._over.set()
+
+    def _on_stop(self, message: Any) -> None:
+        self._halted = message.data
+
+    def _end_threads(self) -> None:
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(5)
-            self._thread = None
-
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
+        for thread in self._threads:
+            thread.join(5)
+        self._threads = []

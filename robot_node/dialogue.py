@@ -36,16 +36,25 @@ class Dialogue:
     """Holds one visit after another with whoever gives a code."""
 
     api: DeviceAPI
-    say: Callable[[str], None]
-    """Says one sentence."""
-    hear: Callable[[], str]
-    """Waits for what the participant says next. Raises `Stopped` when there is to be nothing more."""
+    say: Callable[[str], bool | None]
+    """Says one sentence; False when the participant spoke into it or into one before it."""
+    hear: Callable[[str], str]
+    """Waits for what the participant says next; told which kind of answer is expected: `code`, `rating`, `yes`, `words`
+    or `reflection`. Raises `Stopped` when there is to be nothing more."""
     pause: Callable[[float], None]
     """Waits so many seconds. Raises `Stopped` likewise."""
     show: Callable[[str], None] = lambda state: None
     """Told of the visit's state as it changes: `code`, then those of `Visit.state`; `away` while the portal is."""
+    attend: Callable[[Visit], None] = lambda visit: None
+    """Told of the visit when it is claimed."""
+    hold_floor: Callable[[], None] = lambda: None
+    """What is said from now to the next `hear` is not to be interrupted."""
+    gesture: Callable[[str], None] = lambda name: None
+    """Moves: `greet`, `nod`, `think` or `farewell`."""
     language: str = "en"
     _said: dict[int | None, list[str]] = field(default_factory=dict)
+    _cut: bool = False
+    """Whether the participant spoke into the answer that is being said."""
 
     def hold_visit(self, code: str | None = None) -> str:
         """Hold one visit to its end, or to where it was stopped, and return that state.
@@ -53,6 +62,7 @@ class Dialogue:
         With `code` the robot does not ask for it.
         """
         visit = self._claim(code)
+        self.attend(visit)
         resumed = bool(visit.turns)
         while True:
             self.show(visit.state)
@@ -65,6 +75,7 @@ class Dialogue:
                     self._finish_stopped(visit)
                     return "stopped"
                 case _:
+                    self.gesture("farewell")
                     self._tell("farewell")
                     return visit.state
 
@@ -72,12 +83,13 @@ class Dialogue:
 
     def _claim(self, code: str | None) -> Visit:
         self.show("code")
+        self.gesture("greet")
         self._tell("hello")
         wrong = 0
         while True:
             if code is None:
                 self._tell("ask_code")
-                code = code_in(self.hear())
+                code = code_in(self.hear("code"))
                 if code is None:
                     self._tell("unclear_code")
                     continue
@@ -97,7 +109,7 @@ class Dialogue:
         self._tell(f"ask_{occasion}")
         value: int | None = None
         while True:
-            heard = self.hear()
+            heard = self.hear("rating" if value is None else "yes")
             if value is not None and (answer := yes_in(heard)) is not None and rating_in(heard) is None:
                 if answer:
                     try:
@@ -135,15 +147,20 @@ class Dialogue:
                 if visit.pending:
                     self.pause(1.0)  # the portal could not record its answer this time
                 continue
-            words, token = self.hear(), secrets.token_hex(16)
+            words, token = self.hear("reflection" if visit.reflect else "words"), secrets.token_hex(16)
             if not words.strip():
                 continue
+            self.gesture("nod")
             try:
-                self._patiently(self.api.say, visit.id, words, token)
+                heard = self._patiently(self.api.say, visit.id, words, token)
             except Refused:
                 self._tell("over")
                 visit = self._patiently(self.api.visit, visit.id)
                 continue
+            if heard.stopped:
+                self.hold_floor()
+            else:
+                self.gesture("think")
             visit = self._listen_to_reply(visit)
         if visit.state == "stopped" and visit.pending:
             visit = self._listen_to_reply(visit)
@@ -151,6 +168,8 @@ class Dialogue:
 
     def _listen_to_reply(self, visit: Visit) -> Visit:
         """Say the answer that is owed, sentence by sentence, and return the visit as it is then."""
+
+        self._cut = False
 
         def follow() -> Visit:
             for event in self.api.reply(visit.id, visit.last_number):
@@ -168,18 +187,23 @@ class Dialogue:
         if not whole:
             if index >= len(said):
                 said.append(text)
-                self.say(text)
+                self._aloud(text)
             return
         already = " ".join(said)
         rest = text.removeprefix(already) if text.startswith(already) else text
         for sentence in split(rest):
             said.append(sentence)
-            self.say(sentence)
+            self._aloud(sentence)
+
+    def _aloud(self, sentence: str) -> None:
+        if self.say(sentence) is False:
+            self._cut = True
 
     def _finish_stopped(self, visit: Visit) -> None:
-        """Say the fixed message, if the answer that carries it was not said already."""
+        """Say the fixed message, if the answer that carries it was not said, and heard to its end, already."""
         message = visit.message or ""
-        if not any(" ".join(said) == message for said in self._said.values()):
+        if self._cut or not any(" ".join(said) == message for said in self._said.values()):
+            self.hold_floor()
             for sentence in split(message):
                 self.say(sentence)
 

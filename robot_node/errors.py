@@ -45,9 +45,5 @@ class Stopped(RobotError):
     """The node was told to stop while it waited for words."""
 
 
-class SpeechError(RobotError):
-    """A speech engine, its model or its voice is missing or does not work."""
-
-
 class SoundError(RobotError):
     """The microphone or the loudspeaker is missing or was taken away."""

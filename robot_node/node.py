@@ -1,5 +1,6 @@
-"""What the robot's nodes share: a lifecycle, parameters out of their YAML file, topics out of the table, diagnostics."""
+"""What the robot's nodes share: lifecycle, parameters from their YAML file, topics from the table, diagnostics."""
 
+import secrets
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -60,6 +61,7 @@ class RobotNode(LifecycleNode):
             choices = rules.get("validation", {}).get("one_of<>", [[]])[0]
             if choices and self.value(parameter) not in choices:
                 raise ValueError(f"the parameter {parameter} of {name} is one of {', '.join(map(str, choices))}")
+        self._run = secrets.token_hex(4)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._reports: dict[str, tuple[str, str, dict[str, str]]] = {}
         self._reports_lock = threading.Lock()
@@ -119,7 +121,7 @@ class RobotNode(LifecycleNode):
                 name=f"{name}: {part}",
                 message=message,
                 hardware_id=self.get_namespace(),
-                values=[KeyValue(key=key, value=value) for key, value in values.items()],
+                values=[KeyValue(key=key, value=value) for key, value in ({"run": self._run} | values).items()],
             )
             for part, (level, message, values) in reports.items()
         ]

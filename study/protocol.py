@@ -140,6 +140,15 @@ class Exercises(_Table):
     )
 
 
+class Robot(_Table):
+    """What holds for robots."""
+
+    record_speech: bool = Field(
+        False,
+        description="true where participants consented to it: robots keep the sound of each answer as a WAV file",
+    )
+
+
 class Protocol(_Table):
     """A whole study, as written in `study.toml`."""
 
@@ -155,6 +164,7 @@ class Protocol(_Table):
     engine: EngineChoice = Field(default_factory=EngineChoice)
     arms: list[Arm] = Field(min_length=1)
     safety: Safety
+    robot: Robot = Field(default_factory=Robot)
 
     @field_validator("timezone")
     @classmethod
@@ -191,7 +201,9 @@ class Protocol(_Table):
     @property
     def sha256(self) -> str:
         """The hash the protocol is locked by: of what it says, so that comments may change."""
-        canonical = json.dumps(self.model_dump(), sort_keys=True, ensure_ascii=False)
+        # Studies that were locked before there was a table [robot] keep their hash.
+        unsaid = {"robot"} if self.robot == Robot() else None
+        canonical = json.dumps(self.model_dump(exclude=unsaid), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def arm(self, name: str) -> Arm:

@@ -68,13 +68,18 @@ class Talk:
     def __init__(self, api: DeviceAPI, words: list[str], before: Callable[[int], None] = lambda number: None) -> None:
         self.said: list[str] = []
         self.states: list[str] = []
+        self.expected: list[str] = []
         self._words = iter(words)
         self._before = before
         self._count = 0
         self.paused = 0.0
-        self.dialogue = Dialogue(api, self.said.append, self._hear, self._pause, self.states.append)
+        self.dialogue = Dialogue(api, self._say, self._hear, self._pause, self.states.append)
 
-    def _hear(self) -> str:
+    def _say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def _hear(self, kind: str) -> str:
+        self.expected.append(kind)
         self._before(self._count)
         self._count += 1
         try:

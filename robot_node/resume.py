@@ -1,0 +1,45 @@
+"""Which visit a robot held when its process died, so that the next one goes on without asking for the code."""
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+
+__all__ = ["Resume"]
+
+FRESH_S = 600.0
+"""After so long somebody else may stand before the robot: then it asks for the code."""
+
+
+class Resume:
+    """A small file; with an empty path nothing is remembered."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path).expanduser() if path else None
+
+    def code(self) -> str | None:
+        """The code of the visit that was being held; None when there was none, or too long ago."""
+        if self._path is None:
+            return None
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            return str(kept["code"]) if 0 <= time.time() - kept["at"] < FRESH_S else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def remember(self, code: str) -> None:
+        """This visit is being held now."""
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_suffix(".part")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump({"code": code, "at": time.time()}, file)
+        part.replace(self._path)
+
+    def forget(self) -> None:
+        """No visit is being held."""
+        if self._path is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
