@@ -175,7 +175,8 @@ class Ear(RobotNode):
         was_open = False
         while not self._ending.is_set():
             frame = self._next_frame()
-            now_open = frame is not None and self._open
+            # Who spoke into the robot's sentence goes on while the robot takes that in.
+            now_open = frame is not None and (self._open or (utterance is not None and self.value("barge_in")))
             if now_open != was_open:
                 was_open = now_open
                 if not now_open and utterance is not None:
