@@ -31,6 +31,9 @@ ENCOURAGE_S = 60.0
 REPEAT_CUT_S = 6.0
 """A sentence that was cut, and after which nothing was said, is said again after so long."""
 
+BETWEEN_VISITS_S = 5.0
+"""One participant goes, another comes."""
+
 LOOK_S = 0.1
 """How often a waiting thread looks around."""
 
@@ -131,17 +134,20 @@ class Companion(RobotNode):
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
         )
-        code = self._resume.code() or self.value("code") or None
+        kept = self._resume.code()
+        code = kept or self.value("code") or None
         try:
             self._await_colleagues()
             while True:
-                dialogue.hold_visit(code)
-                code = None
+                dialogue.hold_visit(code, greet=kept is None)
+                code = kept = None
                 self._resume.forget()
                 self._recording_topic.publish(String(data=""))
                 if self.value("once"):
                     self._show("idle")
                     break
+                if self.value("voice"):
+                    self._pause(BETWEEN_VISITS_S)
         except Stopped:
             pass
         except RobotError as error:
@@ -268,6 +274,7 @@ class Companion(RobotNode):
 
     def _tell_of_trouble(self) -> None:
         """Say what the participant has to know of an ear, a voice or a body that fails, and of their coming back."""
+        self._report_missing()
         for name in self._colleagues.news():
             self._speak(self._text(name))
 
@@ -276,8 +283,12 @@ class Companion(RobotNode):
         limit = time.monotonic() + 20.0
         while self._colleagues.missing() and time.monotonic() < limit:
             self._pause(LOOK_S)
-        if missing := self._colleagues.missing():
-            self.report("colleagues", "error", f"no node {' and no node '.join(missing)} on this network")
+        self._report_missing()
+
+    def _report_missing(self) -> None:
+        missing = self._colleagues.missing()
+        said = f"not on the network: {', '.join(missing)}" if missing else "all there"
+        self.report("colleagues", "error" if missing else "ok", said)
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

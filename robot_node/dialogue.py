@@ -56,12 +56,12 @@ class Dialogue:
     _cut: bool = False
     """Whether the participant spoke into the answer that is being said."""
 
-    def hold_visit(self, code: str | None = None) -> str:
+    def hold_visit(self, code: str | None = None, greet: bool = True) -> str:
         """Hold one visit to its end, or to where it was stopped, and return that state.
 
-        With `code` the robot does not ask for it.
+        With `code` the robot does not ask for it; without `greet` it goes on as if it had never been away.
         """
-        visit = self._claim(code)
+        visit = self._claim(code, greet)
         self.attend(visit)
         resumed = bool(visit.turns)
         while True:
@@ -81,10 +81,11 @@ class Dialogue:
 
     # The code
 
-    def _claim(self, code: str | None) -> Visit:
+    def _claim(self, code: str | None, greet: bool) -> Visit:
         self.show("code")
-        self.gesture("greet")
-        self._tell("hello")
+        if greet:
+            self.gesture("greet")
+            self._tell("hello")
         wrong = 0
         while True:
             if code is None:

@@ -38,6 +38,7 @@ class Exchange:
 
     kind: str
     said: str
+    began: float
     ended: float
     """When the last sound of the student was on the microphone."""
     answered: float = 0.0
@@ -74,6 +75,7 @@ class Student:
         """Answer until the robot says goodbye. Raises AssertionError when it does not in time."""
         limit = time.monotonic() + timeout_s
         listened_from = time.monotonic()
+        self._given = self._rated = 0
         while True:
             words, listened_from = self.listen(listened_from, limit)
             if "goodbye" in words or "good bye" in words:
@@ -104,6 +106,17 @@ class Student:
         self.heard.append(words)
         return words, stretches[-1].ends
 
+    def longest_silence(self) -> float:
+        """The longest time in which nobody spoke although it was the robot's turn, in seconds."""
+        longest = 0.0
+        for exchange, following in zip(self.exchanges, self.exchanges[1:], strict=False):
+            until = following.began
+            spoken = [one for one in self._robot.stretches(exchange.ended, gap_s=0.2) if one.begins < until]
+            edges = [exchange.ended, *(edge for one in spoken for edge in (one.begins, one.ends))]
+            # The last silence is the student's own: they wait to be sure that it is their turn.
+            longest = max([longest, *(b - a for a, b in zip(edges[::2], edges[1::2], strict=False))])
+        return longest
+
     def answer_to(self, words: str) -> tuple[str, str] | None:
         """The kind of answer and the answer to what was understood; None where the robot has not finished."""
         if any(sign in words for sign in ("i see", "think about", "one moment", "no sound")) and len(words.split()) < 8:
@@ -126,7 +139,7 @@ class Student:
         began = time.monotonic()
         self.loop.play(np.concatenate([self.voice(spoken), np.zeros(800, np.float32)])).wait(60)
         time.sleep(0.1)
-        self.exchanges.append(Exchange(kind, words, self._self.stretches(began, gap_s=3.0)[-1].ends))
+        self.exchanges.append(Exchange(kind, words, began, self._self.stretches(began, gap_s=3.0)[-1].ends))
 
 
 DIGITS = {str(number): word for number, word in enumerate("zero one two three four five six seven eight nine".split())}

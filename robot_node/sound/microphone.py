@@ -1,6 +1,9 @@
 """The microphone: 16 kHz, mono, in frames of 32 ms."""
 
+import contextlib
 import queue
+import shutil
+import subprocess
 import threading
 import time
 from typing import Any
@@ -26,6 +29,8 @@ class Microphone:
         self._frames: queue.Queue[Any] = queue.Queue(maxsize=200)
         self._called = time.monotonic()
         sounddevice = portaudio()
+        if not device:
+            _no_monitor()
         try:
             self._stream = sounddevice.InputStream(
                 samplerate=RATE,
@@ -60,7 +65,16 @@ class Microphone:
 
     def _take(self, samples: Any, frames: int, times: Any, status: Any) -> None:
         self._called = time.monotonic()
-        try:
+        with contextlib.suppress(queue.Full):  # nobody reads: the newest frames are worth no more than the oldest
             self._frames.put_nowait(samples[:, 0].copy())
-        except queue.Full:
-            pass  # nobody reads: the newest frames are worth no more than the oldest
+
+
+def _no_monitor() -> None:
+    """Raises `SoundError` when the sound server has no microphone left and offers what the loudspeaker plays instead."""
+    pactl = shutil.which("pactl")
+    if pactl is None:
+        return
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        asked = subprocess.run([pactl, "get-default-source"], capture_output=True, text=True, timeout=2, check=False)  # noqa: S603
+        if asked.stdout.strip().endswith(".monitor"):
+            raise SoundError("No microphone is plugged in, or none is the system's default.")

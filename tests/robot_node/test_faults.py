@@ -1,0 +1,292 @@
+"""What fails while a robot holds a visit, with the real nodes as processes, a real sound server and a real portal.
+
+docs/robot.md says what the robot does in each case; here it is made to happen.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_node.running import spinning
+from robot_node.topics import TOPICS
+from tests.robot import Robot, wait_until
+from tests.robot_node.test_dialogue import ANSWER, Desk
+from tests.robot_node.voices import joe
+from tests.soundloop import Recorder, SoundLoop
+
+ERROR = b"\x02"
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
+    desk = Desk(folder)
+    yield desk
+    desk.switch_off()
+    desk.app.extensions["bedside"].close()
+    desk.study.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[SoundLoop]:
+    with SoundLoop() as loop:
+        yield loop
+
+
+class Witness:
+    """Somebody on the graph who reads the captions and the diagnostics, and can say things to the robot in text."""
+
+    def __init__(self, executor: Any) -> None:
+        import rclpy
+
+        self.said: list[str] = []
+        self.states: list[str] = []
+        self.listening = False
+        self.troubles: dict[str, str] = {}
+        self.node = rclpy.create_node("witness")
+        for name, callback in (
+            ("spoken", lambda message: self.said.append(message.data)),
+            ("visit_state", lambda message: self.states.append(message.data)),
+            ("listening", lambda message: setattr(self, "listening", message.data)),
+            ("captions", lambda message: setattr(self, "caption", message.data)),
+            ("/diagnostics", self._on_diagnostics),
+        ):
+            topic = TOPICS[name]
+            self.node.create_subscription(topic.message(), name, callback, topic.quality.profile)
+        self.caption = ""
+        self._heard = self.node.create_publisher(TOPICS["heard"].message(), "heard", TOPICS["heard"].quality.profile)
+        executor.add_node(self.node)
+
+    def speak(self, words: str) -> None:
+        """Be heard, without sound."""
+        from std_msgs.msg import String
+
+        wait_until(lambda: self.listening, 30, f"the robot does not listen; it said {self.said[-3:]}")
+        self.listening = False
+        self._heard.publish(String(data=words))
+
+    def hears(self, words: str, timeout_s: float = 30) -> None:
+        """Wait until the robot has said a sentence with these words."""
+        wait_until(lambda: any(words in said for said in self.said), timeout_s, f"not said: {words}; {self.said}")
+
+    def sees(self, part: str, words: str | None, timeout_s: float = 15) -> None:
+        """Wait until the diagnostics show an error of a part, with these words in it; with None, that it is well."""
+
+        def shown() -> bool:
+            found = self.troubles.get(part, "")
+            return not found if words is None else words in found
+
+        wait_until(shown, timeout_s, f"{part}: expected {words}; {self.troubles}")
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            part = status.name.removeprefix("/")
+            if status.level == ERROR:
+                self.troubles[part] = status.message
+            else:
+                self.troubles.pop(part, None)
+
+
+@pytest.fixture
+def start(desk: Desk, loop: SoundLoop, ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., tuple[Robot, Witness]]]:
+    """Starts the ear, the voice and the companion, and a witness."""
+    os.environ["ROS_DOMAIN_ID"] = str(ros_domain)
+    robots: list[Robot] = []
+    with spinning() as executor:
+
+        def begin(**more: dict[str, Any]) -> tuple[Robot, Witness]:
+            companion = {
+                "url": f"http://127.0.0.1:{desk.port}",
+                "token": desk.study.device_token("robot-1"),
+                "voice": True,
+                "resume": str(tmp_path / "resume.json"),
+            }
+            nodes: dict[str, dict[str, Any]] = {"voice": {}, "ear": {}, "companion": companion}
+            for name, parameters in more.items():
+                nodes.setdefault(name, {}).update(parameters)
+            witness = Witness(executor)
+            robots.append(Robot(loop, ros_domain, **nodes).__enter__())
+            return robots[-1], witness
+
+        yield begin
+        for robot in robots:
+            robot.__exit__()
+
+
+def test_a_microphone_that_is_unplugged_is_told_and_taken_up_again(
+    desk: Desk, loop: SoundLoop, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    _, witness = start()
+    witness.hears("six digits")
+    loop.command("unload-module", "module-remap-source")
+    witness.sees("ear: microphone", "")
+    witness.hears("I can't hear anything at the moment.")
+    loop.command("load-module", "module-remap-source", "source_name=mic", "master=mic_in.monitor")
+    loop.command("set-default-source", "mic")
+    witness.sees("ear: microphone", None)
+    witness.hears("I can hear again.")
+    wait_until(lambda: witness.listening, 10, "not listening")
+    loop.play(joe(" ".join(desk.visit.code) + ".")).wait(30)
+    witness.hears("Before we begin", 40)
+
+
+def test_a_sound_server_that_is_killed_is_waited_for_and_the_sentence_said_again(
+    loop: SoundLoop, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    _, witness = start()
+    wait_until(lambda: "six digits" in witness.caption, 30, "the robot did not begin")
+    loop.kill()
+    witness.sees("voice: speaker", "")
+    loop.start()
+    witness.sees("voice: speaker", None, 30)
+    witness.hears("six digits")
+    witness.hears("I had no sound for a moment.")
+    witness.sees("ear: microphone", None, 30)
+
+
+def test_a_voice_that_crashed_says_its_sentence_again_when_it_is_back(
+    desk: Desk, loop: SoundLoop, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    robot, witness = start()
+    witness.speak(desk.visit.code)
+    wait_until(lambda: "distress" in witness.caption, 30, "the robot did not ask")
+    robot.kill("voice")
+    assert not any("distress" in said for said in witness.said)
+    robot.start("voice")
+    recorder = Recorder(loop, "speaker.monitor")
+    witness.hears("how much distress", 30)
+    assert recorder.stretches(), "it was not to be heard"
+    recorder.close()
+    assert sum("how much distress" in said for said in witness.said) == 1
+
+
+def test_a_companion_that_crashed_goes_on_without_asking_for_the_code(
+    desk: Desk, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    robot, witness = start()
+    for words in (desk.visit.code, "70", "yes", ANSWER):
+        witness.speak(words)
+    wait_until(lambda: witness.listening, 60, "no question")
+    question = witness.said[-1]
+    robot.kill("companion")
+    witness.said.clear()
+    witness.listening = False
+    robot.start("companion")
+    wait_until(lambda: witness.listening, 60, "no question")
+    assert witness.said[0] == "Let us go on where we were."
+    assert witness.said[-1] == question
+    assert not any("digits" in said or "Hello" in said for said in witness.said)
+    assert len(desk.study.records.rows("SELECT id FROM turn WHERE speaker = 'participant'")) == 1
+
+
+def test_an_ear_that_is_lost_from_the_network_is_told_and_its_return_too(
+    start: Callable[..., tuple[Robot, Witness]],
+) -> None:
+    robot, witness = start()
+    witness.hears("six digits")
+    os.kill(robot._processes["ear"].pid, signal.SIGSTOP)
+    witness.hears("I can't hear anything at the moment.")
+    witness.sees("companion: colleagues", "ear")
+    os.kill(robot._processes["ear"].pid, signal.SIGCONT)
+    witness.hears("I can hear again.")
+    witness.sees("companion: colleagues", None)
+
+
+def test_a_portal_that_is_away_for_half_a_minute_is_waited_for(
+    desk: Desk, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    import time
+
+    _, witness = start()
+    for words in (desk.visit.code, "70", "yes"):
+        witness.speak(words)
+    wait_until(lambda: witness.listening, 60, "no question")
+    desk.switch_off()
+    witness.speak(ANSWER)
+    witness.hears("I have lost the connection.")
+    assert witness.states[-1] == "away"
+    time.sleep(30)
+    desk.switch_on()
+    witness.hears("I am connected again.")
+    wait_until(lambda: witness.listening, 60, "no question")
+    assert len(desk.study.records.rows("SELECT id FROM turn WHERE speaker = 'participant'")) == 1
+
+
+def test_motors_that_fail_are_told_once_and_the_talk_goes_on(
+    desk: Desk, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+
+    _, witness = start()
+    diagnostics = witness.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+    witness.hears("six digits")
+    trouble = DiagnosticStatus(level=ERROR, name="/body: motors", message="tower_1 does not follow", hardware_id="/")
+    for _ in range(3):
+        diagnostics.publish(DiagnosticArray(status=[trouble]))
+    witness.hears("I can't move just now.")
+    witness.speak(desk.visit.code)
+    witness.hears("how much distress")
+    assert sum("I can't move" in said for said in witness.said) == 1
+
+
+def test_a_stop_silences_the_robot_until_it_is_taken_back(
+    desk: Desk, loop: SoundLoop, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    import time
+
+    from std_msgs.msg import Bool
+
+    _, witness = start()
+    stop = witness.node.create_publisher(Bool, "stop", TOPICS["stop"].quality.profile)
+    recorder = Recorder(loop, "speaker.monitor")
+    witness.speak(desk.visit.code)
+    wait_until(lambda: "distress" in witness.caption, 30, "the robot did not ask")
+    time.sleep(1)
+    stop.publish(Bool(data=True))
+    stopped = time.monotonic()
+    time.sleep(3)
+    assert max(one.ends for one in recorder.stretches()) < stopped + 0.3
+    stop.publish(Bool(data=False))
+    witness.hears("how much distress", 20)
+    recorder.close()
+
+
+def test_a_jump_of_ros_time_changes_nothing(desk: Desk, start: Callable[..., tuple[Robot, Witness]]) -> None:
+    from builtin_interfaces.msg import Time
+    from rosgraph_msgs.msg import Clock
+
+    robot, witness = start(voice={"use_sim_time": True}, ear={"use_sim_time": True}, companion={"use_sim_time": True})
+    clock = witness.node.create_publisher(Clock, "/clock", 10)
+    clock.publish(Clock(clock=Time(sec=1_000_000)))
+    witness.speak(desk.visit.code)
+    witness.hears("how much distress")
+    for second in (5, 9_000_000, 1):
+        clock.publish(Clock(clock=Time(sec=second)))
+    witness.speak("70")
+    witness.hears("I heard 70.")
+    assert all(robot.alive(name) for name in ("voice", "ear", "companion"))
+    assert witness.troubles == {}
+
+
+def test_two_robots_on_one_machine_never_cross(
+    desk: Desk, loop: SoundLoop, ros_domain: int, start: Callable[..., tuple[Robot, Witness]]
+) -> None:
+    """The second, in a namespace of its own, hears none of the first one's words and cannot have its visit."""
+    _, witness = start()
+    other = {"url": f"http://127.0.0.1:{desk.port}", "token": desk.study.device_token("robot-2"), "code": desk.visit.code}
+    witness.speak(desk.visit.code)
+    witness.hears("how much distress")
+    with Robot(loop, ros_domain, "second", voice={}, ear={}, companion={**other, "voice": True}):
+        from std_msgs.msg import String
+
+        second: list[str] = []
+        topic = TOPICS["spoken"]
+        witness.node.create_subscription(String, "/second/spoken", lambda m: second.append(m.data), topic.quality.profile)
+        wait_until(lambda: any("Another robot has this visit." in said for said in second), 40, str(second))
+        witness.speak("70")
+        witness.hears("I heard 70.")
+        assert not any("I heard" in said for said in second)
+        assert not any("Another robot" in said for said in witness.said)
