@@ -19,6 +19,9 @@ __all__ = ["HEIGHT", "TIMESTEP_S", "WIDTH", "World", "model", "painter", "render
 TIMESTEP_S = 0.002
 WIDTH, HEIGHT = 640, 480
 
+LOOK_FROM, LOOK_AT = np.array([0.80, 0.26, 0.33]), np.array([0.0, -0.005, 0.150])
+"""Where the camera is and what it looks at, in metres."""
+
 _STIFFNESS = 40.0
 """Newton metres a radian: the head's weight bends a joint by two thousandths of a radian."""
 
@@ -73,7 +76,13 @@ class World:
         """Open MuJoCo's window on it; its `sync()` shows the present state. Raises what MuJoCo raises."""
         from mujoco import viewer
 
-        return viewer.launch_passive(self.model, self._data, show_left_ui=False, show_right_ui=False)
+        window = viewer.launch_passive(self.model, self._data, show_left_ui=False, show_right_ui=False)
+        with window.lock():
+            # The camera of the pictures, and free to be moved.
+            window.cam.lookat[:] = LOOK_AT
+            window.cam.distance = float(np.linalg.norm(LOOK_FROM - LOOK_AT))
+            window.cam.azimuth, window.cam.elevation = -162.0, -13.0
+        return window
 
 
 def _soften(spec: Any) -> None:
@@ -125,11 +134,10 @@ def _furnish(spec: Any) -> None:
     spec.worldbody.add_light(
         type=light, pos=[0.8, -0.8, 0.6], dir=[-0.7, 0.7, -0.5], diffuse=[0.16, 0.17, 0.19], castshadow=False
     )
-    eye, to = np.array([0.80, 0.26, 0.33]), np.array([0.0, -0.005, 0.150])
-    back = (eye - to) / np.linalg.norm(eye - to)
+    back = (LOOK_FROM - LOOK_AT) / np.linalg.norm(LOOK_FROM - LOOK_AT)
     right = np.cross([0, 0, 1], back)
     right /= np.linalg.norm(right)
-    spec.worldbody.add_camera(name="front", pos=eye, xyaxes=[*right, *np.cross(back, right)], fovy=30)
+    spec.worldbody.add_camera(name="front", pos=LOOK_FROM, xyaxes=[*right, *np.cross(back, right)], fovy=30)
 
 
 @contextmanager
