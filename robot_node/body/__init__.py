@@ -1,0 +1,1 @@
+"""The robot's body without ROS: its joints and their limits, gestures, and the planning of motion."""
