@@ -62,8 +62,11 @@ def code_in(words: str) -> str | None:
     "Forty eight fifteen sixteen" is 481516: of the ways to write that, one alone has six digits.
     """
     said = re.findall(r"\d+|[a-z']+", words.lower().replace("’", "'"))
+    numbers = [place for place, word in enumerate(said) if _is_number(word)]
+    if not numbers or any(not _plain(word) for word in said[numbers[0] : numbers[-1]]):
+        return None  # what stands between the digits was a digit, too
     codes = _codes(said)
-    if not codes and all(_is_number(word) or word in _SOUND_ALIKE or word in _FILLERS for word in said):
+    if not codes and all(map(_plain, said)):
         codes = _codes([_SOUND_ALIKE.get(word, word) for word in said])
     return codes.pop() if len(codes) == 1 else None
 
@@ -120,6 +123,11 @@ def _digit(word: str) -> str:
 
 def _is_number(word: str) -> bool:
     return word.isdigit() or word in _UNITS or word in _TENS or bool(_digit(word)) or word in ("double", "triple")
+
+
+def _plain(word: str) -> bool:
+    """Whether a word is a number, may be one that was misheard, or says nothing."""
+    return _is_number(word) or word in _SOUND_ALIKE or word in _FILLERS or word == "and"
 
 
 def _split(words: str) -> list[str]:

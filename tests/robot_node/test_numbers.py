@@ -95,6 +95,7 @@ def test_a_code_is_understood_as_recognisers_write_it(words: str, code: str) -> 
         "forty eight sixty five one",  # 48651, 408651 or 486051
         "four hundred eighty one five sixteen",
         "none of 12345",
+        "40 day 50 60",  # forty eight, fifteen, sixteen
     ],
 )
 def test_what_is_no_code_is_none(words: str) -> None:
