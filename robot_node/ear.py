@@ -236,13 +236,16 @@ class Ear(RobotNode):
                 reopen()
                 return None
         frame = self._microphone.frame(RETRY_S)
-        if frame is not None:
-            self.report("microphone", "ok", "open")
-        elif not self._microphone.alive:
-            self.report("microphone", "error", "the microphone was taken away; trying to open it again")
+        try:
+            self._microphone.check()
+        except SoundError as error:
+            self.report("microphone", "error", str(error))
             self._microphone.close()
             self._microphone = None
             reopen()
+            return None
+        if frame is not None:
+            self.report("microphone", "ok", "open")
         return frame
 
     # The thread that turns sound into words

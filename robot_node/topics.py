@@ -90,7 +90,7 @@ TOPICS = {
               "where the joints go, in radians"),
         Topic("joint_states", "sensor_msgs/JointState", SENSOR, "sim, motors or the robot's own driver", ("body",),
               "where the joints are, in radians"),
-        Topic("stop", "std_msgs/Bool", LATCHED, "anybody", ("body", "sim", "motors", "voice"),
+        Topic("stop", "std_msgs/Bool", LATCHED, "anybody", ("body", "sim", "motors", "voice", "companion"),
               "true: the robot stands still and is silent until somebody says false; it wins over everything"),
         Topic("/diagnostics", "diagnostic_msgs/DiagnosticArray", STREAM, "all nodes", ("companion",),
               "once a second, and at once when something changes: how each part is"),

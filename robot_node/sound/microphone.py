@@ -17,6 +17,9 @@ RATE = 16000
 FRAME = 512
 """Samples a frame: what the voice activity detector takes."""
 
+CHECK_S = 2.0
+"""How often the sound server is asked whether there still is a microphone."""
+
 STALLED_S = 1.0
 """A microphone that has given no frame for so long was taken away."""
 
@@ -29,6 +32,8 @@ class Microphone:
         self._frames: queue.Queue[Any] = queue.Queue(maxsize=200)
         self._called = time.monotonic()
         sounddevice = portaudio()
+        self._device = device
+        self._checked = time.monotonic()
         if not device:
             _no_monitor()
         try:
@@ -49,6 +54,15 @@ class Microphone:
     def alive(self) -> bool:
         """Whether frames still come."""
         return bool(self._stream.active) and time.monotonic() - self._called < STALLED_S
+
+    def check(self) -> None:
+        """Raises `SoundError` when the microphone was taken away. A sound server then gives what the loudspeaker plays
+        instead, so frames alone tell nothing; the server is asked every `CHECK_S`."""
+        if not self.alive:
+            raise SoundError("the microphone was taken away; trying to open it again")
+        if not self._device and time.monotonic() - self._checked > CHECK_S:
+            self._checked = time.monotonic()
+            _no_monitor()
 
     def frame(self, timeout_s: float) -> Any | None:
         """The next frame, FRAME samples of float32; None when none comes in time."""
@@ -77,4 +91,4 @@ def _no_monitor() -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         asked = subprocess.run([pactl, "get-default-source"], capture_output=True, text=True, timeout=2, check=False)  # noqa: S603
         if asked.stdout.strip().endswith(".monitor"):
-            raise SoundError("No microphone is plugged in, or none is the system's default.")
+            raise SoundError("no microphone is plugged in, or none is the system's default")

@@ -76,8 +76,8 @@ class Witness:
         """Wait until the diagnostics show an error of a part, with these words in it; with None, that it is well."""
 
         def shown() -> bool:
-            found = self.troubles.get(part, "")
-            return not found if words is None else words in found
+            found = self.troubles.get(part)
+            return found is None if words is None else found is not None and words in found
 
         wait_until(shown, timeout_s, f"{part}: expected {words}; {self.troubles}")
 
