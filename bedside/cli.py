@@ -7,6 +7,7 @@ import click
 
 from bedside import __version__, logs
 from portal.errors import PortalError
+from robot_node.description import BODIES
 from robot_node.errors import RobotError
 from study.errors import ProtocolError, StudyError
 from therapist.errors import TherapistError
@@ -166,7 +167,20 @@ def links(folder: Path, url: str) -> None:
 
 @main.command()
 @click.argument("where", metavar="DIR-or-URL")
-@click.option("--text", is_flag=True, help="Type in this terminal and be the participant.")
+@click.option("--text", is_flag=True, help="Type in this terminal and be the participant; no sound, no body.")
+@click.option(
+    "--body",
+    type=click.Choice(list(BODIES)),
+    default="mujoco",
+    show_default=True,
+    help="; ".join(f"{name}: {text}" for name, text in BODIES.items()) + ".",
+)
+@click.option(
+    "--sound/--no-sound",
+    default=True,
+    show_default=True,
+    help="Without, words come and go on the topics heard and say.",
+)
 @click.option("--code", help="The six digits on the participant's page; otherwise the robot asks for them.")
 @click.option("--device", default="robot-1", show_default=True, help="This robot's name, with a DIR.")
 @click.option(
@@ -174,28 +188,37 @@ def links(folder: Path, url: str) -> None:
 )
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the portal is, with a DIR.")
 @click.option("--namespace", default="", help="The ROS namespace, where several robots share a network.")
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A ROS parameter file (YAML) for the nodes; docs/robot.md lists the parameters.",
+)
 @click.option("--once", is_flag=True, help="Leave after one visit.")
 def robot(
     where: str,
     text: bool,
+    body: str,
+    sound: bool,
     code: str | None,
     device: str,
     token: str | None,
     url: str,
     namespace: str,
+    params: Path | None,
     once: bool,
 ) -> None:
-    """Start the robot's ROS 2 nodes and connect them to a portal.
+    """Start the robot's ROS 2 nodes and connect them to a portal: it listens, speaks and moves.
 
     With the study's folder DIR, on the machine that serves it, nothing else is needed. From another machine give the
-    portal's URL and a device token.
+    portal's URL and a device token. With ROS's own launch, `ros2 launch bedside robot.launch.py` starts the same nodes.
 
     \b
     Examples:
-      bedside robot mystudy --text
-      bedside robot http://192.0.2.7:8000 --token robot-1.abc... --once
+      bedside robot mystudy                          sound of this machine, body in the simulator
+      bedside robot mystudy --text                   in this terminal
+      bedside robot http://192.0.2.7:8000 --token robot-1.abc... --body dynamixel
     """
-    from robot_node.run import run_robot
+    from robot_node.run import run_robot, run_terminal
 
     if where.startswith(("http://", "https://")):
         url = where
@@ -205,7 +228,11 @@ def robot(
         from bedside.assembly import open_study
 
         token = open_study(Path(where)).device_token(device)
-    sys.exit(run_robot(url, token, text=text, code=code, namespace=namespace, once=once))
+    if text:
+        sys.exit(run_terminal(url, token, code=code, namespace=namespace))
+    sys.exit(
+        run_robot(url, token, body=body, sound=sound, code=code, namespace=namespace, once=once, parameters=params)
+    )
 
 
 @main.command()

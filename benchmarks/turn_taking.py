@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +122,14 @@ def converse(minutes: float, engine: str) -> dict[str, Any]:
     }
 
 
-def robot_visits(study: Study) -> Any:
+def robot_visits(study: Study) -> Iterator[Visit]:
     """Visits that are due, of ever new participants of the robot's arm."""
     while True:
         person = study.enrol()
         if person.arm.medium == "robot":
             visit = today(study, person)
-            assert isinstance(visit, Visit)
-            yield visit
+            if visit is not None:
+                yield visit
 
 
 def interrupt(times: int = 5) -> list[float]:
@@ -166,7 +167,9 @@ def interrupt(times: int = 5) -> list[float]:
 
 
 def show(figures: dict[str, Any]) -> None:
-    table = Table(title=f"Turn-taking: {figures['visits']} visits, {figures['minutes']:.1f} minutes, {figures['engine']}")
+    table = Table(
+        title=f"Turn-taking: {figures['visits']} visits, {figures['minutes']:.1f} minutes, {figures['engine']}"
+    )
     table.add_column("figure")
     table.add_column("measured", justify="right")
     for name, text in (
@@ -180,7 +183,10 @@ def show(figures: dict[str, Any]) -> None:
     table.add_row(f"spoken into, to silence: median of {len(barge)}", f"{statistics.median(barge):.2f} s")
     table.add_row("the same, longest", f"{max(barge):.2f} s")
     for name, megabytes in figures["memory_mb"].items():
-        table.add_row(f"memory of {name}, and growth since the first visit", f"{megabytes:.0f} MB, {figures['growth_mb'][name]:+.1f}")
+        table.add_row(
+            f"memory of {name}, and growth since the first visit",
+            f"{megabytes:.0f} MB, {figures['growth_mb'][name]:+.1f}",
+        )
     Console().print(table)
 
 

@@ -203,7 +203,9 @@ class Sessions:
             "message": self._crisis if visit.state == "stopped" else None,
             "reflect": step is not None and load_exercise(visit.exercise).step(step).reflect,
             "record": self.study.protocol.robot.record_speech,
-            "turns": [{"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns],
+            "turns": [
+                {"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns
+            ],
         }
 
     def close(self) -> None:

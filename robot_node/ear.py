@@ -1,8 +1,8 @@
 """The node `ear`: hears the participant and gives their words when they have finished.
 
-One thread takes the sound frame by frame and notices where speech begins, pauses and ends; another turns it into words. So
-the robot falls silent within a moment of being interrupted, however long a transcript takes. At the first short pause
-the words so far are transcribed already; when nothing follows they are the answer, and no time is lost.
+One thread takes the sound frame by frame and notices where speech begins, pauses and ends; another turns it into
+words. So the robot falls silent within a moment of being interrupted, however long a transcript takes. At the first
+short pause the words so far are transcribed already; when nothing follows they are the answer, and no time is lost.
 """
 
 import json

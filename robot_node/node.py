@@ -102,12 +102,25 @@ class RobotNode(LifecycleNode):
 
     def autostart(self) -> bool:
         """Configure and activate if the parameter says so; whether the node is as far as it should be."""
-        from rclpy.lifecycle import TransitionCallbackReturn
-
         if not self.value("autostart"):
             return True
-        done = TransitionCallbackReturn.SUCCESS
-        return self.trigger_configure() == done and self.trigger_activate() == done
+        if self._lifecycle_state == "unconfigured":
+            self.trigger_configure()
+        if self._lifecycle_state == "inactive":
+            self.trigger_activate()
+        return self._lifecycle_state == "active"
+
+    def autostop(self) -> None:
+        """Deactivate and clean up, as far as that is due."""
+        if self._lifecycle_state == "active":
+            self.trigger_deactivate()
+        if self._lifecycle_state == "inactive":
+            self.trigger_cleanup()
+
+    @property
+    def _lifecycle_state(self) -> str:
+        label: str = self._state_machine.current_state[1]
+        return label
 
     def _publish_reports(self) -> None:
         with self._reports_lock:

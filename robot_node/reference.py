@@ -1,6 +1,6 @@
 """The reference of topics and parameters in docs/robot.md, made from the table and the YAML files that the nodes use.
 
-    python -m robot_node.reference docs/robot.md       writes it into the page, between its marks
+python -m robot_node.reference docs/robot.md       writes it into the page, between its marks
 """
 
 import sys
@@ -28,7 +28,9 @@ def reference() -> str:
     for topic in TOPICS.values():
         receivers = ", ".join(f"`{name}`" for name in topic.receivers) or "whoever wants it"
         sender = f"`{topic.sender}`" if topic.sender in nodes() else topic.sender
-        lines.append(f"| `{topic.name}` | {topic.type} | {sender} | {receivers} | {topic.quality.name} | {topic.text} |")
+        lines.append(
+            f"| `{topic.name}` | {topic.type} | {sender} | {receivers} | {topic.quality.name} | {topic.text} |"
+        )
     lines += ["", "| quality | reliability | durability | depth | why |", "|---|---|---|---|---|"]
     for quality in {topic.quality.name: topic.quality for topic in TOPICS.values()}.values():
         profile = quality.profile
@@ -36,7 +38,13 @@ def reference() -> str:
         durability = profile.durability.name.lower().replace("_", " ")
         lines.append(f"| {quality.name} | {reliability} | {durability} | {profile.depth} | {quality.reason} |")
     for node in nodes():
-        lines += ["", f"### Parameters of `{node}`", "", "| parameter | default | allowed | what it is |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"### Parameters of `{node}`",
+            "",
+            "| parameter | default | allowed | what it is |",
+            "|---|---|---|---|",
+        ]
         for name, rules in parameters_of(node).items():
             default = rules["default_value"]
             shown = f"`{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else ""

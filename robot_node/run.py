@@ -1,48 +1,73 @@
-"""Starting the robot's nodes without ROS's launch: what the command `bedside robot` does."""
+"""What the command `bedside robot` does: a robot's nodes, started without ROS's launch."""
 
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from robot_node.description import robot_nodes
 from robot_node.errors import RobotError
-from robot_node.running import spinning
 
-__all__ = ["run_robot"]
+__all__ = ["run_robot", "run_terminal"]
 
 
 def run_robot(
-    url: str, token: str, *, text: bool, code: str | None = None, namespace: str = "", once: bool = False
+    url: str,
+    token: str,
+    *,
+    body: str = "mujoco",
+    sound: bool = True,
+    code: str | None = None,
+    namespace: str = "",
+    once: bool = False,
+    parameters: Path | None = None,
 ) -> int:
-    """Run the nodes until the visit is over (`once`, or `text`), or until told to stop; return the exit status.
+    """Run the robot's nodes until the visit is over (`once`) or until told to stop; return the exit status."""
+    from robot_node.supervise import Supervisor
 
-    With `text`, this terminal is the participant.
-    """
+    name = namespace.strip("/").replace("/", "-") or "robot"
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "bedside"
+    companion: dict[str, Any] = {
+        "url": url,
+        "token": token,
+        "code": code or "",
+        "once": once,
+        "resume": str(state / f"{name}.json"),
+    }
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    nodes = robot_nodes(body, sound)
+    with Supervisor(nodes, {"companion": companion}, namespace, parameters) as supervisor:
+        print(f"Starting {', '.join(node.name for node in nodes)}, connected to {url}. Ctrl-C ends them.", flush=True)
+        try:
+            while (status := supervisor.watch()) is None:
+                time.sleep(0.2)
+        except KeyboardInterrupt:
+            return 0
+    return status
+
+
+def run_terminal(url: str, token: str, *, code: str | None = None, namespace: str = "") -> int:
+    """Hold one visit in text: the companion in this process, and this terminal as the participant."""
+    from robot_node.running import spinning
+
     with spinning() as executor:
-        from rclpy.parameter import Parameter
-
         from robot_node.client import Listener
         from robot_node.companion import Companion
+        from robot_node.node import overrides
+        from robot_node.terminal import talk
 
-        values = {"url": url, "token": token, "code": code or "", "once": once or text}
-        companion = Companion(
-            namespace=namespace, parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
-        )
+        values = {"url": url, "token": token, "code": code or "", "once": True}
+        companion = Companion(namespace=namespace, parameter_overrides=overrides(values))
+        listener = Listener(namespace=namespace)
         executor.add_node(companion)
-        listener = None
-        if text:
-            listener = Listener(namespace=namespace)
-            executor.add_node(listener)
+        executor.add_node(listener)
         companion.trigger_configure()
-        if listener is not None:
-            listener.wait_for_robot()
+        listener.wait_for_robot()
         companion.trigger_activate()
-        try:
-            if listener is not None:
-                from robot_node.terminal import talk
-
-                talk(companion, listener)
-            else:
-                print(f"The robot is on its topics and connected to {url}. Ctrl-C ends it.", flush=True)
-                while not companion.finished.wait(0.2):
-                    pass
-        except KeyboardInterrupt:
-            pass
+        with contextlib.suppress(KeyboardInterrupt):
+            talk(companion, listener)
         companion.trigger_deactivate()
         companion.trigger_cleanup()
         if companion.failure is not None:

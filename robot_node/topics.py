@@ -63,26 +63,32 @@ TOPICS = {
         Topic("audio", "std_msgs/Int16MultiArray", SENSOR, "a microphone elsewhere", ("ear",),
               "sound for the ear, 16 kHz mono, 20 to 100 ms a message; read when the ear's `source` is `topic`"),
         Topic("live_speech", "std_msgs/String", STREAM, "ear", (),
-              "what is being heard, as JSON with the fields of ROS4HRI's LiveSpeech: `incremental`, `final`, `confidence`, "
+              "what is being heard, as JSON with the fields of ROS4HRI's LiveSpeech: `incremental`, "
+              "`final`, `confidence`, "
               "`locale`"),
-        Topic("heard", "std_msgs/String", WORDS, "ear", ("companion",), "one utterance of the participant, when it is over"),
+        Topic("heard", "std_msgs/String", WORDS, "ear", ("companion",),
+              "one utterance of the participant, when it is over"),
         Topic("voice_activity", "std_msgs/Bool", LATCHED, "ear", ("body",), "whether the participant speaks"),
         Topic("say", "std_msgs/String", WORDS, "companion", ("voice",), "one sentence, as soon as it may be said"),
         Topic("spoken", "std_msgs/String", WORDS, "voice", ("companion",), "a sentence that was said to its end"),
         Topic("speaking", "std_msgs/Bool", LATCHED, "voice", ("ear", "body"), "whether the robot makes a sound"),
         Topic("word", "std_msgs/String", STREAM, "voice", ("body",),
-              "the word that begins now, as JSON: `word`, `place` (characters into the sentence), `seconds` (how long)"),
+              "the word that begins now, as JSON: `word`, `place` (characters into the sentence), "
+              "`seconds` (how long)"),
         Topic("captions", "std_msgs/String", LATCHED, "voice", (), "the sentence that is being said; empty in silence"),
         Topic("hush", "std_msgs/Empty", WORDS, "ear", ("voice", "companion"),
               "the participant speaks into the robot's sentence: it stops, and what was to follow is not said"),
-        Topic("listening", "std_msgs/Bool", LATCHED, "companion", ("ear", "body"), "whether the robot waits for an answer"),
+        Topic("listening", "std_msgs/Bool", LATCHED, "companion", ("ear", "body"),
+              "whether the robot waits for an answer"),
         Topic("expecting", "std_msgs/String", LATCHED, "companion", ("ear",),
-              "the kind of answer: `code`, `rating`, `yes`, `words`, `reflection` (a longer pause is left), or `nothing` "
+              "the kind of answer: `code`, `rating`, `yes`, `words`, `reflection` (a longer pause is "
+              "left), or `nothing` "
               "(the robot may not be interrupted)"),
         Topic("recording", "std_msgs/String", LATCHED, "companion", ("ear",),
               "the name under which utterances may be recorded, such as `visit-12`; empty: nothing is recorded"),
         Topic("visit_state", "std_msgs/String", LATCHED, "companion", ("body",),
-              "`code`, `before`, `exercise`, `after`, `done`, `stopped`; `away` while the portal cannot be reached, `idle` "
+              "`code`, `before`, `exercise`, `after`, `done`, `stopped`; `away` while the portal "
+              "cannot be reached, `idle` "
               "after the only visit"),
         Topic("gesture", "std_msgs/String", WORDS, "companion", ("body",),
               "a gesture to make once, or to hold: a name out of robot_node/gestures"),

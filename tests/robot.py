@@ -85,5 +85,3 @@ def wait_until(condition: Any, timeout_s: float, what: str) -> None:
     while not condition():
         assert time.monotonic() < limit, what
         time.sleep(0.05)
-
-

@@ -173,7 +173,16 @@ class SoundLoop:
         """Say float32 mono samples at 16 kHz into the microphone; `wait` on what this returns for the end."""
         sound = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
         process = subprocess.Popen(
-            ["pacat", "--playback", "-d", "mic_in", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=20"],
+            [
+                "pacat",
+                "--playback",
+                "-d",
+                "mic_in",
+                "--format=s16le",
+                f"--rate={RATE}",
+                "--channels=1",
+                "--latency-msec=20",
+            ],
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=self.environment,

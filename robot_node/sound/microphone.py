@@ -84,7 +84,7 @@ class Microphone:
 
 
 def _no_monitor() -> None:
-    """Raises `SoundError` when the sound server has no microphone left and offers what the loudspeaker plays instead."""
+    """Raises `SoundError` when the sound server has no microphone left and offers what the loudspeaker plays."""
     pactl = shutil.which("pactl")
     if pactl is None:
         return

@@ -2,8 +2,8 @@
 
 pyttsx3 with espeak-ng is the default: it installs everywhere and takes about ten milliseconds a sentence. Its event
 loop has traps: of two queued utterances only the last survives, `runAndWait` may return before the file is written, and
-`stop` does not reach the player. So there is one engine, on one thread, with one utterance at a time, written to a file that
-we play ourselves.
+`stop` does not reach the player. So there is one engine, on one thread, with one utterance at a time, written to a file
+that we play ourselves.
 """
 
 import re
@@ -159,7 +159,7 @@ class _Piper:
 
 
 def _trimmed(speech: Speech) -> Speech:
-    """Without the silence around it: silence before a sentence is latency, and after it keeps the robot from listening."""
+    """Without the silence around it: before a sentence it is latency, after it keeps the robot from listening."""
     loud = np.flatnonzero(np.abs(speech.samples) > SILENCE)
     if not len(loud):
         return speech

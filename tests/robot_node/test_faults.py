@@ -91,7 +91,9 @@ class Witness:
 
 
 @pytest.fixture
-def start(desk: Desk, loop: SoundLoop, ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., tuple[Robot, Witness]]]:
+def start(
+    desk: Desk, loop: SoundLoop, ros_domain: int, tmp_path: Path
+) -> Iterator[Callable[..., tuple[Robot, Witness]]]:
     """Starts the ear, the voice and the companion, and a witness."""
     os.environ["ROS_DOMAIN_ID"] = str(ros_domain)
     robots: list[Robot] = []
@@ -276,7 +278,11 @@ def test_two_robots_on_one_machine_never_cross(
 ) -> None:
     """The second, in a namespace of its own, hears none of the first one's words and cannot have its visit."""
     _, witness = start()
-    other = {"url": f"http://127.0.0.1:{desk.port}", "token": desk.study.device_token("robot-2"), "code": desk.visit.code}
+    other = {
+        "url": f"http://127.0.0.1:{desk.port}",
+        "token": desk.study.device_token("robot-2"),
+        "code": desk.visit.code,
+    }
     witness.speak(desk.visit.code)
     witness.hears("how much distress")
     with Robot(loop, ros_domain, "second", voice={}, ear={}, companion={**other, "voice": True}):
@@ -284,7 +290,9 @@ def test_two_robots_on_one_machine_never_cross(
 
         second: list[str] = []
         topic = TOPICS["spoken"]
-        witness.node.create_subscription(String, "/second/spoken", lambda m: second.append(m.data), topic.quality.profile)
+        witness.node.create_subscription(
+            String, "/second/spoken", lambda m: second.append(m.data), topic.quality.profile
+        )
         wait_until(lambda: any("Another robot has this visit." in said for said in second), 40, str(second))
         witness.speak("70")
         witness.hears("I heard 70.")
