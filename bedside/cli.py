@@ -249,7 +249,7 @@ def device(folder: Path, name: str, url: str) -> None:
     if not name.replace("-", "").isalnum() or len(name) > 40:
         raise StudyError("A robot's name has letters, digits and - only, at most 40.")
     token = open_study(folder).device_token(name)
-    click.echo(f"BEDSIDE_DEVICE_TOKEN={token} bedside robot {url} --text")
+    click.echo(f"BEDSIDE_DEVICE_TOKEN={token} bedside robot {url}")
 
 
 @main.command()

@@ -101,7 +101,8 @@ def _print_links(console: Console, study: Study, folder: Path, url: str) -> None
     wide.print("\nOpen in a browser:")
     wide.print(table)
     wide.print("\nThe robot's page shows six digits. For the robot itself, type in another terminal:")
-    wide.print(f"  .venv/bin/bedside robot {folder} --url {url} --text\n")
+    wide.print(f"  .venv/bin/bedside robot {folder} --url {url}           it speaks, listens and moves")
+    wide.print(f"  .venv/bin/bedside robot {folder} --url {url} --text    you type\n")
 
 
 def _keep_telling(study: Study) -> None:

@@ -22,9 +22,31 @@ def nodes() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
+def graph() -> list[str]:
+    """The nodes and the topics between them, as a Mermaid drawing; diagnostics, which all have, are left out."""
+    lines = ["```mermaid", "graph LR"]
+    for topic in TOPICS.values():
+        if topic.sender in nodes():
+            lines += [f"    {topic.sender} -- {topic.name} --> {receiver}" for receiver in topic.receivers]
+    lines += [f"    {driver} -- joint_states --> body" for driver in ("sim", "motors")]
+    lines += [
+        "    companion <-- HTTP --> portal",
+        "    participant -- sound --> ear",
+        "    voice -- sound --> participant",
+    ]
+    return [*lines, "```"]
+
+
 def reference() -> str:
-    """The tables, in Markdown."""
-    lines = ["### Topics", "", "| topic | type | from | to | quality | what it carries |", "|---|---|---|---|---|---|"]
+    """The drawing and the tables, in Markdown."""
+    lines = [
+        *graph(),
+        "",
+        "### Topics",
+        "",
+        "| topic | type | from | to | quality | what it carries |",
+        "|---|---|---|---|---|---|",
+    ]
     for topic in TOPICS.values():
         receivers = ", ".join(f"`{name}`" for name in topic.receivers) or "whoever wants it"
         sender = f"`{topic.sender}`" if topic.sender in nodes() else topic.sender
