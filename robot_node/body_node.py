@@ -39,7 +39,6 @@ class Body(RobotNode):
         self._stopped = False
         self._active = False
         self._made: list[Any] = []
-        self._timer: Any = None
         self._fault: str | None = None
         """`silent`, or the joint that does not follow."""
         self._probe: tuple[float, Positions] | None = None
@@ -50,23 +49,25 @@ class Body(RobotNode):
         self._plan: list[Point] = []
         self._pulses: list[Pulse] = []
         self._forget_plan()
+        self.every(TICK_S, self._tick)
 
     # Lifecycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._driven = self.value("driver") != "none"
-        self._bearing = Bearing()
-        self._trajectories = self.sends("joint_trajectory")
-        self._made = [
-            self.takes("joint_states", self._on_joint_states),
-            self.takes("stop", self._on_stop),
-            self.takes("listening", self._tells(lambda message: self._bearing.listening(message.data))),
-            self.takes("speaking", self._tells(lambda message: self._bearing.speaking(message.data))),
-            self.takes("voice_activity", self._tells(lambda message: self._bearing.voice(message.data))),
-            self.takes("visit_state", self._tells(lambda message: self._bearing.visit_state(message.data))),
-            self.takes("gesture", self._on_gesture),
-            self.takes("word", self._on_word),
-        ]
+        # Made once, and kept: to take one away while the executor waits for it would end the executor's thread.
+        if not self._made:
+            self._trajectories = self.sends("joint_trajectory")
+            self._made = [
+                self.takes("joint_states", self._on_joint_states),
+                self.takes("stop", self._on_stop),
+                self.takes("listening", self._tells(lambda message: self._bearing.listening(message.data))),
+                self.takes("speaking", self._tells(lambda message: self._bearing.speaking(message.data))),
+                self.takes("voice_activity", self._tells(lambda message: self._bearing.voice(message.data))),
+                self.takes("visit_state", self._tells(lambda message: self._bearing.visit_state(message.data))),
+                self.takes("gesture", self._on_gesture),
+                self.takes("word", self._on_word),
+            ]
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -77,7 +78,6 @@ class Body(RobotNode):
             self._follower = None
             self._forget_plan()
             self._active = True
-        self._timer = self.every(TICK_S, self._tick)
         if not self._driven:
             self.report("motors", "ok", "none: the robot has no body")
         return super().on_activate(state)
@@ -88,10 +88,6 @@ class Body(RobotNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._rest()
-        self.destroy_publisher(self._trajectories)
-        for subscription in self._made:
-            self.destroy_subscription(subscription)
-        self._made = []
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -100,9 +96,6 @@ class Body(RobotNode):
 
     def _rest(self) -> None:
         """Come to a stand, and make no more gestures."""
-        if self._timer is not None:
-            self.destroy_timer(self._timer)
-            self._timer = None
         with self._lock:
             if self._active and self._follower is not None and not self._stopped and self._fault is None:
                 here = self._follower.at(time.monotonic())
@@ -135,6 +128,7 @@ class Body(RobotNode):
         except (ValueError, KeyError, TypeError):
             return
         with self._lock:
+            self._tick()  # the first word comes together with the news that the robot speaks
             if not self._moving or self._name is None or self._bearing.gesture != self._name:
                 return
             now = time.monotonic()

@@ -41,8 +41,10 @@ class Motors(RobotNode):
         except ValueError as error:
             self.report("motors", "error", str(error))
             return TransitionCallbackReturn.FAILURE
-        self._states = self.sends("joint_states")
-        self._made = [self.takes("joint_trajectory", self._on_trajectory), self.takes("stop", self._on_stop)]
+        # Made once, and kept: to take one away while the executor waits for it would end the executor's thread.
+        if not self._made:
+            self._states = self.sends("joint_states")
+            self._made = [self.takes("joint_trajectory", self._on_trajectory), self.takes("stop", self._on_stop)]
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -57,10 +59,6 @@ class Motors(RobotNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._end_thread()
-        self.destroy_publisher(self._states)
-        for subscription in self._made:
-            self.destroy_subscription(subscription)
-        self._made = []
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -21,14 +21,16 @@ def spinning(*, arguments: list[str] | None = None) -> Iterator[Any]:
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
+    from rclpy.task import Future
 
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     # One thread is enough, and quicker: every callback of ours only puts something into a queue.
     executor = SingleThreadedExecutor()
+    ended = Future()
 
     def spin() -> None:
         with suppress(ExternalShutdownException):
-            executor.spin()
+            executor.spin_until_future_complete(ended)
 
     thread = threading.Thread(target=spin, name="executor")
     thread.start()
@@ -36,8 +38,10 @@ def spinning(*, arguments: list[str] | None = None) -> Iterator[Any]:
         yield executor
     finally:
         nodes = list(executor.get_nodes())
-        executor.shutdown()
+        # In this order: a callback under way while the executor shuts down finds it half gone.
+        ended.set_result(None)
         thread.join()
+        executor.shutdown()
         for node in nodes:
             node.destroy_node()
         rclpy.shutdown()

@@ -49,8 +49,10 @@ class Sim(RobotNode):
         if self.value("picture") and not self._begin_pictures():
             return TransitionCallbackReturn.FAILURE
         self._follower = TrajectoryFollower(REST, time.monotonic())
-        self._states = self.sends("joint_states")
-        self._made = [self.takes("joint_trajectory", self._on_trajectory), self.takes("stop", self._on_stop)]
+        # Made once, and kept: to take one away while the executor waits for it would end the executor's thread.
+        if not self._made:
+            self._states = self.sends("joint_states")
+            self._made = [self.takes("joint_trajectory", self._on_trajectory), self.takes("stop", self._on_stop)]
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -70,10 +72,6 @@ class Sim(RobotNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._end_simulation()
         self._end_pictures()
-        self.destroy_publisher(self._states)
-        for subscription in self._made:
-            self.destroy_subscription(subscription)
-        self._made = []
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
