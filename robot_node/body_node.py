@@ -38,7 +38,6 @@ class Body(RobotNode):
         self._bearing = Bearing()
         self._stopped = False
         self._active = False
-        self._made: list[Any] = []
         self._fault: str | None = None
         """`silent`, or the joint that does not follow."""
         self._probe: tuple[float, Positions] | None = None
@@ -55,19 +54,15 @@ class Body(RobotNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._driven = self.value("driver") != "none"
-        # Made once, and kept: to take one away while the executor waits for it would end the executor's thread.
-        if not self._made:
-            self._trajectories = self.sends("joint_trajectory")
-            self._made = [
-                self.takes("joint_states", self._on_joint_states),
-                self.takes("stop", self._on_stop),
-                self.takes("listening", self._tells(lambda message: self._bearing.listening(message.data))),
-                self.takes("speaking", self._tells(lambda message: self._bearing.speaking(message.data))),
-                self.takes("voice_activity", self._tells(lambda message: self._bearing.voice(message.data))),
-                self.takes("visit_state", self._tells(lambda message: self._bearing.visit_state(message.data))),
-                self.takes("gesture", self._on_gesture),
-                self.takes("word", self._on_word),
-            ]
+        self._trajectories = self.sends("joint_trajectory")
+        self.takes("joint_states", self._on_joint_states)
+        self.takes("stop", self._on_stop)
+        self.takes("listening", self._tells(lambda message: self._bearing.listening(message.data)))
+        self.takes("speaking", self._tells(lambda message: self._bearing.speaking(message.data)))
+        self.takes("voice_activity", self._tells(lambda message: self._bearing.voice(message.data)))
+        self.takes("visit_state", self._tells(lambda message: self._bearing.visit_state(message.data)))
+        self.takes("gesture", self._on_gesture)
+        self.takes("word", self._on_word)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -71,7 +71,7 @@ class Companion(RobotNode):
             self.report("visit", "error", "the parameters url and token must be set")
             return TransitionCallbackReturn.FAILURE
         self._api = DeviceAPI(url, token)
-        self._resume = Resume(self.value("resume"))
+        self._resume = Resume(self.value("resume"), url)
         self._say_topic = self.sends("say")
         self._listening_topic = self.sends("listening")
         self._expecting_topic = self.sends("expecting")
@@ -79,13 +79,11 @@ class Companion(RobotNode):
         self._state_topic = self.sends("visit_state")
         self._gesture_topic = self.sends("gesture")
         self._colleagues = Colleagues(self.get_namespace(), ("ear", "voice") if self.value("voice") else ())
-        self._topics = [
-            self.takes("heard", self._on_heard),
-            self.takes("spoken", self._on_spoken),
-            self.takes("hush", self._on_hush),
-            self.takes("stop", self._on_stop),
-            self.takes("/diagnostics", self._colleagues.take),
-        ]
+        self.takes("heard", self._on_heard)
+        self.takes("spoken", self._on_spoken)
+        self.takes("hush", self._on_hush)
+        self.takes("stop", self._on_stop)
+        self.takes("/diagnostics", self._colleagues.take)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -108,11 +106,6 @@ class Companion(RobotNode):
         self._end_threads()
         if self._api is not None:
             self._api.close()
-        publishers = (self._say_topic, self._listening_topic, self._expecting_topic, self._recording_topic)
-        for publisher in (*publishers, self._state_topic, self._gesture_topic):
-            self.destroy_publisher(publisher)
-        for topic in self._topics:
-            self.destroy_subscription(topic)
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -60,7 +60,6 @@ class Ear(RobotNode):
         self._frames: queue.Queue[Any] = queue.Queue(maxsize=200)
         self._work: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._threads: list[threading.Thread] = []
-        self._topics: list[Any] = []
         self._recogniser: Recogniser | None = None
         self._microphone: Microphone | None = None
         self._loose = np.zeros(0, np.float32)
@@ -92,14 +91,12 @@ class Ear(RobotNode):
         ]
         for thread in self._threads:
             thread.start()
-        self._topics = [
-            self.takes("listening", self._on_listening),
-            self.takes("speaking", self._on_speaking),
-            self.takes("expecting", self._on_expecting),
-            self.takes("recording", self._on_recording),
-        ]
+        self.takes("listening", self._on_listening)
+        self.takes("speaking", self._on_speaking)
+        self.takes("expecting", self._on_expecting)
+        self.takes("recording", self._on_recording)
         if self.value("source") == "topic":
-            self._topics.append(self.takes("audio", self._on_audio))
+            self.takes("audio", self._on_audio)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -111,8 +108,6 @@ class Ear(RobotNode):
         if self._recogniser is not None:
             self._recogniser.close()
             self._recogniser = None
-        for publisher in (self._heard_topic, self._live_topic, self._activity_topic, self._hush_topic):
-            self.destroy_publisher(publisher)
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -121,9 +116,6 @@ class Ear(RobotNode):
 
     def _end(self) -> None:
         self._ending.set()
-        for topic in self._topics:
-            self.destroy_subscription(topic)
-        self._topics = []
         for thread in self._threads:
             thread.join(5)
         self._threads = []

@@ -28,7 +28,6 @@ class Motors(RobotNode):
         self._ending = threading.Event()
         self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
-        self._made: list[Any] = []
         self._stopped = False
         self._follower: TrajectoryFollower | None = None
         self._positions: Positions = REST
@@ -41,10 +40,9 @@ class Motors(RobotNode):
         except ValueError as error:
             self.report("motors", "error", str(error))
             return TransitionCallbackReturn.FAILURE
-        # Made once, and kept: to take one away while the executor waits for it would end the executor's thread.
-        if not self._made:
-            self._states = self.sends("joint_states")
-            self._made = [self.takes("joint_trajectory", self._on_trajectory), self.takes("stop", self._on_stop)]
+        self._states = self.sends("joint_states")
+        self.takes("joint_trajectory", self._on_trajectory)
+        self.takes("stop", self._on_stop)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

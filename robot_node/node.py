@@ -61,6 +61,8 @@ class RobotNode(LifecycleNode):
             choices = rules.get("validation", {}).get("one_of<>", [[]])[0]
             if choices and self.value(parameter) not in choices:
                 raise ValueError(f"the parameter {parameter} of {name} is one of {', '.join(map(str, choices))}")
+        self._senders: dict[str, Any] = {}
+        self._takers: dict[str, Callable[[Any], None]] = {}
         self._run = secrets.token_hex(4)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._reports: dict[str, tuple[str, str, dict[str, str]]] = {}
@@ -72,15 +74,32 @@ class RobotNode(LifecycleNode):
         """The parameter's value."""
         return self.get_parameter(parameter).value
 
-    def sends(self, topic: str) -> Any:
-        """A publisher of a topic in the table."""
-        entry = TOPICS[topic]
-        return self.create_publisher(entry.message(), entry.name, entry.quality.profile)
+    # Publishers and subscriptions are made once and kept until the node ends: to take one away while the executor waits
+    # for it would end the executor's thread.
 
-    def takes(self, topic: str, callback: Callable[[Any], None]) -> Any:
-        """A subscription to a topic in the table."""
-        entry = TOPICS[topic]
-        return self.create_subscription(entry.message(), entry.name, callback, entry.quality.profile)
+    def sends(self, topic: str) -> Any:
+        """The publisher of a topic in the table."""
+        if topic not in self._senders:
+            entry = TOPICS[topic]
+            self._senders[topic] = self.create_publisher(entry.message(), entry.name, entry.quality.profile)
+        return self._senders[topic]
+
+    def takes(self, topic: str, callback: Callable[[Any], None]) -> None:
+        """Give the messages of a topic in the table to `callback`, in place of the one before."""
+        known = topic in self._takers
+        self._takers[topic] = callback
+        if not known:
+            entry = TOPICS[topic]
+
+            def take(message: Any) -> None:
+                self._takers[topic](message)
+
+            self.create_subscription(entry.message(), entry.name, take, entry.quality.profile)
+
+    def takes_nothing(self, *topics: str) -> None:
+        """Drop the messages of these topics from now on."""
+        for topic in topics:
+            self._takers[topic] = lambda message: None
 
     def every(self, seconds: float, callback: Callable[[], None]) -> Any:
         """A timer on the steady clock."""

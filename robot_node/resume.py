@@ -15,7 +15,9 @@ FRESH_S = 600.0
 class Resume:
     """A small file; with an empty path nothing is remembered."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, url: str) -> None:
+        """`url` is the portal's: what another portal's robot held is passed over."""
+        self._url = url
         self._path = Path(path).expanduser() if path else None
 
     def code(self) -> str | None:
@@ -24,7 +26,8 @@ class Resume:
             return None
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
-            return str(kept["code"]) if 0 <= time.time() - kept["at"] < FRESH_S else None
+            fresh = 0 <= time.time() - kept["at"] < FRESH_S
+            return str(kept["code"]) if fresh and kept["url"] == self._url else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -35,7 +38,7 @@ class Resume:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         part = self._path.with_suffix(".part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"code": code, "at": time.time()}, file)
+            json.dump({"url": self._url, "code": code, "at": time.time()}, file)
         part.replace(self._path)
 
     def forget(self) -> None:

@@ -34,7 +34,6 @@ class Sim(RobotNode):
         self._artist: threading.Thread | None = None
         self._drawn = threading.Event()
         self._no_pictures = threading.Event()
-        self._made: list[Any] = []
         self._stopped = False
         self._frozen: tuple[int, float] | None = None
         self._positions: Positions = REST
@@ -49,10 +48,9 @@ class Sim(RobotNode):
         if self.value("picture") and not self._begin_pictures():
             return TransitionCallbackReturn.FAILURE
         self._follower = TrajectoryFollower(REST, time.monotonic())
-        # Made once, and kept: to take one away while the executor waits for it would end the executor's thread.
-        if not self._made:
-            self._states = self.sends("joint_states")
-            self._made = [self.takes("joint_trajectory", self._on_trajectory), self.takes("stop", self._on_stop)]
+        self._states = self.sends("joint_states")
+        self.takes("joint_trajectory", self._on_trajectory)
+        self.takes("stop", self._on_stop)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

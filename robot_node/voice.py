@@ -53,7 +53,6 @@ class Voice(RobotNode):
         self._ending = threading.Event()
         self._halted = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._topics: list[Any] = []
 
     # Lifecycle
 
@@ -79,11 +78,9 @@ class Voice(RobotNode):
             return TransitionCallbackReturn.FAILURE
         self._threads[1].start()
         self._speaking_topic.publish(Bool(data=False))
-        self._topics = [
-            self.takes("say", lambda message: self._sentences.put((message.data, self._epoch))),
-            self.takes("hush", lambda message: self.cut()),
-            self.takes("stop", lambda message: self._halt(message.data)),
-        ]
+        self.takes("say", lambda message: self._sentences.put((message.data, self._epoch)))
+        self.takes("hush", lambda message: self.cut())
+        self.takes("stop", lambda message: self._halt(message.data))
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -92,8 +89,6 @@ class Voice(RobotNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._end()
-        for publisher in (self._spoken_topic, self._speaking_topic, self._word_topic, self._captions_topic):
-            self.destroy_publisher(publisher)
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -120,9 +115,7 @@ class Voice(RobotNode):
     def _end(self) -> None:
         self._ending.set()
         self.cut()
-        for topic in self._topics:
-            self.destroy_subscription(topic)
-        self._topics = []
+        self.takes_nothing("say")
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(5)

@@ -16,6 +16,9 @@ __all__ = ["ANSWERS", "Exchange", "Student"]
 TURN_S = 0.8
 """The student takes the robot's silence of this length for their turn."""
 
+FILLERS = ("i see", "think about", "one moment", "no sound")
+"""What the robot says while it thinks: not yet the student's turn."""
+
 IMPATIENCE_S = 12.0
 """A student who gets no answer says it again."""
 
@@ -119,7 +122,7 @@ class Student:
 
     def answer_to(self, words: str) -> tuple[str, str] | None:
         """The kind of answer and the answer to what was understood; None where the robot has not finished."""
-        if any(sign in words for sign in ("i see", "think about", "one moment", "no sound")) and len(words.split()) < 8:
+        if len(words.split()) < 4 or (any(sign in words for sign in FILLERS) and len(words.split()) < 9):
             return None
         if "digit" in words or "your page" in words:
             return "code", " ".join(self.code)

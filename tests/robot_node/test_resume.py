@@ -1,0 +1,34 @@
+"""Which visit a robot held when its process died."""
+
+import json
+from pathlib import Path
+
+from robot_node.resume import FRESH_S, Resume
+
+HERE, ELSEWHERE = "http://127.0.0.1:8000", "http://192.0.2.7:8000"
+
+
+def test_a_visit_is_remembered_until_it_is_over(tmp_path: Path) -> None:
+    path = str(tmp_path / "state" / "robot.json")
+    Resume(path, HERE).remember("481516")
+    assert Resume(path, HERE).code() == "481516"
+    assert Resume(path, ELSEWHERE).code() is None
+    Resume(path, HERE).forget()
+    assert Resume(path, HERE).code() is None
+
+
+def test_after_a_while_somebody_else_may_stand_there(tmp_path: Path) -> None:
+    path = tmp_path / "robot.json"
+    Resume(str(path), HERE).remember("481516")
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps(kept | {"at": kept["at"] - FRESH_S - 1}))
+    assert Resume(str(path), HERE).code() is None
+
+
+def test_a_file_that_makes_no_sense_is_as_good_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "robot.json"
+    for text in ("", "[]", "{}", '{"code": "1", "at": "noon", "url": ""}'):
+        path.write_text(text)
+        assert Resume(str(path), HERE).code() is None
+    Resume("", HERE).remember("481516")
+    assert Resume("", HERE).code() is None
