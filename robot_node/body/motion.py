@@ -160,7 +160,8 @@ def _reached(before: Point, wanted: Positions, moment: float) -> Positions:
 
 
 def _running_out(points: list[Point], velocities: Positions, seconds: float = 0.4) -> list[Point]:
-    """The points, to which a motion under way is added that slows to nothing within `seconds`."""
+    """The points, to which a motion under way is added that slows to nothing within `seconds`, and before they end."""
+    seconds = min(seconds, points[-1].seconds)
     found = []
     for point in points:
         share = min(point.seconds / seconds, 1.0)

@@ -145,7 +145,9 @@ def test_it_leans_in_to_listen_and_nods_when_the_participant_has_spoken(robot: R
 def test_it_moves_with_its_words(robot: Robot) -> None:
     rest = robot.rest
     rest.tell("speaking", True)
-    until(lambda: 70 < len(rest.trajectories[-1].points) < 100)  # the sway takes four seconds, a breath nine
+    until(
+        lambda: rest.trajectories and 70 < len(rest.trajectories[-1].points) < 100
+    )  # the sway takes four seconds, a breath nine
     before = len(rest.trajectories)
     rest.tell("word", json.dumps({"word": "hello", "place": 0, "seconds": 0.4}))
     until(lambda: len(rest.trajectories) > before)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from robot_node.body.follower import TrajectoryFollower
@@ -39,7 +39,12 @@ def assert_can_be_done(points: Sequence[Point]) -> None:
             assert abs(new - old) <= limit.velocity * (after.seconds - before.seconds) + 1e-9
 
 
+SHORT = Gesture(name="any", description="", frames=(Frame(seconds=0.25, positions=dict.fromkeys(JOINTS, 0.0)),))
+
+
+@settings(deadline=None)
 @given(any_gesture(), ANYWHERE, ANY_SPEED)
+@example(SHORT, REST, (0.0, 0.0, 0.0, 1.0))
 def test_a_plan_can_be_done_and_arrives(gesture: Gesture, start: Positions, velocities: Positions) -> None:
     points = plan(gesture, start, velocities)
     assert_can_be_done(points)
@@ -47,6 +52,7 @@ def test_a_plan_can_be_done_and_arrives(gesture: Gesture, start: Positions, velo
     assert points[-1].positions == pytest.approx(clamped(gesture.keyframes()[-1][1]), abs=1e-5)
 
 
+@settings(deadline=None)
 @given(any_gesture(), ANYWHERE, st.lists(st.tuples(st.floats(-0.5, 2), st.floats(0.1, 1), ANYWHERE), max_size=4))
 def test_words_on_top_of_it_can_be_done(
     gesture: Gesture, start: Positions, words: list[tuple[float, float, Positions]]
@@ -55,12 +61,14 @@ def test_words_on_top_of_it_can_be_done(
     assert_can_be_done(with_pulses(points, 0.3, [Pulse(*word) for word in words], at(points, 0.3)))
 
 
+@settings(deadline=None)
 @given(ANYWHERE, ANY_SPEED)
 def test_coming_to_a_stand_can_be_done(start: Positions, velocities: Positions) -> None:
     points = brake(start, velocities)
     assert_can_be_done(points)
 
 
+@settings(deadline=None)
 @given(
     ANYWHERE,
     st.lists(
