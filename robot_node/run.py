@@ -44,6 +44,7 @@ def run_robot(
             while (status := supervisor.watch()) is None:
                 time.sleep(0.2)
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave nodes behind
             return 0
     return status
 

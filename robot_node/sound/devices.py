@@ -4,7 +4,7 @@ from typing import Any
 
 from robot_node.errors import SoundError
 
-__all__ = ["portaudio", "reopen"]
+__all__ = ["portaudio", "reopen", "unopened"]
 
 
 def portaudio() -> Any:
@@ -14,6 +14,14 @@ def portaudio() -> Any:
     except OSError:
         raise SoundError("PortAudio is not installed; type: apt-get install libportaudio2 libasound2-plugins") from None
     return sounddevice
+
+
+def unopened(what: str, error: Exception) -> str:
+    """Why a device cannot be opened, in one sentence."""
+    reason = str(error).splitlines()[0]
+    if "device -1" in reason:
+        return f"this machine has no {what}, or its sound server does not run"
+    return f"the {what} cannot be opened ({reason})"
 
 
 def reopen() -> None:

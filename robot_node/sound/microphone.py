@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from robot_node.errors import SoundError
-from robot_node.sound.devices import portaudio
+from robot_node.sound.devices import portaudio, unopened
 
 __all__ = ["FRAME", "RATE", "Microphone"]
 
@@ -48,7 +48,7 @@ class Microphone:
             )
             self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
-            raise SoundError(f"The microphone cannot be opened ({str(error).splitlines()[0]}).") from None
+            raise SoundError(unopened("microphone", error)) from None
 
     @property
     def alive(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from robot_node.errors import SoundError
-from robot_node.sound.devices import portaudio
+from robot_node.sound.devices import portaudio, unopened
 
 __all__ = ["Speaker"]
 
@@ -46,7 +46,7 @@ class Speaker:
             )
             self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
-            raise SoundError(f"The loudspeaker cannot be opened ({_short(error)}).") from None
+            raise SoundError(unopened("loudspeaker", error)) from None
         self.latency_s = float(self._stream.latency)
         """Between what is written and what is heard."""
 
@@ -96,7 +96,3 @@ class Speaker:
             self._place += len(part)
             if self._place >= len(self._sound):
                 self._played.set()
-
-
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0]
