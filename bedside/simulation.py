@@ -147,7 +147,8 @@ def _robot(url: str, token: str) -> Iterator[Listener]:
     # A domain of its own: a robot that is on this machine's network must hear nothing of a rehearsal.
     os.environ["ROS_DOMAIN_ID"] = str(secrets.randbelow(90) + 10)
     os.environ["BEDSIDE_DEVICE_TOKEN"] = token
-    command = [sys.executable, "-m", "bedside", "robot", url, "--namespace", "rehearsal", "--no-sound", "--body", "none"]
+    command = [sys.executable, "-m", "bedside", "robot", url]
+    command += ["--namespace", "rehearsal", "--no-sound", "--body", "none"]
     with _process(command, None), spinning() as executor:
         listener = Listener(namespace="rehearsal")
         executor.add_node(listener)
