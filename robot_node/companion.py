@@ -190,6 +190,7 @@ class Companion(RobotNode):
                 raise Stopped
             if self._interrupted.is_set():
                 break
+            self._report_missing()
             if self._colleagues.run("voice") != voice:
                 # The voice was started again, and with it went the sentence.
                 voice = self._colleagues.run("voice")

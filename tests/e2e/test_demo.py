@@ -73,7 +73,7 @@ def do_robot(page: Page, link: str, folder: Path, server: Server, domain: int) -
     picture(page, "robot")
     code = "".join(character for character in page.locator(".code").inner_text() if character.isdigit())
     os.environ["ROS_DOMAIN_ID"] = str(domain)
-    command = [sys.executable, "-m", "bedside", "robot", str(folder), "--url", server.url, "--once"]
+    command = [sys.executable, "-m", "bedside", "robot", str(folder), "--url", server.url, "--once", "--no-sound"]
     robot = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     heard: list[str] = []
     answers = iter([" ".join(code), "seventy two", "yes", *ANSWERS.values(), "about fifty", "no, forty", "yes"])

@@ -1,0 +1,118 @@
+"""A participant speaks into the robot's sentence: what the companion then says, and what it records."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_node.companion import Companion
+from robot_node.node import overrides
+from robot_node.running import spinning
+from robot_node.topics import TOPICS
+from tests.robot import wait_until
+from tests.robot_node.test_dialogue import ANSWER, Desk
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
+    desk = Desk(folder)
+    yield desk
+    desk.switch_off()
+    desk.app.extensions["bedside"].close()
+    desk.study.close()
+
+
+class Partner:
+    """A voice and an ear in one: says sentences in no time, interrupts where it is told to, and answers."""
+
+    def __init__(self, executor: Any) -> None:
+        import rclpy
+        from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+
+        self.said: list[str] = []
+        self.interrupt_at = "nothing at all"
+        self.listening = threading.Event()
+        self.node = rclpy.create_node("partner")
+        self._senders = {
+            name: self.node.create_publisher(TOPICS[name].message(), name, TOPICS[name].quality.profile)
+            for name in ("heard", "spoken", "hush", "/diagnostics")
+        }
+        for name, callback in (("say", self._say), ("listening", self._listen)):
+            self.node.create_subscription(TOPICS[name].message(), name, callback, TOPICS[name].quality.profile)
+        well = [DiagnosticStatus(name=f"/{node}: all", hardware_id="/") for node in ("ear", "voice")]
+        self.node.create_timer(0.3, lambda: self._senders["/diagnostics"].publish(DiagnosticArray(status=well)))
+        executor.add_node(self.node)
+
+    def speak(self, words: str, when_asked: bool = True) -> None:
+        if when_asked:
+            assert self.listening.wait(20), self.said[-3:]
+            self.listening.clear()
+        self._senders["heard"].publish(TOPICS["heard"].message()(data=words))
+
+    def _say(self, message: Any) -> None:
+        self.said.append(message.data)
+        if self.interrupt_at in message.data:
+            self.interrupt_at = "nothing at all"
+            self._senders["hush"].publish(TOPICS["hush"].message()())
+        else:
+            self._senders["spoken"].publish(message)
+
+    def _listen(self, message: Any) -> None:
+        (self.listening.set if message.data else self.listening.clear)()
+
+
+@pytest.fixture
+def partner(desk: Desk, ros_domain: int) -> Iterator[Partner]:
+    os.environ["ROS_DOMAIN_ID"] = str(ros_domain)
+    with spinning() as executor:
+        partner = Partner(executor)
+        token = desk.study.device_token("robot-1")
+        values = {"url": f"http://127.0.0.1:{desk.port}", "token": token, "voice": True, "autostart": True}
+        companion = Companion(parameter_overrides=overrides(values))
+        executor.add_node(companion)
+        assert companion.autostart()
+        yield partner
+        companion.autostop()
+
+
+def turns(desk: Desk) -> list[str]:
+    rows = desk.study.records.rows("SELECT text FROM turn WHERE speaker = 'participant' ORDER BY number")
+    return [row["text"] for row in rows]
+
+
+def test_what_was_to_follow_is_not_said_and_what_is_said_instead_is_the_answer(desk: Desk, partner: Partner) -> None:
+    for words in (desk.visit.code, "70", "yes"):
+        partner.speak(words)
+    partner.interrupt_at = "step by step"  # the opening's second sentence; the question would follow
+    wait_until(lambda: any("step by step" in said for said in partner.said), 20, str(partner.said))
+    partner.speak("I failed my exam and cried all day.", when_asked=False)
+    wait_until(lambda: len(turns(desk)) == 1, 20, str(partner.said))
+    assert not any("What happened" in said for said in partner.said)
+    partner.speak(ANSWER)
+    wait_until(lambda: len(turns(desk)) == 2, 20, str(partner.said))
+    assert turns(desk)[0] == "I failed my exam and cried all day."
+
+
+def test_a_cough_gets_the_sentence_again(desk: Desk, partner: Partner) -> None:
+    partner.speak(desk.visit.code)
+    partner.interrupt_at = "how much distress"
+    wait_until(lambda: sum("how much distress" in said for said in partner.said) == 2, 30, str(partner.said))
+    partner.speak("70")
+    wait_until(lambda: any("I heard 70" in said for said in partner.said), 20, str(partner.said))
+
+
+def test_the_message_of_a_crisis_is_said_whole_all_the_same(desk: Desk, partner: Partner) -> None:
+    for words in (desk.visit.code, "70", "yes"):
+        partner.speak(words)
+    partner.interrupt_at = "Thank you for telling me"
+    partner.speak("I want to die")
+    wait_until(lambda: any("116 123" in said for said in partner.said), 30, str(partner.said))
+    first = next(number for number, said in enumerate(partner.said) if "Thank you for telling me" in said)
+    time.sleep(0.5)
+    message = " ".join(partner.said[first + 1 :])
+    assert "Thank you for telling me" in message, "said again after it was cut"
+    assert "116 123" in message
