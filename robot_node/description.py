@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["BODIES", "CLASSES", "NodeDescription", "robot_nodes"]
+__all__ = ["BODIES", "CLASSES", "CONTROLLER", "SUPERVISOR", "NodeDescription", "robot_nodes"]
 
 CLASSES = {
     "companion": "robot_node.companion:Companion",
@@ -23,6 +23,9 @@ BODIES = {
     "dynamixel": "the real Blossom, its motors at a serial port",
 }
 """What may move the joints."""
+
+SUPERVISOR = "BEDSIDE_SUPERVISOR"
+"""The environment variable with the process that started a node without ROS's launch."""
 
 DRIVERS = {"mujoco": "sim", "dynamixel": "motors"}
 """The node of ours that moves the joints, where it is one of ours."""

@@ -5,12 +5,13 @@ for the lifecycle services. SIGINT and SIGTERM end it in order.
 """
 
 import importlib
+import os
 import signal
 import sys
 import threading
 from typing import Any
 
-from robot_node.description import CLASSES
+from robot_node.description import CLASSES, SUPERVISOR
 from robot_node.errors import RobotError
 from robot_node.running import spinning
 
@@ -51,7 +52,10 @@ def _run(name: str, ros_arguments: list[str], ending: threading.Event) -> None:
         while not node.autostart() and not ending.wait(wait):
             wait = min(2 * wait, LONGEST_RETRY_S)
         finished = getattr(node, "finished", None)
+        supervisor = int(os.environ.get(SUPERVISOR, "0"))
         while not ending.wait(0.2):
+            if supervisor and os.getppid() != supervisor:
+                break  # whoever started this node is gone, and nobody else ends it
             if finished is not None and finished.is_set() and node.value("autostart"):
                 break  # the companion, after its only visit or when it cannot go on
         node.autostop()

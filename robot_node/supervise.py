@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robot_node.description import NodeDescription
+from robot_node.description import SUPERVISOR, NodeDescription
 
 __all__ = ["Supervisor"]
 
@@ -138,7 +138,12 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env={"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", **os.environ, "PYTHONUNBUFFERED": "1"},
+            env={
+                "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                SUPERVISOR: str(os.getpid()),
+            },
         )
         threading.Thread(target=self._read, args=(one.node.name, one.process), daemon=True).start()
 

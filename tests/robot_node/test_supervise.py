@@ -70,7 +70,10 @@ def test_what_a_user_has_to_put_right_is_said_and_not_tried_again(
         wait_until(lambda: any("Error: body: the parameter driver" in line for line in told), 5, str(told))
 
 
-def test_ctrl_c_ends_the_command_and_all_nodes(desk: Desk, ros_domain: int) -> None:
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, -9)])
+def test_whatever_ends_the_command_ends_all_nodes(
+    desk: Desk, ros_domain: int, how: signal.Signals, status: int
+) -> None:
     environment = {**os.environ, "ROS_DOMAIN_ID": str(ros_domain), "PYTHONUNBUFFERED": "1"}
     environment["BEDSIDE_DEVICE_TOKEN"] = desk.study.device_token("robot-1")
     command = [
@@ -89,6 +92,6 @@ def test_ctrl_c_ends_the_command_and_all_nodes(desk: Desk, ros_domain: int) -> N
     assert process.stdout is not None
     assert "Starting companion" in process.stdout.readline()
     wait_until(lambda: f"__ns:=/domain{ros_domain}" in command_lines(), 10, "no node was started")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
-    assert f"__ns:=/domain{ros_domain}" not in command_lines()
+    process.send_signal(how)
+    assert process.wait(20) == status
+    wait_until(lambda: f"__ns:=/domain{ros_domain}" not in command_lines(), 20, "a node is left")
