@@ -88,11 +88,13 @@ class _Pyttsx3:
         espeak.print = lambda *_: None  # it prints a line for every file
         try:
             self._engine = pyttsx3.init("espeak")
+            if voice.lower() not in {known.id.lower() for known in self._engine.getProperty("voices")}:
+                raise SpeechError(f"espeak-ng has no voice {voice!r}; `espeak-ng --voices` lists them (column File).")
             self._engine.setProperty("voice", voice)
             self._engine.setProperty("rate", words_a_minute)
             self._engine.setProperty("pitch", pitch)
         except (RuntimeError, ValueError, OSError) as error:
-            raise SpeechError(f"espeak-ng has no voice {voice!r}, or is not installed ({error}).") from None
+            raise SpeechError(f"espeak-ng does not work ({error}).") from None
         self.name = f"espeak-ng {voice}"
         self._event_word = _espeak.EVENT_WORD
         self._event_end = _espeak.EVENT_LIST_TERMINATED
