@@ -39,7 +39,8 @@ MEDIAN_S = 1.2
 SILENCE_S = 2.0
 BARGE_IN_S = 0.25
 MEMORY_MB = 15.0
-"""What is promised: with the scripted engine the median answer, and at all times the rest; memory is the growth."""
+"""What is promised: with the scripted engine the median answer, and at all times the rest; of interruptions the median,
+and at most twice that for any; memory is the growth."""
 
 
 def main() -> None:
@@ -66,8 +67,9 @@ def misses(figures: dict[str, Any], slack: float = 1.0) -> list[str]:
         found.append(f"median answer {figures['answer_median_s']:.2f} s")
     if figures["longest_silence_s"] >= SILENCE_S * slack:
         found.append(f"silence of {figures['longest_silence_s']:.2f} s")
-    if max(figures["barge_in_s"]) >= BARGE_IN_S * slack:
-        found.append(f"barge-in {max(figures['barge_in_s']):.2f} s")
+    barge_in = figures["barge_in_s"]
+    if statistics.median(barge_in) >= BARGE_IN_S * slack or max(barge_in) >= 2 * BARGE_IN_S * slack:
+        found.append(f"barge-in {barge_in}")
     found += [f"{name} grew by {mb:.0f} MB" for name, mb in figures["growth_mb"].items() if mb >= MEMORY_MB]
     return found
 
