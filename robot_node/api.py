@@ -98,7 +98,7 @@ class DeviceAPI:
     def say(self, visit_id: int, words: str, token: str) -> Heard:
         """Record what the participant said. Raises `Refused` when it is not taken."""
         answer = self._fine(self._send("POST", f"/visits/{visit_id}/turns", {"words": words, "token": token}))
-        return Heard(answer["number"], answer["state"] == "stopped")
+        return Heard(answer["number"], answer["stopped"])
 
     def screen(self, visit_id: int, words: str) -> Visit:
         """Have words screened that are no part of the exercise; a hit stops the visit."""

@@ -9,6 +9,7 @@ from flask import Flask
 from study.study import Study
 from study.visits import find
 from tests.portal.conftest import Browser, Robot
+from therapist.exercise import load_exercise
 
 Open = Callable[[str], Browser]
 
@@ -26,8 +27,11 @@ def test_a_robot_holds_a_whole_visit(browser_in: Open, study: Study, robot: Robo
     visit = robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70}).get_json()
     assert visit["state"] == "exercise"
     assert visit["turns"][0]["speaker"] == "therapist"
+    assert visit["code"] == code
     number = 0
+    reflects = []
     while visit["state"] == "exercise":
+        reflects.append(visit["reflect"])
         body = {"words": "I failed the exam and was sad, 80", "token": f"t{number}"}
         answer = robot.call("POST", path + "/turns", body)
         assert answer.status_code == 201
@@ -36,7 +40,20 @@ def test_a_robot_holds_a_whole_visit(browser_in: Open, study: Study, robot: Robo
         visit = json.loads(re.findall(r"event: end\ndata: (.*)", events)[0])
         number += 1
     assert visit["state"] == "after"
+    # The questions that ask to think are those of the exercise's file.
+    exercise = load_exercise(find(study, visit["visit"]).exercise)
+    assert reflects == [step.reflect for step in exercise.steps]
     assert robot.call("POST", path + "/ratings", {"occasion": "after", "value": 50}).get_json()["state"] == "done"
+
+
+def test_a_robot_hears_at_once_that_its_words_stopped_the_visit(browser_in: Open, study: Study, robot: Robot) -> None:
+    visit = robot.call("POST", "/claims", {"code": code_of(study, browser_in("robot"))}).get_json()
+    assert visit["record"] is False
+    path = f"/visits/{visit['visit']}"
+    robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70})
+    answer = robot.call("POST", path + "/turns", {"words": "I want to die", "token": "t"}).get_json()
+    assert answer == {"number": 2, "stopped": True}
+    assert robot.call("GET", path).get_json()["state"] == "stopped"
 
 
 def test_a_robot_without_a_right_token_gets_nothing(app: Flask, study: Study) -> None:

@@ -21,6 +21,12 @@ def test_the_protocol_that_init_writes_is_right() -> None:
     ]
 
 
+def test_a_study_that_was_locked_before_robots_had_a_table_keeps_its_hash() -> None:
+    older = TEMPLATE[: TEMPLATE.index("[robot]")]
+    assert parse(older).sha256 == parse(TEMPLATE).sha256
+    assert parse(older + "[robot]\nrecord_speech = true\n").sha256 != parse(TEMPLATE).sha256
+
+
 MISTAKES = [
     ("broken TOML", "days = 15 ", "days = = 15 ", "not valid TOML"),
     ("a missing key", 'timezone = "Europe/London"', "", "timezone is missing; write an IANA time zone"),
