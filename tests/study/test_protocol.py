@@ -22,9 +22,11 @@ def test_the_protocol_that_init_writes_is_right() -> None:
 
 
 def test_a_study_that_was_locked_before_robots_had_a_table_keeps_its_hash() -> None:
-    older = TEMPLATE[: TEMPLATE.index("[robot]")]
+    before, _, after = TEMPLATE.partition("[robot]\n")
+    older = before + after.partition("\n")[2]
+    assert "record_speech" not in older
     assert parse(older).sha256 == parse(TEMPLATE).sha256
-    assert parse(older + "[robot]\nrecord_speech = true\n").sha256 != parse(TEMPLATE).sha256
+    assert parse(TEMPLATE.replace("record_speech = false", "record_speech = true")).sha256 != parse(TEMPLATE).sha256
 
 
 MISTAKES = [
