@@ -22,7 +22,7 @@ from tests.soundloop import SoundLoop
 from tests.student import Student
 
 # In real time and through a real sound server: a machine that is busy for half a second swallows a word, as people know.
-pytestmark = pytest.mark.flaky(reruns=1)
+pytestmark = [pytest.mark.flaky(reruns=1), pytest.mark.timeout(1800)]
 
 
 def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(
