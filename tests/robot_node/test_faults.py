@@ -229,8 +229,8 @@ def test_motors_that_fail_are_told_once_and_the_talk_goes_on(
     diagnostics = witness.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
     witness.hears("six digits")
     trouble = DiagnosticStatus(level=ERROR, name="/body: motors", message="tower_1 does not follow", hardware_id="/")
-    for _ in range(3):
-        diagnostics.publish(DiagnosticArray(status=[trouble]))
+    # Once a second, as a node does.
+    witness.node.create_timer(1.0, lambda: diagnostics.publish(DiagnosticArray(status=[trouble])))
     witness.hears("I can't move just now.")
     witness.speak(desk.visit.code)
     witness.hears("how much distress")
