@@ -274,9 +274,13 @@ class Companion(RobotNode):
     def _await_colleagues(self) -> None:
         """Wait for the ear and the voice: what is said before there is a voice, nobody hears."""
         limit = time.monotonic() + 20.0
-        while self._colleagues.missing() and time.monotonic() < limit:
+        while (self._colleagues.missing() or not self._voice_reads()) and time.monotonic() < limit:
             self._pause(LOOK_S)
         self._report_missing()
+
+    def _voice_reads(self) -> bool:
+        """Whether what is published to be said reaches somebody: nodes find each other topic by topic."""
+        return not self.value("voice") or self._say_topic.get_subscription_count() > 0
 
     def _report_missing(self) -> None:
         missing = self._colleagues.missing()

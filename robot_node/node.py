@@ -96,11 +96,6 @@ class RobotNode(LifecycleNode):
 
             self.create_subscription(entry.message(), entry.name, take, entry.quality.profile)
 
-    def takes_nothing(self, *topics: str) -> None:
-        """Drop the messages of these topics from now on."""
-        for topic in topics:
-            self._takers[topic] = lambda message: None
-
     def every(self, seconds: float, callback: Callable[[], None]) -> Any:
         """A timer on the steady clock."""
         return self.create_timer(seconds, callback, clock=self._steady)

@@ -61,11 +61,15 @@ class Voice(RobotNode):
         self._speaking_topic = self.sends("speaking")
         self._word_topic = self.sends("word")
         self._captions_topic = self.sends("captions")
+        # Before anything is reported: who reads that there is a voice may give it a sentence at once.
+        self._ending.clear()
+        self.takes("say", self._on_say)
+        self.takes("hush", lambda message: self.cut())
+        self.takes("stop", lambda message: self._halt(message.data))
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._ending.clear()
-        self._sentences, self._spoken = queue.Queue(), queue.Queue(maxsize=2)
         opened: queue.Queue[Exception | None] = queue.Queue()
         self._threads = [
             threading.Thread(target=self._synthesise, args=(opened,), name="synthesis", daemon=True),
@@ -78,9 +82,6 @@ class Voice(RobotNode):
             return TransitionCallbackReturn.FAILURE
         self._threads[1].start()
         self._speaking_topic.publish(Bool(data=False))
-        self.takes("say", lambda message: self._sentences.put((message.data, self._epoch)))
-        self.takes("hush", lambda message: self.cut())
-        self.takes("stop", lambda message: self._halt(message.data))
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -96,6 +97,10 @@ class Voice(RobotNode):
         return TransitionCallbackReturn.SUCCESS
 
     # What may be asked from any thread
+
+    def _on_say(self, message: Any) -> None:
+        if not self._ending.is_set():
+            self._sentences.put((message.data, self._epoch))
 
     def cut(self) -> None:
         """Be silent at once; what was to follow is not said."""
@@ -115,11 +120,11 @@ class Voice(RobotNode):
     def _end(self) -> None:
         self._ending.set()
         self.cut()
-        self.takes_nothing("say")
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(5)
         self._threads = []
+        self._sentences, self._spoken = queue.Queue(), queue.Queue(maxsize=2)
 
     # The thread that speaks
 

@@ -49,6 +49,7 @@ class Witness:
         self.states: list[str] = []
         self.listening = False
         self.troubles: dict[str, str] = {}
+        self._known: set[str] = set()
         self.node = rclpy.create_node("witness")
         for name, callback in (
             ("spoken", lambda message: self.said.append(message.data)),
@@ -67,9 +68,18 @@ class Witness:
         """Be heard, without sound."""
         from std_msgs.msg import String
 
-        wait_until(lambda: self.listening, 30, f"the robot does not listen; it said {self.said[-3:]}")
+        wait_until(
+            lambda: self.listening and self._heard.get_subscription_count(),
+            30,
+            f"the robot does not listen; it said {self.said[-3:]}",
+        )
         self.listening = False
         self._heard.publish(String(data=words))
+
+    def knows(self, node: str) -> bool:
+        """Whether the node was read in the diagnostics. The subscription to them is the last one made, so that then the
+        other topics are connected too."""
+        return node in self._known
 
     def hears(self, words: str, timeout_s: float = 30) -> None:
         """Wait until the robot has said a sentence with these words."""
@@ -87,6 +97,7 @@ class Witness:
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
             part = status.name.removeprefix("/")
+            self._known.add(part.partition(":")[0])
             if status.level == ERROR:
                 self.troubles[part] = status.message
             else:
@@ -113,8 +124,14 @@ def start(
             for name, parameters in more.items():
                 nodes.setdefault(name, {}).update(parameters)
             witness = Witness(executor)
-            robots.append(Robot(loop, ros_domain, **nodes).__enter__())
-            return robots[-1], witness
+            robot = Robot(loop, ros_domain, **nodes)
+            robots.append(robot)
+            for name in nodes:
+                if name == "companion":
+                    # It begins to talk as soon as it knows the voice; the witness is to know the voice before.
+                    wait_until(lambda: witness.knows("voice"), 30, "the voice does not come")
+                robot.start(name)
+            return robot, witness
 
         yield begin
         for robot in robots:

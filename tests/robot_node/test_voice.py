@@ -13,6 +13,7 @@ from robot_node.running import spinning
 from robot_node.speech.recognition import open_recogniser
 from robot_node.speech.synthesis import open_synthesiser
 from robot_node.topics import TOPICS
+from robot_node.voice import Voice
 from tests.robot import Robot, wait_until
 from tests.robot_node.voices import resample
 from tests.soundloop import Recorder, SoundLoop
@@ -97,3 +98,14 @@ def test_sentences_are_said_one_after_the_other_with_their_words_in_time(ros_dom
     # The first word is announced as it is heard, and the last sentence is over when its sound is.
     assert abs(words[0][0] - sound[0].begins) < 0.15
     assert abs([at for at, name, _ in got if name == "spoken"][-1] - sound[-1].ends) < 0.25
+
+
+def test_a_voice_takes_sentences_before_it_reports_anything(ros_domain: int) -> None:
+    """Who reads in the diagnostics that there is a voice gives it a sentence at once, which must not be lost."""
+    os.environ["ROS_DOMAIN_ID"] = str(ros_domain)
+    with spinning() as executor:
+        voice = Voice()
+        executor.add_node(voice)
+        voice.trigger_configure()
+        assert "/say" in [subscription.topic_name for subscription in voice.subscriptions]
+        voice.autostop()
