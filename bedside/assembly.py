@@ -1,7 +1,7 @@
 """Putting the rooms together: a study with its engines, checked as a whole, and the portal that serves it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -11,8 +11,9 @@ from portal import create_app
 from portal.sessions import Sessions
 from study.clock import Clock
 from study.errors import ProtocolError
+from study.measure import measure_names
+from study.messages import address_mistakes
 from study.protocol import EngineChoice, Protocol, load
-from study.safety import notify_mistakes
 from study.study import Study
 from therapist.engine import Engine
 from therapist.engines import open_engine
@@ -41,7 +42,14 @@ def check(folder: Path) -> Protocol:
         for number, arm in enumerate(protocol.arms, 1)
         if arm.persona not in persona_names()
     ]
-    mistakes += notify_mistakes(protocol.safety.notify)
+    mistakes += [
+        _unknown(f"measures[{number}].measure", due.measure, measure_names(folder))
+        for number, due in enumerate(protocol.measures, 1)
+        if due.measure not in measure_names(folder)
+    ]
+    mistakes += address_mistakes("safety.notify", protocol.safety.notify)
+    mistakes += address_mistakes("safety.escalate", protocol.safety.escalate)
+    mistakes += address_mistakes("reminders.send", protocol.reminders.send)
     if mistakes:
         raise ProtocolError(mistakes)
     return protocol
@@ -58,13 +66,16 @@ def open_study(folder: Path, *, clock: Clock | None = None, rehearsal: Path | No
 
 
 def open_engines(
-    protocol: Protocol, progress: Callable[[str], None], instead: str | None = None
+    protocols: Iterable[Protocol], progress: Callable[[str], None], instead: str | None = None
 ) -> Mapping[EngineChoice, Engine]:
-    """An engine for each choice that an arm makes; arms that choose alike share one. `progress` is told of long work.
+    """An engine for each choice that an arm of `protocols` makes; arms that choose alike share one.
 
-    With `instead`, an engine of that kind stands in for every choice: for rehearsals. Raises `EngineError`.
+    `progress` is told of long work. With `instead`, an engine of that kind stands in for every choice: for rehearsals.
+    Raises `EngineError`.
     """
-    choices = {choice for arm in protocol.arms if (choice := protocol.engine_of(arm)) is not None}
+    choices = {
+        choice for protocol in protocols for arm in protocol.arms if (choice := protocol.engine_of(arm)) is not None
+    }
     if instead is not None:
         engine = open_engine(instead, progress=progress)
         return dict.fromkeys(choices, engine)
@@ -88,7 +99,7 @@ def open_engines(
 
 def portal_of(study: Study, progress: Callable[[str], None], instead: str | None = None) -> Flask:
     """The portal of `study`, its engines loaded and being warmed."""
-    app = create_app(study, open_engines(study.protocol, progress, instead))
+    app = create_app(study, open_engines(study.protocols(), progress, instead))
     sessions: Sessions = app.extensions["bedside"]
     threading.Thread(target=_warm, args=(sessions,), name="warm").start()
     return app

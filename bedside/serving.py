@@ -14,17 +14,18 @@ from rich.table import Table
 from bedside.assembly import open_study, portal_of
 from portal.server import CANNOT_LOAD, listen_on
 from portal.server import serve as run_server
-from study import safety
 from study.clock import FileClock
+from study.enrolment import take_in
 from study.study import Study, create
+from study.tick import tick
 from therapist.errors import TherapistError
 
 __all__ = ["demo", "serve"]
 
 log = structlog.get_logger()
 
-TELL_EVERY_S = 5.0
-"""How often events that nobody was told of are looked for. The safety officer is to hear within a minute."""
+TICK_EVERY_S = 5.0
+"""How often the portal looks for what is due. The safety officer is to hear within a minute."""
 
 
 def serve(
@@ -58,7 +59,7 @@ def serve(
         except Exception:
             log.exception("the portal cannot be loaded")
             sys.exit(CANNOT_LOAD)
-        threading.Thread(target=_keep_telling, args=(mine,), daemon=True, name="safety events").start()
+        threading.Thread(target=_keep_ticking, args=(mine,), daemon=True, name="tick").start()
         console.print(
             f"Serving [bold]{study.protocol.title}[/bold] at {url}. Ctrl-C stops it; nothing is lost.", soft_wrap=True
         )
@@ -87,7 +88,7 @@ def demo(folder: Path, port: int) -> None:
         click.echo(f"Made a demo study in {folder}.")
     study = open_study(folder)
     while len(study.participants()) < len(study.protocol.arms):
-        study.enrol("demo")
+        take_in(study, "demo")
     study.close()
     serve(folder, "127.0.0.1", port, greet=False)
 
@@ -105,14 +106,14 @@ def _print_links(console: Console, study: Study, folder: Path, url: str) -> None
     wide.print(f"  .venv/bin/bedside robot {folder} --url {url} --text    you type\n")
 
 
-def _keep_telling(study: Study) -> None:
+def _keep_ticking(study: Study) -> None:
     pause = threading.Event()
-    while not pause.wait(TELL_EVERY_S):
+    while not pause.wait(TICK_EVERY_S):
         try:
-            safety.tell(study)
+            tick(study)
         except Exception:
             # Whatever is wrong with one attempt, the next one must still be made.
-            log.exception("safety events could not be told")
+            log.exception("what is due could not be done")
 
 
 def _url(host: str, port: int) -> str:

@@ -27,6 +27,7 @@ from bedside.visiting import Visitor
 from robot_node.client import Listener
 from robot_node.running import spinning
 from study.clock import FileClock
+from study.enrolment import take_in
 from study.errors import StudyError
 from study.study import Participant, Study
 
@@ -49,7 +50,7 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
     first = datetime.combine(datetime.now(protocol.zone).date(), protocol.boundary, protocol.zone)
     clock.set(first.astimezone(UTC) + timedelta(hours=1))
     study = open_study(folder, clock=clock, rehearsal=record)
-    people = [(study.enrol("rehearsal"), Character.draw(f"{seed}/{number}")) for number in range(count)]
+    people = [(take_in(study, "rehearsal"), Character.draw(f"{seed}/{number}")) for number in range(count)]
     last = min(days or protocol.days, protocol.days)
     began = time.monotonic()
     with ExitStack() as stack:

@@ -27,6 +27,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from study.enrolment import take_in
 from study.study import Study, create
 from study.visits import Visit, today
 from tests.e2e.conftest import Server
@@ -127,7 +128,7 @@ def converse(minutes: float, engine: str) -> dict[str, Any]:
 def robot_visits(study: Study) -> Iterator[Visit]:
     """Visits that are due, of ever new participants of the robot's arm."""
     while True:
-        person = study.enrol()
+        person = take_in(study)
         if person.arm.medium == "robot":
             visit = today(study, person)
             if visit is not None:

@@ -39,7 +39,9 @@ def _who(endpoint: str | None, values: dict[str, Any] | None) -> None:
     """Look the link up before anything else. Raises `WrongToken`."""
     values = values or {}
     code, token = values.pop("code"), values.pop("token")
-    g.participant = _sessions().study.by_link(code, token)
+    study = _sessions().study
+    g.person = study.by_link(code, token)
+    g.participant = study.participant(code) if g.person.state == "enrolled" else None
     g.home = f"/p/{code}/{token}/"
 
 
@@ -58,9 +60,7 @@ def page() -> Page:
     participant: Participant = g.participant
     visit = visits.today(study, participant)
     if visit is None:
-        if participant.status == "held":
-            return render_template("closed.html", held=True)
-        return render_template("closed.html", held=False)
+        return render_template("closed.html", held=visits.why_closed(study, participant).reason == "held")
     if visit.state == "stopped":
         return render_template("stopped.html", visit=visit)
     if visit.state == "done":

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from study import visits
+from study.enrolment import may_record
 from study.errors import NotDue
 from study.protocol import EngineChoice
 from study.safety import Source
@@ -101,9 +102,9 @@ class Sessions:
 
     def warm(self) -> None:
         """Have every engine read what all visits of an arm begin with, so that no first answer waits for that."""
-        for arm in self.study.protocol.arms:
-            choice = self.study.protocol.engine_of(arm)
-            for name in dict.fromkeys(self.study.protocol.exercises.rota):
+        for protocol, arm in [(one, arm) for one in self.study.protocols() for arm in one.arms]:
+            choice = protocol.engine_of(arm)
+            for name in dict.fromkeys(protocol.exercises.rota):
                 if choice is not None:
                     prompt = opening_prompt(load_exercise(name), load_persona(arm.persona))
                     key = f"shared {arm.persona} {name}"
@@ -114,8 +115,9 @@ class Sessions:
 
     def conversation(self, visit: Visit) -> Conversation:
         """The conversation of a visit, as the record has it now."""
-        arm = self.study.participant(visit.participant).arm
-        choice = self.study.protocol.engine_of(arm)
+        participant = self.study.participant(visit.participant)
+        arm, protocol = participant.arm, participant.protocol
+        choice = protocol.engine_of(arm)
         engine = self.engines[choice] if choice else None
         settings = choice or EngineChoice()
         return Conversation(
@@ -127,7 +129,7 @@ class Sessions:
             medium=arm.medium,
             crisis_message=self._crisis,
             key=f"visit {visit.id}",
-            seed=self.study.protocol.allocation.seed,
+            seed=protocol.allocation.seed,
             rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
             sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
             deadline_s=settings.timeout_s,
@@ -190,19 +192,20 @@ class Sessions:
     def describe(self, visit: Visit) -> dict[str, Any]:
         """The visit as the device API and the pages' scripts see it."""
         conversation = self.conversation(visit)
+        participant = self.study.participant(visit.participant)
         step = conversation.step if visit.state == "exercise" else None
         return {
             "visit": visit.id,
             "state": visit.state,
             "code": visit.code,
             "day": visit.day,
-            "days": self.study.protocol.days,
-            "language": self.study.protocol.language,
+            "days": participant.protocol.days,
+            "language": participant.protocol.language,
             "pending": conversation.pending is not None,
             "claimed": visit.device is not None,
             "message": self._crisis if visit.state == "stopped" else None,
             "reflect": step is not None and load_exercise(visit.exercise).step(step).reflect,
-            "record": self.study.protocol.robot.record_speech,
+            "record": may_record(self.study, participant),
             "turns": [
                 {"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns
             ],

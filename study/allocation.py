@@ -1,29 +1,46 @@
-"""Allocation by permuted blocks. Pure: a seed and a position give an arm.
+"""Allocation: permuted blocks within strata, and minimisation. Pure: a seed and what came before give an arm.
 
-The sequence is defined so that anyone can rebuild it in any language. With `h(text)` for the SHA-256 of the UTF-8
-text as an unsigned big-endian integer, and block number b = 0, 1, ...:
+Both are defined so that anyone can rebuild a sequence in any language. Let `h(text)` be the SHA-256 of the UTF-8 text
+as an unsigned big-endian integer.
+
+Permuted blocks, for the blocks b = 0, 1, ... of a stratum:
 
 - the size of block b is `sizes[h("{seed}/{stratum}/{b}/size") mod len(sizes)]`;
 - a block of size n holds each arm `n * ratio / sum(ratios)` times, in the order of the protocol;
 - these slots, numbered from 0, are then sorted by `h("{seed}/{stratum}/{b}/{slot}")`.
 
 Varying the size keeps the last slot of a block from being guessed by someone who counts.
+
+Minimisation (Pocock & Simon 1975, Biometrics 31:103), for the participant at position n = 0, 1, ...:
+
+- for each arm k, suppose that the participant is given k. For each factor, take all participants so far who have the
+  participant's level of it, and the participant; the imbalance of the factor is the largest minus the smallest, over
+  the arms, of (their number in the arm) / (the arm's ratio). The imbalance of k is the sum of weight * imbalance;
+- the arm preferred is the one with the least imbalance; of several, the arm that is drawn among them in proportion to
+  their ratios by `u("{seed}/minimise/{n}/tie")`, with `u(text) = h(text) / 2**256`, going through the arms in the
+  order of the protocol;
+- with R the sum of the ratios and r the smallest, the preferred arm i is given with the probability
+  1 - c * (R - ratio of i), and any other arm j with c * ratio of j, where c = (1 - chance) / (R - r); it is drawn by
+  `u("{seed}/minimise/{n}/arm")` going through the arms in the order of the protocol. An arm of the smallest ratio, when
+  preferred, is thus given with probability `chance`, and the ratios hold in the long run for whatever is preferred
+  (Han, Enas & McEntegart 2009, Stat Med 28:3329).
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count
 
-__all__ = ["Slot", "sequence"]
+__all__ = ["Slot", "minimise", "sequence"]
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place in the sequence of a stratum. `position` and `block` count from 0."""
+    """One place in the sequence of a stratum. `position` and `block` count from 0; minimisation has no blocks."""
 
     position: int
-    block: int
+    block: int | None
     arm: str
 
 
@@ -45,6 +62,55 @@ def sequence(
             yield Slot(next(position), block, slots[slot])
 
 
+def minimise(
+    seed: str,
+    position: int,
+    arms: Sequence[str],
+    ratios: Sequence[int],
+    before: Iterable[tuple[str, Mapping[str, str]]],
+    levels: Mapping[str, str],
+    weights: Mapping[str, float],
+    chance: float,
+) -> Slot:
+    """The arm of the participant at `position`, who has `levels` (factor to level).
+
+    `before` has arm and levels of everyone allocated so far; an arm that is not in `arms` any more counts for nothing.
+    """
+    alike = {factor: dict.fromkeys(arms, 0) for factor in weights}
+    for arm, theirs in before:
+        for factor, counts in alike.items():
+            if arm in counts and theirs.get(factor) == levels[factor]:
+                counts[arm] += 1
+    share = dict(zip(arms, ratios, strict=True))
+    imbalance = {}
+    for given in arms:
+        total = Fraction(0)
+        for factor, counts in alike.items():
+            parts = [Fraction(counts[arm] + (arm == given), share[arm]) for arm in arms]
+            total += Fraction(weights[factor]) * (max(parts) - min(parts))
+        imbalance[given] = total
+    least = [arm for arm in arms if imbalance[arm] == min(imbalance.values())]
+    preferred = _pick(f"{seed}/minimise/{position}/tie", {arm: Fraction(share[arm]) for arm in least})
+    whole, smallest = sum(ratios), min(ratios)
+    spread = (1 - Fraction(chance)) / (whole - smallest) if len(arms) > 1 else Fraction(0)
+    odds = {arm: 1 - spread * (whole - share[arm]) if arm == preferred else spread * share[arm] for arm in arms}
+    return Slot(position, None, _pick(f"{seed}/minimise/{position}/arm", odds))
+
+
+def _pick(what: str, odds: Mapping[str, Fraction]) -> str:
+    """One of the keys, each as likely as its part of the sum, exactly: fractions leave no rounding to agree on."""
+    point = Fraction(_number(what), 2**256) * sum(odds.values())
+    passed = Fraction(0)
+    for name, part in odds.items():
+        passed += part
+        if point < passed:
+            return name
+    raise AssertionError("a point below the sum lies in one of its parts")
+
+
 def _draw(seed: str, stratum: str, block: int, what: str) -> int:
-    text = f"{seed}/{stratum}/{block}/{what}"
+    return _number(f"{seed}/{stratum}/{block}/{what}")
+
+
+def _number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")

@@ -49,12 +49,12 @@ class StudyKey:
         """Whether `token` opens `subject`, in a time that does not depend on how much of it is right."""
         return hmac.compare_digest(token.encode(), self.token(purpose, subject).encode())
 
-    def allocation_seed(self, public_seed: int) -> str:
+    def allocation_seed(self, public_seed: str) -> str:
         """The seed of the study's own sequence: the protocol's seed mixed with the secret.
 
         `study.toml` is read by many; were its seed alone enough, anyone could compute the next allocation.
         """
-        return self._digest("allocation", str(public_seed)).hex()
+        return self._digest("allocation", public_seed).hex()
 
     def _digest(self, purpose: str, subject: str) -> bytes:
         return hmac.digest(self._secret, f"{purpose}\0{subject}".encode(), hashlib.sha256)

@@ -1,194 +1,191 @@
-"""The protocol: what `study.toml` may say, and how its mistakes are named.
+"""The protocol: what `study.toml` says as a whole, and how its mistakes are named.
 
-The models below are the whole grammar of the file. Each field carries the description that the documentation and
-the template repeat. `load` returns a `Protocol` or raises `ProtocolError` with one line for each mistake, each
-naming the key and what is allowed.
+The tables of the file are in `study.grammar`; here is how they fit together. `load` returns a `Protocol` or raises
+`ProtocolError` with one line for each mistake, each naming the key and what is allowed.
 """
 
 import difflib
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from study.errors import ProtocolError
+from study.grammar import (
+    Allocation,
+    Analysis,
+    Arm,
+    Blinding,
+    Consent,
+    Contact,
+    EngineChoice,
+    Exercises,
+    FollowUp,
+    Identity,
+    MeasureDue,
+    Medium,
+    Question,
+    Reminders,
+    Retention,
+    Robot,
+    Rule,
+    Safety,
+    Table,
+    Visits,
+)
 
-__all__ = ["Arm", "Contact", "EngineChoice", "Medium", "Protocol", "load", "parse"]
+__all__ = ["DISTRESS", "Arm", "Contact", "EngineChoice", "Medium", "Protocol", "load", "parse"]
 
-Medium = Literal["robot", "chat", "worksheet"]
+DISTRESS = "distress"
+"""The measure that every visit begins and ends with: 0 (none) to 100 (the worst imaginable)."""
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class EngineChoice(_Table):
-    """Which engine writes the replies."""
-
-    kind: Literal["transformers", "openai", "eliza"] = Field(
-        "transformers",
-        description="transformers (on this machine), openai (any OpenAI-compatible server) or eliza (1966 rules)",
-    )
-    model: str | None = Field(
-        None,
-        description="smollm2 (the default), a folder, a hub name, or the server's name for its model",
-    )
-    base_url: str | None = Field(None, description="the server's address, for openai: http://host:8000/v1")
-    api_key_env: str | None = Field(
-        None, description="the environment variable that holds the server's key, for openai"
-    )
-    timeout_s: Annotated[float, Field(ge=1, le=600)] = Field(
-        20.0, description="seconds without a sentence after which the scripted sentence is said instead"
-    )
-    temperature: Annotated[float, Field(ge=0, le=2)] = Field(
-        0.0, description="0 takes the likeliest word each time; higher values vary more"
-    )
-    max_tokens: Annotated[int, Field(ge=16, le=1000)] = Field(
-        60, description="the longest reply, in tokens, before it is cut off"
-    )
-
-    @field_validator("timeout_s", "temperature", mode="before")
-    @classmethod
-    def _whole_numbers_too(cls, value: object) -> object:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-    @model_validator(mode="after")
-    def _server_has_address(self) -> "EngineChoice":
-        if self.kind == "openai" and not self.base_url:
-            raise ValueError("an engine of kind openai needs base_url, for example http://localhost:8000/v1")
-        if self.kind != "openai" and (self.base_url or self.api_key_env):
-            raise ValueError("base_url and api_key_env belong to an engine of kind openai")
-        return self
+_FIXED_OCCASIONS = ("screening", "baseline", "before", "after")
 
 
-class Arm(_Table):
-    """One arm of the study: a medium with a persona and an engine."""
-
-    name: str = Field(
-        description="a short name, unique in the study: letters, digits, - and _",
-        pattern=r"^[a-z][a-z0-9_-]{0,31}$",
-    )
-    medium: Medium = Field(description="robot, chat or worksheet")
-    persona: str = Field("neutral", description="the manner of the replies: neutral or warm_trait")
-    ratio: Annotated[int, Field(ge=1, le=20)] = Field(1, description="this arm's share of each block")
-    engine: EngineChoice | None = Field(None, description="an engine of this arm's own; without it, the study's")
-    assist: bool = Field(
-        True, description="worksheet only: true answers each field with one sentence, false leaves it on paper"
-    )
-
-    @model_validator(mode="after")
-    def _assist_is_the_worksheets(self) -> "Arm":
-        if self.medium != "worksheet" and not self.assist:
-            raise ValueError("assist = false belongs to a worksheet arm")
-        return self
-
-
-class Allocation(_Table):
-    """How participants come to their arm."""
-
-    seed: int = Field(description="a whole number; with the study's key it fixes the sequence")
-    block_sizes: list[Annotated[int, Field(ge=1, le=200)]] = Field(
-        min_length=1, description="sizes of the permuted blocks, each a multiple of the sum of the ratios"
-    )
-
-
-class Contact(_Table):
-    """Someone a participant in distress can reach."""
-
-    name: Annotated[str, Field(min_length=1, max_length=120)] = Field(description="who it is")
-    reach: Annotated[str, Field(min_length=1, max_length=200)] = Field(
-        description="how to reach them, as the participant reads or hears it"
-    )
-
-
-class Safety(_Table):
-    """What happens when somebody may be in danger."""
-
-    contacts: list[Contact] = Field(min_length=1, description="shown and said whenever the safety screen stops a visit")
-    notify: list[str] = Field(
-        default=[], description="Apprise addresses (e-mail, SMS, chat) that are told of each safety event"
-    )
-
-
-class Visits(_Table):
-    """When a study day begins."""
-
-    day_boundary: str = Field(
-        "04:00", description="the time of day, HH:MM in the study's time zone, at which a new study day begins"
-    )
-
-    @field_validator("day_boundary")
-    @classmethod
-    def _is_a_time(cls, value: str) -> str:
-        try:
-            time.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"is {value!r}; write a time of day as HH:MM, for example 04:00") from None
-        return value
-
-
-class Exercises(_Table):
-    """What is done on each day."""
-
-    rota: list[str] = Field(
-        min_length=1, description="exercises in the order of the days, begun again when the list is used up"
-    )
-
-
-class Robot(_Table):
-    """What holds for robots."""
-
-    record_speech: bool = Field(
-        False,
-        description="true where participants consented to it: robots keep the sound of each answer as a WAV file",
-    )
-
-
-class Protocol(_Table):
+class Protocol(Table):
     """A whole study, as written in `study.toml`."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] = Field(
         description="the study's name, as participants see it"
     )
+    registration: Annotated[str, Field(max_length=200)] = Field(
+        "", description="where and as what the trial is registered, for example ISRCTN12345678"
+    )
     days: Annotated[int, Field(ge=1, le=365)] = Field(15, description="how many study days, one visit each")
-    timezone: str = Field(description="an IANA time zone, for example Europe/London")
+    timezone: str = Field(
+        description="an IANA time zone, for example Europe/London; participants elsewhere have one of their own"
+    )
     language: Literal["en"] = Field("en", description="the language of all that participants read: en")
+    url: str | None = Field(
+        None,
+        description="where participants reach the portal, for the links in messages: https://study.example.org",
+        pattern=r"^https?://[^\s/]+(/[^\s]*)?$",
+    )
+    contacts: list[Contact] = Field([], description="who runs the study, shown with the consent")
     allocation: Allocation
     visits: Visits = Field(default_factory=Visits)
     exercises: Exercises
     engine: EngineChoice = Field(default_factory=EngineChoice)
     arms: list[Arm] = Field(min_length=1)
+    screening: list[Question] = Field([], description="questions that decide who can take part")
+    eligibility: list[Rule] = Field([], description="rules over the answers of the screening, all of which must hold")
+    consent: Consent | None = Field(None)
+    identity: Identity = Field(default_factory=Identity)
+    measures: list[MeasureDue] = Field(
+        [MeasureDue(measure=DISTRESS, when=["before", "after"])], description="which measures are due when"
+    )
+    follow_ups: list[FollowUp] = Field([], description="measures after the last day")
+    reminders: Reminders = Field(default_factory=Reminders)
     safety: Safety
     robot: Robot = Field(default_factory=Robot)
+    blinding: Blinding = Field(default_factory=Blinding)
+    retention: Retention = Field(default_factory=Retention)
+    analysis: Analysis | None = Field(None)
 
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        if value not in available_timezones():
-            near = difflib.get_close_matches(value, available_timezones(), 1)
-            hint = f"; did you mean {near[0]}?" if near else "; write one such as Europe/London"
-            raise ValueError(f"is {value!r}, which is no IANA time zone{hint}")
+        check_zone(value)
         return value
 
     @model_validator(mode="after")
-    def _arms_fit_together(self) -> "Protocol":
-        names = [arm.name for arm in self.arms]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"arms: two arms are called {twice[0]!r}; give each its own name")
+    def _fits_together(self) -> "Protocol":
+        mistakes = list(self._mistakes())
+        if mistakes:
+            raise ValueError("\n".join(mistakes))  # `parse` makes a line of each
+        return self
+
+    def _mistakes(self) -> Iterator[str]:
+        yield from _repeated("arms", [arm.name for arm in self.arms])
+        yield from _repeated("screening", [question.name for question in self.screening])
+        yield from _repeated("measures", [due.measure for due in self.measures])
+        yield from _repeated("follow_ups", [follow_up.name for follow_up in self.follow_ups])
         unit = sum(arm.ratio for arm in self.arms)
         for size in self.allocation.block_sizes:
             if size % unit:
-                raise ValueError(
+                yield (
                     f"allocation.block_sizes: {size} is no multiple of {unit}, the sum of the arms' ratios; "
                     f"allowed: {unit}, {2 * unit}, {3 * unit}, ..."
                 )
-        return self
+        distress = next((due for due in self.measures if due.measure == DISTRESS), None)
+        if distress is None or not {"before", "after"} <= set(distress.when):
+            yield f'measures: {DISTRESS} is due before and after every visit; write when = ["before", "after"] for it'
+        for number, follow_up in enumerate(self.follow_ups, 1):
+            if follow_up.name in _FIXED_OCCASIONS:
+                yield f"follow_ups[{number}].name is {follow_up.name!r}, which is an occasion already; choose another"
+            if follow_up.day <= self.days:
+                yield f"follow_ups[{number}].day is {follow_up.day}; it comes after the last day, {self.days}"
+        allowed = self.occasions
+        for number, due in enumerate(self.measures, 1):
+            for one in due.when:
+                if one not in allowed:
+                    yield f"measures[{number}].when has {one!r}; allowed: {_some(allowed)}"
+        yield from self._mistakes_of_questions()
+        if self.analysis is not None:
+            yield from self._mistakes_of_analysis(self.analysis)
+
+    def _mistakes_of_questions(self) -> Iterator[str]:
+        for number, rule in enumerate(self.eligibility, 1):
+            key = f"eligibility[{number}]"
+            yield from self._mistakes_of_reference(f"{key}.question", rule.question, ["screening"])
+            question = self.question(rule.question)
+            is_number = question is None or question.kind == "number"
+            if is_number and (rule.one_of or rule.none_of):
+                yield f"{key}: {rule.question} is a number; write at_least or at_most"
+            if question and not is_number:
+                if not (rule.one_of or rule.none_of):
+                    yield f"{key}: {rule.question} is no number; write one_of or none_of"
+                for answer in (*rule.one_of, *rule.none_of):
+                    if answer not in question.answers:
+                        yield f"{key}: {answer!r} is no answer to {rule.question}; allowed: {_some(question.answers)}"
+        for number, factor in enumerate(self.allocation.strata, 1):
+            key = f"allocation.strata[{number}]"
+            yield from self._mistakes_of_reference(f"{key}.question", factor.question, ["screening", "baseline"])
+            question = self.question(factor.question)
+            is_number = question is None or question.kind == "number"
+            if is_number and not factor.cuts:
+                yield f"{key}: {factor.question} is a number; write cuts, for example [25]"
+            if not is_number and factor.cuts:
+                yield f"{key}: {factor.question} is no number; leave cuts out"
+
+    def _mistakes_of_reference(self, key: str, name: str, occasions: list[str]) -> Iterator[str]:
+        due = [one.measure for one in self.measures if set(one.when) & set(occasions)]
+        known = [question.name for question in self.screening] + due
+        if name not in known and name.split(".")[0] not in due:
+            yield f"{key} is {name!r}; allowed: {_some(known) or 'nothing yet: add [[screening]]'}"
+
+    def _mistakes_of_analysis(self, plan: Analysis) -> Iterator[str]:
+        names = [arm.name for arm in self.arms]
+        for pair in plan.contrasts:
+            for name in pair:
+                if name not in names:
+                    yield f"analysis.contrasts has {name!r}; allowed: {_some(names)}"
+        factors = [factor.name for factor in self.allocation.strata]
+        for name in plan.covariates:
+            if name not in factors:
+                yield f"analysis.covariates has {name!r}; allowed: {_some(factors) or 'nothing: there are no strata'}"
+        outcomes = {"primary": plan.primary} | {f"secondary[{n}]": one for n, one in enumerate(plan.secondary, 1)}
+        for key, outcome in outcomes.items():
+            due = next((one for one in self.measures if one.measure == outcome.measure.split(".")[0]), None)
+            if due is None:
+                allowed = _some([one.measure for one in self.measures])
+                yield f"analysis.{key}.measure is {outcome.measure!r}; allowed: {allowed}"
+                continue
+            for name, when in (("when", outcome.when), ("change_from", outcome.change_from)):
+                if when is not None and when not in due.when:
+                    yield f"analysis.{key}.{name} is {when!r}; {due.measure} is due: {_some(due.when)}"
+
+    @property
+    def occasions(self) -> list[str]:
+        """Every occasion at which a measure can be due."""
+        days = [f"day {day}" for day in range(1, self.days + 1)]
+        return [*_FIXED_OCCASIONS, *days, *(follow_up.name for follow_up in self.follow_ups)]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -200,11 +197,17 @@ class Protocol(_Table):
 
     @property
     def sha256(self) -> str:
-        """The hash the protocol is locked by: of what it says, so that comments may change."""
-        # Studies that were locked before there was a table [robot] keep their hash.
-        unsaid = {"robot"} if self.robot == Robot() else None
-        canonical = json.dumps(self.model_dump(exclude=unsaid), sort_keys=True, ensure_ascii=False)
+        """The hash the protocol is locked by: of what it says, so that comments may change.
+
+        What is left out does not count, so a key that a later version of Bedside brings changes no older study.
+        """
+        canonical = json.dumps(self.model_dump(exclude_defaults=True), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def asks_before_enrolment(self) -> bool:
+        """Whether there is anything to answer or to agree to before somebody is enrolled."""
+        return bool(self.screening or self.consent or self.due("screening") or self.due("baseline"))
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
@@ -216,6 +219,36 @@ class Protocol(_Table):
     def exercise_on(self, day: int) -> str:
         """The exercise of study day `day`, counted from 1."""
         return self.exercises.rota[(day - 1) % len(self.exercises.rota)]
+
+    def question(self, name: str) -> Question | None:
+        """The question of the screening that is called `name`."""
+        return next((question for question in self.screening if question.name == name), None)
+
+    def due(self, *occasions: str) -> list[MeasureDue]:
+        """The measures due at any of `occasions`, in the order of the protocol."""
+        return [due for due in self.measures if set(due.when) & set(occasions)]
+
+    def follow_up_on(self, day: int) -> FollowUp | None:
+        """The follow-up that is open on study day `day`."""
+        return next((one for one in self.follow_ups if one.day <= day < one.day + one.open_days), None)
+
+
+def check_zone(value: str) -> None:
+    """Raises `ValueError` when `value` is no IANA time zone."""
+    if value not in available_timezones():
+        near = difflib.get_close_matches(value, available_timezones(), 1)
+        hint = f"; did you mean {near[0]}?" if near else "; write one such as Europe/London"
+        raise ValueError(f"is {value!r}, which is no IANA time zone{hint}")
+
+
+def _repeated(table: str, names: list[str]) -> Iterator[str]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{table}: two are called {name!r}; give each its own name"
+
+
+def _some(names: list[str]) -> str:
+    """`names` as a list to read; a long one is cut short."""
+    return ", ".join(names if len(names) <= 12 else [*names[:11], "..."])
 
 
 def load(path: Path) -> tuple[Protocol, str]:
@@ -244,7 +277,8 @@ def parse(text: str, name: str = "study.toml") -> Protocol:
     except ValidationError as error:
         # A key that does not exist is often why another is missing, so it is said first.
         ordered = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        raise ProtocolError([f"{name}: {_in_words(one)}." for one in ordered]) from None
+        lines = [line for one in ordered for line in _in_words(one).splitlines()]
+        raise ProtocolError([f"{name}: {line}." for line in lines]) from None
 
 
 def _in_words(error: Any) -> str:

@@ -1,15 +1,17 @@
 """The record: one SQLite file, and the one way to write to it.
 
 Every write is a `BEGIN IMMEDIATE` transaction with full synchronisation: when `write()` returns, the change is on
-the disk, and a killed process leaves either all of it or nothing. Beside each change stands a row of the event log,
-whose hash covers the row before, so that a later alteration shows.
+the disk, and a killed process leaves either all of it or nothing. Beside each change stands an event of the log, which
+says who did what and why, holds the hash of every row it wrote and the old and new values of what it changed, and is
+itself hashed over the event before. `study.verify` reads it back.
 """
 
 import hashlib
 import json
+import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
@@ -20,19 +22,155 @@ from sqlite_utils import Database
 
 from study.errors import RecordError, RecordFull
 
-__all__ = ["RecordKind", "Records", "stamp"]
+__all__ = ["FREE_TEXT", "KEYS", "RecordKind", "Records", "Write", "chain", "row_hash", "stamp"]
 
 RecordKind = Literal["study", "rehearsal"]
 
 _APPLICATION = {"study": 0x42454453, "rehearsal": 0x42454452}
 """SQLite's application id, in the file's header: "BEDS" and "BEDR". A rehearsal can't be opened as a study."""
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+
+KEYS = {
+    "protocol": "version",
+    "person": "code",
+    "consent": "id",
+    "participant": "code",
+    "allocation_list": "rowid",
+    "visit": "id",
+    "rating": "id",
+    "form": "id",
+    "answer": "id",
+    "turn": "id",
+    "draft": "id",
+    "safety_event": "id",
+    "halt": "id",
+    "withdrawal": "participant",
+    "unblinding": "id",
+    "message": "id",
+}
+"""Every table but the log itself, with the column that names a row of it in the log."""
+
+FREE_TEXT = {("turn", "text"), ("draft", "text"), ("safety_event", "description"), ("withdrawal", "reason")}
+"""Columns in which a person's own words stand: the log has their hash and never the words."""
+
+_SECRET = {("allocation_list", "sealed"), ("turn", "provenance"), ("protocol", "text")}
+"""Columns that are too long, or too secret, to be repeated in the log."""
 
 
 def stamp(moment: datetime) -> str:
     """A moment as the record writes it: ISO 8601, UTC, milliseconds."""
     return moment.isoformat(timespec="milliseconds")
+
+
+def row_hash(salt: str, row: Mapping[str, Any]) -> str:
+    """The hash by which the log knows a row. `salt` is the event's, so that a short row can't be guessed from it."""
+    canonical = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(f"{salt}{canonical}".encode()).hexdigest()
+
+
+def chain(event: Mapping[str, Any]) -> str:
+    """The hash of an event: over what it says, the hash of its detail, and the hash of the event before."""
+    said = [event[name] for name in ("at", "actor", "what", "subject", "person", "detail_sha256", "previous")]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+class Write:
+    """One transaction. Whatever is written has to be told to the log before the transaction ends."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._written: dict[str, dict[str, Any] | None] = {}
+        self._changes: dict[str, dict[str, list[Any]]] = {}
+
+    def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        cursor = self.connection.execute(sql, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def row(self, sql: str, *values: object) -> dict[str, Any] | None:
+        """The first row that `sql` gives, or None."""
+        return next(iter(self.rows(sql, *values)), None)
+
+    def value(self, sql: str, *values: object) -> Any:
+        """The first column of the first row that `sql` gives, or None."""
+        found = self.connection.execute(sql, values).fetchone()
+        return found[0] if found else None
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> Any:
+        """Insert `row` and return its key. Raises `sqlite3.IntegrityError` when a constraint forbids it."""
+        names = ", ".join(row)
+        marks = ", ".join("?" * len(row))
+        # Tables and columns are named by this package's own code, never by anybody's input.
+        cursor = self.connection.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+            list(row.values()),
+        )
+        key = row.get(KEYS[table], cursor.lastrowid)
+        self._written[f"{table}/{key}"] = self._stored(table, key)
+        return key
+
+    def update(self, table: str, key: object, changes: Mapping[str, Any]) -> None:
+        """Change columns of one row. The log gets their old and new values, but for words that are somebody's own."""
+        before = self._stored(table, key)
+        settings = ", ".join(f"{name} = ?" for name in changes)
+        self.connection.execute(
+            f"UPDATE {table} SET {settings} WHERE {KEYS[table]} = ?",  # noqa: S608
+            [*changes.values(), key],
+        )
+        name = f"{table}/{key}"
+        self._written[name] = self._stored(table, key)
+        told = self._changes.setdefault(name, {})
+        for column, new in changes.items():
+            if (table, column) not in FREE_TEXT | _SECRET:
+                told[column] = [before[column], new]
+
+    def delete(self, table: str, key: object) -> None:
+        self.connection.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = ?", [key])  # noqa: S608
+        self._written[f"{table}/{key}"] = None
+
+    def log(
+        self, at: datetime, actor: str, what: str, subject: str, *, person: str | None = None, **detail: object
+    ) -> None:
+        """Append one event: who, when, what, and in `detail` the particulars (such as why), without anybody's words.
+
+        The rows written since the last event belong to this one. `person` is the code of whom it is about.
+        """
+        salt = secrets.token_hex(8)
+        detail["salt"] = salt
+        if self._written:
+            detail["rows"] = {name: row_hash(salt, row) if row else None for name, row in self._written.items()}
+        if self._changes:
+            detail["changes"] = self._changes
+        text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
+        row: dict[str, Any] = {
+            "at": stamp(at),
+            "actor": actor,
+            "what": what,
+            "subject": subject,
+            "person": person,
+            "detail": text,
+            "detail_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "previous": self.value("SELECT hash FROM event ORDER BY id DESC LIMIT 1") or "",
+        }
+        row["hash"] = chain(row)
+        self.connection.execute(
+            f"INSERT INTO event ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608
+            list(row.values()),
+        )
+        self._written, self._changes = {}, {}
+
+    def close(self) -> None:
+        """Every change must have been told to the log."""
+        if self._written:
+            raise AssertionError(f"written and not logged: {sorted(self._written)}")
+
+    def _stored(self, table: str, key: object) -> dict[str, Any]:
+        """The row as it stands, which is what `study.verify` will read."""
+        row = self.row(f"SELECT * FROM {table} WHERE {KEYS[table]} = ?", key)  # noqa: S608
+        if row is None:
+            raise AssertionError(f"{table} has no row {key}")
+        return row
 
 
 class Records:
@@ -59,6 +197,7 @@ class Records:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
             self._local.db = Database(connection)
         return self._local.db  # type: ignore[no-any-return]
 
@@ -70,55 +209,31 @@ class Records:
         return next(iter(self.db.query(sql, values)), None)
 
     @contextmanager
-    def write(self) -> Iterator[Database]:
+    def write(self) -> Iterator[Write]:
         """One durable transaction. Raises `RecordFull` when the disk has no room; then nothing was written."""
-        db = self.db
+        connection = self.db.conn
         try:
             # IMMEDIATE, because a plain BEGIN that reads first and writes later fails at once in WAL mode when
             # another thread wrote in between, whatever the time-out.
-            db.conn.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield db
+                write = Write(connection)
+                yield write
+                write.close()
             except BaseException:
-                if db.conn.in_transaction:
-                    db.conn.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
             else:
-                db.conn.execute("COMMIT")
+                connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            if db.conn.in_transaction:
-                db.conn.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise RecordFull(
                     f"The disk that holds {self.path.name} is full, so nothing could be saved. Free some space."
                 ) from error
             raise
-
-    def log(self, db: Database, at: datetime, actor: str, what: str, subject: str, **detail: object) -> None:
-        """Append one row to the event log, inside the transaction of the change it describes.
-
-        `detail` is what changed, without a participant's words.
-        """
-        last = next(iter(db.query("SELECT hash FROM event ORDER BY id DESC LIMIT 1")), None)
-        row = {
-            "at": stamp(at),
-            "actor": actor,
-            "what": what,
-            "subject": subject,
-            "detail": json.dumps(detail, sort_keys=True, ensure_ascii=False),
-            "previous": last["hash"] if last else "",
-        }
-        db.table("event").insert({**row, "hash": _chain(row)})
-
-    def broken_event(self) -> int | None:
-        """The id of the first event whose hash does not fit, or None when the chain is whole."""
-        previous = ""
-        for row in self.db.query("SELECT * FROM event ORDER BY id"):
-            body = {key: row[key] for key in ("at", "actor", "what", "subject", "detail", "previous")}
-            if row["previous"] != previous or row["hash"] != _chain(body):
-                return int(row["id"])
-            previous = row["hash"]
-        return None
 
     def close(self) -> None:
         """Close this thread's connection. Those of other threads close when their threads end."""
@@ -127,17 +242,18 @@ class Records:
             del self._local.db
 
     def _prepare(self) -> None:
-        application = self.db.conn.execute("PRAGMA application_id").fetchone()[0]
-        version = self.db.conn.execute("PRAGMA user_version").fetchone()[0]
+        connection = self.db.conn
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not self.db.table_names():
             # Several processes may come first together; the schema's own transaction lets one of them win.
-            with self.write() as db:
-                if not db.table_names():
-                    for statement in _statements(files("study").joinpath("schema.sql").read_text()):
-                        db.conn.execute(statement)
-                    db.conn.execute(f"PRAGMA application_id = {_APPLICATION[self.kind]}")
-                    db.conn.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-                    db.table("meta").insert({"key": "kind", "value": self.kind})
+            connection.execute("BEGIN IMMEDIATE")
+            if not self.db.table_names():
+                for statement in _statements(files("study").joinpath("schema.sql").read_text()):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION[self.kind]}")
+                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            connection.execute("COMMIT")
             application = _APPLICATION[self.kind]
             version = _SCHEMA_VERSION
         if application != _APPLICATION[self.kind]:
@@ -149,11 +265,6 @@ class Records:
                 f"{self.path} was written by another version of Bedside (schema {version}, this one "
                 f"reads {_SCHEMA_VERSION}); use the version that wrote it."
             )
-
-
-def _chain(row: dict[str, Any]) -> str:
-    canonical = json.dumps(row, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,30 +1,67 @@
-"""Safety events: raised with the words that caused them, told to somebody, acknowledged by somebody.
+"""Safety events and harms: one queue for hits of the screen, item alerts and adverse events that somebody reports.
 
-An event holds the participant until a person acknowledges it. Telling is an outbox: the event is in the record
-first, and `tell` sends what has not been told yet, so a crash between the two delays the message and never loses it.
+An event is recorded with what caused it, in one transaction, and holds the participant until a person acknowledges it.
+Then somebody assesses it: severity, seriousness, relatedness, expectedness, outcome. Who is told, when, and how often,
+is in `study.messages`. The stopping rules of the protocol are looked at whenever an event is recorded or assessed.
 """
 
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
-import apprise
 import structlog
-from sqlite_utils import Database
 
-from study.errors import UnknownCode
-from study.records import stamp
+from study.errors import StudyError, UnknownCode
+from study.halting import halt_within
+from study.records import Write, stamp
 from study.study import Study
 
-__all__ = ["Hit", "Source", "acknowledge", "events", "notify_mistakes", "raise_event", "tell"]
+__all__ = [
+    "Alarm",
+    "Expectedness",
+    "Outcome",
+    "Relatedness",
+    "Severity",
+    "Source",
+    "acknowledge",
+    "assess",
+    "event",
+    "events",
+    "has_open_event",
+    "raise_event",
+    "report",
+]
 
-Source = Literal["participant", "therapist", "draft"]
-"""Whose words were screened: the participant's, the therapist's, or a worksheet field not yet confirmed."""
+Source = Literal["participant", "therapist", "draft", "item", "report"]
+"""Where it was found: in the participant's words, in the therapist's, in a worksheet field not yet confirmed, in the
+answer to an item of a measure, or by a person who reports it."""
+
+Severity = Literal["mild", "moderate", "severe", "life-threatening", "fatal"]
+"""Grades 1 to 5."""
+Relatedness = Literal["not", "unlikely", "possible", "probable", "definite"]
+Expectedness = Literal["expected", "unexpected"]
+Outcome = Literal["recovered", "recovering", "not recovered", "sequelae", "fatal", "unknown"]
+
+_ASSESSED = {
+    "severity": get_args(Severity),
+    "serious": ("yes", "no"),
+    "relatedness": get_args(Relatedness),
+    "expectedness": get_args(Expectedness),
+    "outcome": get_args(Outcome),
+}
+
+_COUNTED = {
+    "events": "1",
+    "screen": "source IN ('participant', 'therapist', 'draft')",
+    "item": "source = 'item'",
+    "adverse": "source = 'report'",
+    "serious": "serious = 'yes'",
+}
 
 log = structlog.get_logger()
 
 
-class Hit(Protocol):
-    """What the study needs to know of a screen's finding."""
+class Alarm(Protocol):
+    """What the study needs to know of a screen's finding or of an item alert."""
 
     @property
     def category(self) -> str: ...
@@ -34,34 +71,68 @@ class Hit(Protocol):
 
 def raise_event(
     study: Study,
-    db: Database,
-    participant: str,
+    write: Write,
+    person: str,
     visit: int | None,
     turn: int | None,
     source: Source,
-    hit: Hit,
+    alarm: Alarm,
     now: datetime,
 ) -> None:
     """Record one event and hold the participant, inside the transaction that records its cause."""
-    db.table("safety_event").insert(
-        {
-            "participant": participant,
-            "visit": visit,
-            "turn": turn,
-            "source": source,
-            "category": hit.category,
-            "rule": hit.rule,
-            "raised_at": stamp(now),
-            "told_at": None,
-            "acknowledged_at": None,
-            "acknowledged_by": None,
-        }
-    )
-    db.table("participant").update(participant, {"status": "held"})
-    study.records.log(
-        db, now, "screen", "safety event", participant, category=hit.category, rule=hit.rule, source=source
-    )
-    log.warning("safety event", participant=participant, category=hit.category, rule=hit.rule, source=source)
+    row = {"category": alarm.category, "rule": alarm.rule, "raised_by": "bedside", "visit": visit, "turn": turn}
+    _insert(study, write, person, source, row, now)
+    log.warning("safety event", participant=person, category=alarm.category, rule=alarm.rule, source=source)
+
+
+def report(
+    study: Study,
+    person: str,
+    *,
+    by: str,
+    category: str = "adverse event",
+    description: str,
+    hold: bool = True,
+    **assessment: str | None,
+) -> int:
+    """Record an adverse event that somebody noticed; return its number. It holds the participant unless told not to.
+
+    `assessment` may have severity, serious, relatedness, expectedness and outcome. Raises `UnknownCode`, and
+    `StudyError` for a value that is not allowed.
+    """
+    study.person(person)
+    _check(assessment)
+    if not description.strip():
+        raise StudyError("Describe what happened: --description TEXT.")
+    now = study.clock.now()
+    with study.records.write() as write:
+        row = {"category": category, "rule": "", "description": description, "raised_by": by, **assessment}
+        if any(assessment.values()):
+            row["assessed_by"] = by
+        number = _insert(study, write, person, "report", row, now, hold=hold)
+    log.warning("safety event", participant=person, category=category, source="report")
+    return number
+
+
+def _insert(
+    study: Study, write: Write, person: str, source: Source, row: dict[str, Any], now: datetime, hold: bool = True
+) -> int:
+    number = write.insert("safety_event", {"participant": person, "source": source, "raised_at": stamp(now), **row})
+    enrolled = write.value("SELECT status FROM participant WHERE code = ?", person)
+    if hold and enrolled == "active":
+        write.update("participant", person, {"status": "held"})
+    kind = {name: row[name] for name in ("category", "rule") if row[name]}
+    write.log(now, row["raised_by"], "safety event", f"event {number}", person=person, source=source, **kind)
+    _look_at_stopping_rules(study, write)
+    return int(number)
+
+
+def event(study: Study, number: int) -> dict[str, Any]:
+    """One event as a row. Raises `UnknownCode`."""
+    row = study.records.row("SELECT * FROM safety_event WHERE id = ?", number)
+    if row is None:
+        raise UnknownCode(f"There is no safety event {number}; `bedside safety` lists them.")
+    return row
 
 
 def events(study: Study, *, open_only: bool = False) -> list[dict[str, Any]]:
@@ -70,62 +141,83 @@ def events(study: Study, *, open_only: bool = False) -> list[dict[str, Any]]:
     return study.records.rows(f"SELECT * FROM safety_event {where} ORDER BY id DESC")  # noqa: S608 - no input in it
 
 
-def acknowledge(study: Study, event_id: int, by: str) -> None:
+def has_open_event(study: Study, person: str) -> bool:
+    """Whether there is an event about this person of which nobody took charge."""
+    sql = "SELECT 1 FROM safety_event WHERE participant = ? AND acknowledged_at IS NULL"
+    return study.records.row(sql, person) is not None
+
+
+def acknowledge(study: Study, number: int, by: str) -> None:
     """Somebody has taken charge of this event. When it was the participant's last open one, they go on.
 
     Raises `UnknownCode` when there is no such open event.
     """
     now = study.clock.now()
-    with study.records.write() as db:
-        row = next(
-            iter(db.query("SELECT * FROM safety_event WHERE id = ? AND acknowledged_at IS NULL", [event_id])), None
-        )
+    with study.records.write() as write:
+        row = write.row("SELECT * FROM safety_event WHERE id = ? AND acknowledged_at IS NULL", number)
         if row is None:
-            raise UnknownCode(f"There is no open safety event {event_id}; `bedside safety` lists them.")
-        db.table("safety_event").update(event_id, {"acknowledged_at": stamp(now), "acknowledged_by": by})
-        left = db.execute(
-            "SELECT count(*) FROM safety_event WHERE participant = ? AND acknowledged_at IS NULL", [row["participant"]]
-        ).fetchone()[0]
-        if not left:
-            db.table("participant").update(row["participant"], {"status": "active"})
-        study.records.log(db, now, by, "safety event acknowledged", row["participant"], event=event_id)
-
-
-def tell(study: Study) -> int:
-    """Send every event that nobody was told of to the addresses of the protocol; returns how many were sent.
-
-    A message names the study, the participant's code, the time and the category; it holds nothing anybody said. An
-    event whose message no address accepted stays untold and is tried again at the next call. A rehearsal tells nobody.
-    """
-    addresses = study.protocol.safety.notify
-    if not addresses or study.rehearsal:
-        return 0
-    sent = 0
-    for event in study.records.rows("SELECT * FROM safety_event WHERE told_at IS NULL ORDER BY id"):
-        post = apprise.Apprise()
-        for address in addresses:
-            post.add(address)
-        title = f"Safety event in {study.protocol.title}"
-        body = (
-            f"Participant {event['participant']}, {event['raised_at']}: {event['category']} ({event['source']}). The "
-            f"visit was stopped and the participant was shown the contacts. Event {event['id']} waits on the "
-            f"researcher's page until somebody acknowledges it."
+            raise UnknownCode(f"There is no open safety event {number}; `bedside safety` lists them.")
+        person = row["participant"]
+        write.update("safety_event", number, {"acknowledged_at": stamp(now), "acknowledged_by": by})
+        left = write.value(
+            "SELECT count(*) FROM safety_event WHERE participant = ? AND acknowledged_at IS NULL", person
         )
-        if not post.notify(title=title, body=body, notify_type=apprise.NotifyType.WARNING):
-            log.error("safety event not delivered", number=event["id"])
-            continue
-        now = study.clock.now()
-        with study.records.write() as db:
-            db.table("safety_event").update(event["id"], {"told_at": stamp(now)})
-            study.records.log(db, now, "bedside", "safety event told", event["participant"], event=event["id"])
-        sent += 1
-    return sent
+        if not left and write.value("SELECT status FROM participant WHERE code = ?", person) == "held":
+            write.update("participant", person, {"status": "active"})
+        write.log(now, by, "safety event acknowledged", f"event {number}", person=person)
 
 
-def notify_mistakes(addresses: list[str]) -> list[str]:
-    """One line for each address that Apprise does not understand. It may hold a password, so it is not repeated."""
-    return [
-        f"study.toml: safety.notify[{number}] is no address that Apprise knows; allowed: mailto://..., and others"
-        for number, address in enumerate(addresses, 1)
-        if not apprise.Apprise().add(address)
-    ]
+def assess(study: Study, number: int, *, by: str, why: str = "", close: bool = False, **assessment: str | None) -> None:
+    """Judge an event: severity, serious, relatedness, expectedness, outcome; `close` it when nothing is left to do.
+
+    What is left out stays as it is; the log keeps old and new values. Raises `StudyError` for a value that is not
+    allowed, and `UnknownCode`.
+    """
+    event(study, number)
+    _check(assessment)
+    now = study.clock.now()
+    changes: dict[str, Any] = {name: value for name, value in assessment.items() if value is not None}
+    changes["assessed_by"] = by
+    if close:
+        changes["closed_at"] = stamp(now)
+    with study.records.write() as write:
+        row = write.row("SELECT * FROM safety_event WHERE id = ?", number) or {}
+        after = {**row, **changes}
+        if close and (after["acknowledged_at"] is None or after["outcome"] is None):
+            raise StudyError(f"Event {number} can be closed when it is acknowledged and has an outcome.")
+        write.update("safety_event", number, changes)
+        write.log(now, by, "safety event assessed", f"event {number}", person=row["participant"], why=why)
+        _look_at_stopping_rules(study, write)
+
+
+def _check(assessment: dict[str, str | None]) -> None:
+    for name, value in assessment.items():
+        if name not in _ASSESSED:
+            raise StudyError(f"{name} is no part of an assessment; allowed: {', '.join(_ASSESSED)}.")
+        if value is not None and value not in _ASSESSED[name]:
+            raise StudyError(f"{name} is {value!r}; allowed: {', '.join(_ASSESSED[name])}.")
+
+
+def _look_at_stopping_rules(study: Study, write: Write) -> None:
+    """Halt where a rule of the protocol says so. Events of test participants do not count."""
+    for rule in study.protocol.safety.stopping:
+        counts = write.rows(
+            "SELECT participant.arm, count(*) AS n FROM safety_event"  # noqa: S608 - from the table above
+            " LEFT JOIN participant ON participant.code = safety_event.participant"
+            " JOIN person ON person.code = safety_event.participant"
+            f" WHERE person.kind = 'participant' AND {_COUNTED[rule.count]} GROUP BY participant.arm"
+        )
+        why = f"stopping rule: {rule.at_least} or more of {rule.count} within the {rule.within}"
+        if rule.within == "study":
+            if sum(row["n"] for row in counts) >= rule.at_least:
+                _halt_once(study, write, "study", "", why)
+        else:
+            for row in counts:
+                if row["arm"] is not None and row["n"] >= rule.at_least:
+                    _halt_once(study, write, "arm", row["arm"], why)
+
+
+def _halt_once(study: Study, write: Write, scope: Literal["arm", "study"], target: str, why: str) -> None:
+    """A rule halts once: who lifted the halt has decided, knowing of it, that the study goes on."""
+    if write.row("SELECT 1 FROM halt WHERE scope = ? AND target = ? AND why = ?", scope, target, why) is None:
+        halt_within(study, write, scope, target, by="bedside", why=why)

@@ -1,39 +1,63 @@
-"""An open study: the folder, its protocol, its record, its key and its clock."""
+"""An open study: the folder, its protocol in all its versions, its record, its key and its clock."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
 from secrets import choice
-from typing import Literal
-
-from sqlite_utils import Database
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from study import schedule
-from study.allocation import Slot, sequence
 from study.clock import Clock, SystemClock
 from study.errors import StudyError, UnknownCode, WrongToken
 from study.keys import StudyKey
 from study.protocol import Arm, Protocol, load, parse
-from study.records import Records, stamp
+from study.records import Records, Write, stamp
 
-__all__ = ["Participant", "Study", "create"]
+__all__ = ["Kind", "Participant", "Person", "Study", "create", "lock", "template_names"]
 
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 """For codes that people read out: without I, L, O, U, 0 and 1."""
 
-_STRATUM = "all"
+Kind = Literal["participant", "test"]
+"""A `test` participant tries the study out. They use up no place of the allocation and are no part of its data."""
+
+Stage = Literal["screening", "consent", "baseline", "enrolled", "ineligible", "declined"]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who opened the study's door."""
+
+    code: str
+    came_at: datetime
+    kind: Kind
+    state: Stage
+    version: int
+    """The version of the protocol that they began on, and finish on."""
+    protocol: Protocol = field(compare=False)
+    zone: ZoneInfo = field(compare=False)
+    reasons: tuple[str, ...] = ()
+    """Why they cannot take part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
+    """Somebody who was enrolled and allocated."""
+
     code: str
+    kind: Kind
     enrolled_at: datetime
+    starts_on: date
+    """The date of study day 1."""
     arm: Arm
-    status: Literal["active", "held"]
+    status: Literal["active", "held", "withdrawn"]
     """`held` after a safety event, until somebody acknowledges it."""
+    version: int
+    protocol: Protocol = field(compare=False)
+    zone: ZoneInfo = field(compare=False)
 
 
 class Study:
@@ -42,17 +66,19 @@ class Study:
     def __init__(self, folder: Path, protocol: Protocol, text: str, records: Records, key: StudyKey, clock: Clock):
         self.folder = folder
         self.protocol = protocol
+        """The version that whoever comes now begins on."""
         self.records = records
         self.key = key
         self.clock = clock
         self.text = text
+        self._versions: dict[int, Protocol] = {}
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock | None = None, rehearsal: Path | None = None) -> "Study":
         """Open the study in `folder`, with its own record, or with the rehearsal record in the file `rehearsal`.
 
         Raises `ProtocolError` for a broken `study.toml`, `RecordError` for a record that does not belong, and
-        `StudyError` when the protocol was changed after the first participant enrolled.
+        `StudyError` when the protocol was changed after it was locked.
         """
         protocol, text = load(folder / "study.toml")
         key = StudyKey.open(folder / "study.key")
@@ -68,58 +94,78 @@ class Study:
     def close(self) -> None:
         self.records.close()
 
-    # Participants
+    # People
 
-    def enrol(self, actor: str = "researcher") -> Participant:
-        """Enrol one participant and allocate an arm, in one transaction.
+    def person(self, code: str) -> Person:
+        """The person with this code. Raises `UnknownCode`."""
+        row = self.records.row("SELECT * FROM person WHERE code = ?", code)
+        if row is None:
+            raise UnknownCode("There is no participant with this code.")
+        return self._person(row)
 
-        The allocation is computed only here, inside the transaction that uses it up; nothing else in the code can
-        ask what comes next. The first enrolment locks the protocol.
-        """
-        now = self.clock.now()
-        with self.records.write() as db:
-            self._lock(db, now)
-            position = db.execute("SELECT count(*) FROM participant WHERE stratum = ?", [_STRATUM]).fetchone()[0]
-            slot = next(islice(self._sequence(), position, None))
-            code = self._new_code(db)
-            db.table("participant").insert(
-                {
-                    "code": code,
-                    "enrolled_at": stamp(now),
-                    "stratum": _STRATUM,
-                    "position": slot.position,
-                    "block": slot.block,
-                    "arm": slot.arm,
-                    "status": "active",
-                }
-            )
-            self.records.log(db, now, actor, "enrolled", code, arm=slot.arm)
-        return self.participant(code)
+    def people(self) -> list[Person]:
+        """Everybody who opened the study's door, in the order in which they came."""
+        return [self._person(row) for row in self.records.rows("SELECT * FROM person ORDER BY rowid")]
 
     def participant(self, code: str) -> Participant:
         """The participant with this code. Raises `UnknownCode`."""
-        row = self.records.row("SELECT * FROM participant WHERE code = ?", code)
+        row = self.records.row(f"{_PARTICIPANTS} WHERE participant.code = ?", code)
         if row is None:
             raise UnknownCode("There is no participant with this code.")
-        return Participant(
-            row["code"], datetime.fromisoformat(row["enrolled_at"]), self.protocol.arm(row["arm"]), row["status"]
-        )
+        return self._participant(row)
 
     def participants(self) -> list[Participant]:
         """All participants, in the order of their enrolment."""
-        return [
-            self.participant(row["code"]) for row in self.records.rows("SELECT code FROM participant ORDER BY rowid")
-        ]
+        return [self._participant(row) for row in self.records.rows(f"{_PARTICIPANTS} ORDER BY participant.rowid")]
 
     def day_of(self, participant: Participant) -> int:
         """The study day it is now for `participant`, from 1; beyond the protocol's days when the study is over."""
-        return schedule.study_day(participant.enrolled_at, self.clock.now(), self.protocol.zone, self.protocol.boundary)
+        boundary = participant.protocol.boundary
+        return schedule.study_day(participant.starts_on, self.clock.now(), participant.zone, boundary)
+
+    def new_code(self, write: Write, kind: Kind) -> str:
+        """A code that nobody has."""
+        prefix = "SIM-" if self.rehearsal else "TEST-" if kind == "test" else ""
+        while True:
+            code = prefix + "".join(choice(_LETTERS) for _ in range(6))
+            if write.row("SELECT 1 FROM person WHERE code = ?", code) is None:
+                return code
+
+    def _person(self, row: dict[str, Any]) -> Person:
+        return Person(
+            code=row["code"],
+            came_at=datetime.fromisoformat(row["came_at"]),
+            kind=row["kind"],
+            state=row["state"],
+            version=row["protocol"],
+            protocol=self.version(row["protocol"]),
+            zone=ZoneInfo(row["timezone"]),
+            reasons=tuple(json.loads(row["reasons"] or "[]")),
+        )
+
+    def _participant(self, row: dict[str, Any]) -> Participant:
+        protocol = self.version(row["protocol"])
+        return Participant(
+            code=row["code"],
+            kind=row["kind"],
+            enrolled_at=datetime.fromisoformat(row["enrolled_at"]),
+            starts_on=date.fromisoformat(row["starts_on"]),
+            arm=protocol.arm(row["arm"]),
+            status=row["status"],
+            version=row["protocol"],
+            protocol=protocol,
+            zone=ZoneInfo(row["timezone"]),
+        )
 
     # Links and tokens
 
     def participant_path(self, code: str) -> str:
         """The participant's own link, without the server's address."""
         return f"/p/{code}/{self.key.token('participant', code)}/"
+
+    def join_path(self) -> str:
+        """The link by which anyone can come to the study's door, without the server's address."""
+        return f"/join/{self.key.token('join', 'page')}/"
 
     def researcher_path(self) -> str:
         """The link of the researcher's page, without the server's address."""
@@ -129,11 +175,14 @@ class Study:
         """The token with which the robot called `device` comes to the device API."""
         return f"{device}.{self.key.token('device', device)}"
 
-    def by_link(self, code: str, token: str) -> Participant:
-        """The participant whose link this is. Raises `WrongToken`, which does not tell whether the code exists."""
+    def by_link(self, code: str, token: str) -> Person:
+        """The person whose link this is. Raises `WrongToken`, which does not tell whether the code exists."""
         if not self.key.fits(token, "participant", code):
             raise WrongToken("This link is not complete or not right.")
-        return self.participant(code)
+        return self.person(code)
+
+    def is_join(self, token: str) -> bool:
+        return self.key.fits(token, "join", "page")
 
     def is_researcher(self, token: str) -> bool:
         return self.key.fits(token, "researcher", "page")
@@ -145,54 +194,82 @@ class Study:
             raise WrongToken("The device token is not right; `bedside device` prints it.")
         return device
 
-    # The lock of the protocol
+    # The versions of the protocol
+
+    def version(self, number: int) -> Protocol:
+        """The protocol in its version `number`, from 1. A version never changes, so each is read once."""
+        if number not in self._versions:
+            row = self.records.row("SELECT text FROM protocol WHERE version = ?", number)
+            if row is None:
+                raise UnknownCode(f"The protocol has no version {number}.")
+            self._versions[number] = parse(row["text"], f"study.toml, version {number}")
+        return self._versions[number]
+
+    def protocols(self) -> list[Protocol]:
+        """The protocol as it is now, and every earlier version that somebody may still be on."""
+        rows = self.records.rows("SELECT version FROM protocol ORDER BY version DESC")
+        earlier = [self.version(row["version"]) for row in rows]
+        return [self.protocol, *(one for one in earlier if one != self.protocol)]
 
     def locked_text(self) -> str | None:
-        """The text of `study.toml` as the first enrolment locked it, or None before that."""
-        row = self.records.row("SELECT text FROM protocol ORDER BY rowid DESC LIMIT 1")
+        """The text of `study.toml` as it was locked or last amended, or None before that."""
+        row = self.records.row("SELECT text FROM protocol ORDER BY version DESC LIMIT 1")
         return row["text"] if row else None
 
     def _check_lock(self) -> None:
         locked = self.locked_text()
         if locked is not None and parse(locked) != self.protocol:
             raise StudyError(
-                f"{self.folder / 'study.toml'} was changed after the first participant enrolled; put it back as it was "
-                f"(`bedside check {self.folder} --locked` prints the locked text)."
+                f"{self.folder / 'study.toml'} was changed after the first person came, which locked it. Put it back "
+                f"(`bedside check {self.folder} --locked` prints the locked text), or record the change with "
+                f"`bedside amend {self.folder}`."
             )
 
-    def _lock(self, db: Database, now: datetime) -> None:
-        if not db.execute("SELECT count(*) FROM protocol").fetchone()[0]:
-            db.table("protocol").insert({"sha256": self.protocol.sha256, "text": self.text, "locked_at": stamp(now)})
-            self.records.log(db, now, "bedside", "protocol locked", self.protocol.sha256)
 
-    # Allocation
-
-    def _sequence(self) -> Iterator[Slot]:
-        """The sequence of this record. A rehearsal has one of its own, so that it never uses up the study's."""
-        plan = self.protocol.allocation
-        seed = f"rehearsal {plan.seed}" if self.rehearsal else self.key.allocation_seed(plan.seed)
-        arms = self.protocol.arms
-        return sequence(seed, _STRATUM, [arm.name for arm in arms], [arm.ratio for arm in arms], plan.block_sizes)
-
-    def _new_code(self, db: Database) -> str:
-        prefix = "SIM-" if self.rehearsal else ""
-        while True:
-            code = prefix + "".join(choice(_LETTERS) for _ in range(6))
-            if not db.execute("SELECT 1 FROM participant WHERE code = ?", [code]).fetchone():
-                return code
+_PARTICIPANTS = "SELECT participant.*, person.protocol, person.timezone FROM participant JOIN person USING (code)"
 
 
-def create(folder: Path) -> Path:
-    """Write a commented `study.toml` into `folder` (made if need be) and return its path.
+def lock(study: Study, write: Write, now: datetime) -> int:
+    """The newest version of the protocol, locked now if it is not yet; inside the transaction that needs it."""
+    version = write.value("SELECT max(version) FROM protocol")
+    if version is None:
+        version = 1
+        write.insert(
+            "protocol",
+            {
+                "version": version,
+                "sha256": study.protocol.sha256,
+                "text": study.text,
+                "locked_at": stamp(now),
+                "locked_by": "bedside",
+                "why": "the first person came",
+                "scheme": 0,
+            },
+        )
+        write.log(now, "bedside", "protocol locked", study.protocol.sha256)
+    return int(version)
+
+
+def template_names() -> list[str]:
+    """The templates that `create` knows."""
+    names = (file.name for file in files("study").joinpath("templates").iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def create(folder: Path, template: str = "start") -> Path:
+    """Write the commented `study.toml` of a template into `folder` (made if need be) and return its path.
 
     Raises `StudyError` when there is one already: it is never overwritten.
     """
     path = folder / "study.toml"
     if path.exists():
         raise StudyError(f"{path} is there already; edit it, or choose another folder.")
+    if template not in template_names():
+        raise StudyError(f"There is no template {template!r}; choose one of {', '.join(template_names())}.")
+    text = files("study").joinpath("templates", f"{template}.toml").read_text(encoding="utf-8")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(files("study").joinpath("study.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StudyError(f"{path} cannot be written: {error.strerror}.") from None
     return path

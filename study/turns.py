@@ -4,7 +4,6 @@
 Neither room imports the other; that the two fit is checked by the types where the portal hands one to the other.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -119,26 +118,19 @@ class TurnKeeper:
         """
         now = self._study.clock.now()
         records = self._study.records
-        with records.write() as db:
-            standing = next(
-                iter(
-                    db.query(
-                        f"SELECT {_COLUMNS} FROM turn"  # noqa: S608 - ours
-                        " WHERE visit = :visit AND (token = :token OR reply_to = :reply_to"
-                        " OR (number = 1 AND :opening))",
-                        {
-                            "visit": self._visit.id,
-                            "token": turn.token,
-                            "reply_to": turn.reply_to,
-                            "opening": turn.speaker == "therapist" and turn.reply_to is None,
-                        },
-                    )
-                ),
-                None,
+        with records.write() as write:
+            opening = turn.speaker == "therapist" and turn.reply_to is None
+            standing = write.row(
+                f"SELECT {_COLUMNS} FROM turn"  # noqa: S608 - ours
+                " WHERE visit = ? AND (token = ? OR reply_to = ? OR (number = 1 AND ?))",
+                self._visit.id,
+                turn.token,
+                turn.reply_to,
+                opening,
             )
             if standing is not None:
                 return _turn(standing)
-            number = 1 + db.execute("SELECT count(*) FROM turn WHERE visit = ?", [self._visit.id]).fetchone()[0]
+            number = 1 + write.value("SELECT count(*) FROM turn WHERE visit = ?", self._visit.id)
             row = {
                 "visit": self._visit.id,
                 "number": number,
@@ -153,15 +145,17 @@ class TurnKeeper:
                 "screen": json.dumps(asdict(_hit(turn.hit))) if turn.hit else None,
                 "provenance": json.dumps(turn.provenance, ensure_ascii=False) if turn.provenance else None,
             }
-            db.table("turn").insert(row)
-            actor = self._visit.participant if turn.speaker == "participant" else "therapist"
-            digest = hashlib.sha256(turn.text.encode()).hexdigest()
-            records.log(db, now, actor, "turn", f"visit {self._visit.id}", number=number, sha256=digest)
+            write.insert("turn", row)
+            if turn.speaker == "participant":
+                draft = write.value("SELECT id FROM draft WHERE visit = ? AND step = ?", self._visit.id, turn.step)
+                if draft is not None:
+                    write.delete("draft", draft)
+            person = self._visit.participant
+            actor = person if turn.speaker == "participant" else "therapist"
+            write.log(now, actor, "turn", f"visit {self._visit.id}", person=person, number=number)
             # A reply that carries a participant's hit only says the fixed message; the event was raised with the words.
             if turn.hit and turn.speaker == turn.hit.source:
-                stop_within(self._study, db, self._visit, turn.hit.source, turn.hit, number, now)
-            if turn.speaker == "participant":
-                db.execute("DELETE FROM draft WHERE visit = ? AND step = ?", [self._visit.id, turn.step])
+                stop_within(self._study, write, self._visit, turn.hit.source, turn.hit, number, now)
         return _turn(row)
 
 

@@ -10,20 +10,25 @@ from study.errors import NotDue
 
 __all__ = ["FINAL", "Occasion", "Step", "VisitState", "advance"]
 
-VisitState = Literal["before", "exercise", "after", "done", "stopped"]
+VisitState = Literal["before", "exercise", "after", "done", "stopped", "missed", "unfinished"]
 """`before`: the first rating is due. `exercise`: under way. `after`: the second rating is due. `done`: complete.
-`stopped`: a safety event ended it."""
+`stopped`: a safety event ended it. `missed`: its window closed before the first rating. `unfinished`: its window closed
+after that. A follow-up has no exercise: it goes from `before` to `done`."""
 
 Occasion = Literal["before", "after"]
 
-Step = Literal["rate_before", "finish_exercise", "rate_after", "stop"]
+Step = Literal["rate_before", "finish_exercise", "rate_after", "finish_follow_up", "stop", "close"]
 
-FINAL: frozenset[VisitState] = frozenset({"done", "stopped"})
+FINAL: frozenset[VisitState] = frozenset({"done", "stopped", "missed", "unfinished"})
 
 _NEXT: dict[tuple[VisitState, Step], VisitState] = {
     ("before", "rate_before"): "exercise",
     ("exercise", "finish_exercise"): "after",
     ("after", "rate_after"): "done",
+    ("before", "finish_follow_up"): "done",
+    ("before", "close"): "missed",
+    ("exercise", "close"): "unfinished",
+    ("after", "close"): "unfinished",
     ("before", "stop"): "stopped",
     ("exercise", "stop"): "stopped",
     ("after", "stop"): "stopped",
@@ -35,6 +40,8 @@ _WAITING: dict[VisitState, str] = {
     "after": "the rating after the exercise is due",
     "done": "today's visit is complete",
     "stopped": "today's visit was stopped",
+    "missed": "the time for this visit is over",
+    "unfinished": "the time for this visit is over",
 }
 
 

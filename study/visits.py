@@ -1,36 +1,40 @@
-"""Visits: opening today's, rating distress, drafts, stopping, and claims by robots. Turns are in `study.turns`."""
+"""Visits: opening today's, rating distress, drafts, stopping, closing, claims by robots. Turns are in `study.turns`."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from secrets import randbelow
-from typing import Any
+from typing import Any, Literal
 
-from sqlite_utils import Database
-
-from study import safety
+from study import halting, safety
 from study.errors import NotDue, OutOfRange, UnknownCode
-from study.records import stamp
+from study.protocol import DISTRESS
+from study.records import Write, stamp
+from study.schedule import Window, window
 from study.study import Participant, Study
 from study.visit import FINAL, Occasion, Step, VisitState, advance
 
 __all__ = [
-    "MEASURE",
+    "Closed",
     "Visit",
     "claim",
+    "close",
+    "closed",
     "drafts",
     "find",
     "finish_exercise",
+    "finish_follow_up",
     "latest",
+    "open_on",
     "rate",
     "ratings",
     "save_draft",
     "stop",
+    "stop_for_item",
     "stop_within",
     "today",
+    "why_closed",
+    "window_of",
 ]
-
-MEASURE = "distress"
-"""The measure rated before and after each exercise: 0 (none) to 100 (the worst imaginable)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +43,124 @@ class Visit:
     participant: str
     day: int
     exercise: str
+    """Empty for a follow-up."""
+    follow_up: str | None
     state: VisitState
     opened_at: datetime
+    window: Window
     code: str
     """Six digits that a robot is told to find this visit."""
     device: str | None
     """The robot that holds it."""
 
 
-def today(study: Study, participant: Participant) -> Visit | None:
-    """Today's visit of `participant`, opened if it is not yet; None when none is due.
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why no visit is to be made now."""
 
-    None is due after the last day, and while the participant is held after a safety event (unless today's visit is
-    the stopped one, which is returned so that its page can still be shown).
+    reason: Literal["held", "halted", "withdrawn", "not_begun", "not_open", "missed", "between", "over"]
+    opens: datetime | None
+    """When the next one opens, in the participant's zone."""
+
+
+def today(study: Study, participant: Participant) -> Visit | None:
+    """The visit that `participant` can make or has made now, opened if it is not yet; None when there is none.
+
+    A visit that was begun stays today's until its grace is over, although a new study day may have begun. There is none
+    before and after its window, after the last day, and while the participant is held, halted or withdrawn (unless
+    today's is the visit that was stopped: its page can still be shown).
     """
-    day = study.day_of(participant)
-    row = study.records.row("SELECT * FROM visit WHERE participant = ? AND day = ?", participant.code, day)
-    if row is not None:
-        return _visit(row)
-    if participant.status == "held" or not 1 <= day <= study.protocol.days:
-        return None
     now = study.clock.now()
-    with study.records.write() as db:
-        db.execute(
-            "INSERT INTO visit (participant, day, exercise, state, opened_at, code) VALUES (?, ?, ?, 'before', ?, ?)"
-            " ON CONFLICT (participant, day) DO NOTHING",
-            [participant.code, day, study.protocol.exercise_on(day), stamp(now), _new_claim_code(db)],
-        )
-        row = next(iter(db.query("SELECT * FROM visit WHERE participant = ? AND day = ?", [participant.code, day])))
-        study.records.log(db, now, participant.code, "visit opened", f"visit {row['id']}", day=day)
-    return _visit(row)
+    day = study.day_of(participant)
+    recent = latest(study, participant)
+    if recent is not None and recent.day < day and _under_way(recent) and recent.follow_up is None:
+        if now < recent.window.ends:
+            return recent if _may(study, participant) else None
+        recent = close(study, recent)
+    scheduled = _scheduled(participant, day)
+    if scheduled is None:
+        return None
+    if recent is not None and recent.day == scheduled:
+        if recent.state in FINAL:
+            return None if recent.state in ("missed", "unfinished") else recent
+        if now >= (recent.window.ends if _under_way(recent) else recent.window.closes):
+            close(study, recent)
+            return None
+        return recent if _may(study, participant) else None
+    frame = window_of(participant, scheduled)
+    if not frame.opens <= now < frame.closes or not _may(study, participant):
+        return None
+    return open_on(study, participant, scheduled, by=participant.code)
+
+
+def why_closed(study: Study, participant: Participant) -> Closed:
+    """Why `today` gives nothing, and when the next visit opens."""
+    now = study.clock.now()
+    day = study.day_of(participant)
+    opens = None
+    ahead = [*range(max(day, 1), participant.protocol.days + 1), *(one.day for one in participant.protocol.follow_ups)]
+    for coming in sorted(one for one in ahead if one >= day):
+        frame = window_of(participant, coming)
+        if frame.opens > now:
+            opens = frame.opens.astimezone(participant.zone)
+            break
+    if participant.status == "withdrawn":
+        return Closed("withdrawn", None)
+    if participant.status == "held":
+        return Closed("held", None)
+    if halting.is_halted(study, participant):
+        return Closed("halted", None)
+    if opens is None:
+        return Closed("over", None)
+    if day < 1:
+        return Closed("not_begun", opens)
+    if day > participant.protocol.days:
+        return Closed("between", opens)
+    return Closed("not_open" if window_of(participant, day).opens > now else "missed", opens)
+
+
+def window_of(participant: Participant, day: int) -> Window:
+    """When the visit of study day `day`, or the follow-up that opens on it, can be made."""
+    protocol = participant.protocol
+    rules = protocol.visits
+    on = participant.starts_on + timedelta(days=day - 1)
+    follow_up = next((one for one in protocol.follow_ups if one.day == day), None)
+    if follow_up is not None:
+        return window(on, participant.zone, protocol.boundary, days=follow_up.open_days)
+    opens, closes = (time.fromisoformat(one) if one else None for one in (rules.opens, rules.closes))
+    grace = timedelta(minutes=rules.grace_minutes)
+    return window(on, participant.zone, protocol.boundary, opens, closes, grace)
+
+
+def open_on(study: Study, participant: Participant, day: int, *, by: str, state: VisitState = "before") -> Visit:
+    """The visit of study day `day`, opened if it is not yet. With another `state` it is recorded as having had it."""
+    now = study.clock.now()
+    protocol = participant.protocol
+    follow_up = next((one for one in protocol.follow_ups if one.day == day), None)
+    frame = window_of(participant, day)
+    with study.records.write() as write:
+        row = write.row("SELECT * FROM visit WHERE participant = ? AND day = ?", participant.code, day)
+        if row is None:
+            number = write.insert(
+                "visit",
+                {
+                    "participant": participant.code,
+                    "day": day,
+                    "follow_up": follow_up.name if follow_up else None,
+                    "exercise": None if follow_up else protocol.exercise_on(day),
+                    "state": state,
+                    "opens_at": stamp(frame.opens),
+                    "closes_at": stamp(frame.closes),
+                    "ends_at": stamp(frame.ends),
+                    "opened_at": stamp(now),
+                    "ended_at": stamp(now) if state in FINAL else None,
+                    "code": _new_claim_code(write),
+                },
+            )
+            what = "visit missed" if state == "missed" else "visit opened"
+            write.log(now, by, what, f"visit {number}", person=participant.code, day=day)
+            row = write.row("SELECT * FROM visit WHERE id = ?", number)
+    return _visit(row or {})
 
 
 def find(study: Study, visit_id: int) -> Visit:
@@ -85,32 +177,57 @@ def latest(study: Study, participant: Participant) -> Visit | None:
     return _visit(row) if row else None
 
 
+def closed(study: Study, visit: Visit) -> bool:
+    """Whether the time is over in which something can be added to this visit."""
+    return visit.state in ("stopped", "missed", "unfinished") or study.clock.now() >= visit.window.ends
+
+
+def _scheduled(participant: Participant, day: int) -> int | None:
+    """The day by which the visit of `day` is known; None when there is none."""
+    if 1 <= day <= participant.protocol.days:
+        return day
+    follow_up = participant.protocol.follow_up_on(day)
+    return follow_up.day if follow_up else None
+
+
+def _under_way(visit: Visit) -> bool:
+    return visit.state in ("exercise", "after")
+
+
+def _may(study: Study, participant: Participant) -> bool:
+    return participant.status == "active" and not halting.is_halted(study, participant)
+
+
 # Ratings
 
 
 def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
     """Record one rating of distress. A second rating of the same occasion changes nothing: the first one stands.
 
-    Raises `OutOfRange`, and `NotDue` when the visit is at another point.
+    Raises `OutOfRange`, and `NotDue` when the visit is at another point or its time is over.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
         raise OutOfRange("Distress is rated as a whole number from 0 to 100.")
     now = study.clock.now()
-    with study.records.write() as db:
-        given = db.execute("SELECT 1 FROM rating WHERE visit = ? AND occasion = ?", [visit.id, occasion]).fetchone()
+    with study.records.write() as write:
+        given = write.row("SELECT 1 FROM rating WHERE visit = ? AND occasion = ?", visit.id, occasion)
         if not given:
-            state = _move(db, visit, "rate_before" if occasion == "before" else "rate_after", now)
-            db.table("rating").insert(
-                {
-                    "visit": visit.id,
-                    "measure": MEASURE,
-                    "occasion": occasion,
-                    "value": value,
-                    "given_at": stamp(now),
-                }
+            if now >= visit.window.ends:
+                raise NotDue("This cannot be taken now: the time for this visit is over.")
+            write.insert(
+                "rating",
+                {"visit": visit.id, "measure": DISTRESS, "occasion": occasion, "value": value, "given_at": stamp(now)},
             )
-            study.records.log(
-                db, now, visit.participant, "rated", f"visit {visit.id}", occasion=occasion, value=value, state=state
+            state = _move(write, visit, "rate_before" if occasion == "before" else "rate_after", now)
+            write.log(
+                now,
+                visit.participant,
+                "rated",
+                f"visit {visit.id}",
+                person=visit.participant,
+                occasion=occasion,
+                value=value,
+                state=state,
             )
     return find(study, visit.id)
 
@@ -123,11 +240,30 @@ def ratings(study: Study, visit: Visit) -> dict[Occasion, int]:
 
 def finish_exercise(study: Study, visit: Visit) -> Visit:
     """The exercise came to its end: the rating after is due. Does nothing when that is so already."""
+    return _finish(study, visit, "exercise", "finish_exercise", "exercise finished")
+
+
+def finish_follow_up(study: Study, visit: Visit) -> Visit:
+    """All forms of a follow-up are given. Does nothing when that is recorded already."""
+    return _finish(study, visit, "before", "finish_follow_up", "follow-up finished")
+
+
+def _finish(study: Study, visit: Visit, at: VisitState, step: Step, what: str) -> Visit:
     now = study.clock.now()
-    with study.records.write() as db:
-        if _state(db, visit) == "exercise":
-            state = _move(db, visit, "finish_exercise", now)
-            study.records.log(db, now, visit.participant, "exercise finished", f"visit {visit.id}", state=state)
+    with study.records.write() as write:
+        if _state(write, visit.id) == at:
+            state = _move(write, visit, step, now)
+            write.log(now, visit.participant, what, f"visit {visit.id}", person=visit.participant, state=state)
+    return find(study, visit.id)
+
+
+def close(study: Study, visit: Visit) -> Visit:
+    """The time for this visit is over: it is missed, or unfinished. Does nothing to one that has ended."""
+    now = study.clock.now()
+    with study.records.write() as write:
+        if _state(write, visit.id) not in FINAL:
+            state = _move(write, visit, "close", now)
+            write.log(now, "bedside", "visit closed", f"visit {visit.id}", person=visit.participant, state=state)
     return find(study, visit.id)
 
 
@@ -136,16 +272,19 @@ def finish_exercise(study: Study, visit: Visit) -> Visit:
 
 def save_draft(study: Study, visit: Visit, step: str, text: str) -> None:
     """Keep what is written in a field that is not confirmed yet. One that is confirmed by now is left as it is."""
-    with study.records.write() as db:
-        if _state(db, visit) != "exercise":
+    now = study.clock.now()
+    with study.records.write() as write:
+        if _state(write, visit.id) != "exercise":
             raise NotDue("This worksheet is closed.")
         confirmed = "SELECT 1 FROM turn WHERE visit = ? AND step = ? AND speaker = 'participant'"
-        if db.execute(confirmed, [visit.id, step]).fetchone():
+        if write.row(confirmed, visit.id, step):
             return
-        db.table("draft").upsert(
-            {"visit": visit.id, "step": step, "text": text, "saved_at": stamp(study.clock.now())},
-            pk=("visit", "step"),
-        )
+        standing = write.value("SELECT id FROM draft WHERE visit = ? AND step = ?", visit.id, step)
+        if standing is None:
+            write.insert("draft", {"visit": visit.id, "step": step, "text": text, "saved_at": stamp(now)})
+        else:
+            write.update("draft", standing, {"text": text, "saved_at": stamp(now)})
+        write.log(now, visit.participant, "draft saved", f"visit {visit.id}", person=visit.participant, step=step)
 
 
 def drafts(study: Study, visit: Visit) -> dict[str, str]:
@@ -154,22 +293,39 @@ def drafts(study: Study, visit: Visit) -> dict[str, str]:
     return {row["step"]: row["text"] for row in rows}
 
 
-def stop(study: Study, visit: Visit, source: safety.Source, hit: safety.Hit) -> Visit:
+# Stopping
+
+
+def stop(study: Study, visit: Visit, source: safety.Source, alarm: safety.Alarm) -> Visit:
     """A safety event in words that are no turn (a draft): stop the visit and hold the participant."""
     now = study.clock.now()
-    with study.records.write() as db:
-        if _state(db, visit) not in FINAL:
-            stop_within(study, db, visit, source, hit, None, now)
+    with study.records.write() as write:
+        if _state(write, visit.id) not in FINAL:
+            stop_within(study, write, visit, source, alarm, None, now)
     return find(study, visit.id)
 
 
 def stop_within(
-    study: Study, db: Database, visit: Visit, source: safety.Source, hit: safety.Hit, turn: int | None, now: datetime
+    study: Study,
+    write: Write,
+    visit: Visit,
+    source: safety.Source,
+    alarm: safety.Alarm,
+    turn: int | None,
+    now: datetime,
 ) -> None:
     """The same inside a transaction that records a turn."""
-    if _state(db, visit) not in FINAL:
-        _move(db, visit, "stop", now)
-    safety.raise_event(study, db, visit.participant, visit.id, turn, source, hit, now)
+    if _state(write, visit.id) not in FINAL:
+        _move(write, visit, "stop", now)
+    safety.raise_event(study, write, visit.participant, visit.id, turn, source, alarm, now)
+
+
+def stop_for_item(study: Study, write: Write, visit_id: int, now: datetime) -> None:
+    """An item alert in a form of this visit, inside the transaction that raised its event."""
+    if _state(write, visit_id) not in FINAL:
+        visit = find(study, visit_id)
+        _move(write, visit, "stop", now)
+        write.log(now, "bedside", "visit stopped", f"visit {visit_id}", person=visit.participant)
 
 
 # Robots
@@ -182,52 +338,55 @@ def claim(study: Study, claim_code: str, device: str) -> Visit:
     `UnknownCode`, and `NotDue` when another device holds the visit.
     """
     now = study.clock.now()
-    with study.records.write() as db:
-        row = next(iter(db.query("SELECT * FROM visit WHERE code = ?", [claim_code])), None)
+    with study.records.write() as write:
+        row = write.row("SELECT * FROM visit WHERE code = ?", claim_code)
         visit = _visit(row) if row else None
         if visit is None or not _for_robots(study, visit):
             raise UnknownCode("No visit with a robot has this code today.")
         if visit.device not in (None, device):
             raise NotDue("Another robot holds this visit.")
         if visit.device is None:
-            db.table("visit").update(visit.id, {"device": device})
-            study.records.log(db, now, device, "visit claimed", f"visit {visit.id}")
+            write.update("visit", visit.id, {"device": device})
+            write.log(now, device, "visit claimed", f"visit {visit.id}", person=visit.participant)
     return find(study, visit.id)
 
 
 def _for_robots(study: Study, visit: Visit) -> bool:
     participant = study.participant(visit.participant)
-    return participant.arm.medium == "robot" and study.day_of(participant) == visit.day
+    current = visit.state in ("done", "stopped") or study.clock.now() < visit.window.ends
+    return participant.arm.medium == "robot" and visit.exercise != "" and current
 
 
-def _state(db: Database, visit: Visit) -> VisitState:
-    state: VisitState = db.execute("SELECT state FROM visit WHERE id = ?", [visit.id]).fetchone()[0]
+def _state(write: Write, visit_id: int) -> VisitState:
+    state: VisitState = write.value("SELECT state FROM visit WHERE id = ?", visit_id)
     return state
 
 
-def _move(db: Database, visit: Visit, step: Step, now: datetime) -> VisitState:
+def _move(write: Write, visit: Visit, step: Step, now: datetime) -> VisitState:
     """Take `step` from the state that stands in the record, not from the one the caller read earlier."""
-    state = advance(_state(db, visit), step)
-    ended = stamp(now) if state in FINAL else None
-    db.table("visit").update(visit.id, {"state": state, "ended_at": ended})
+    state = advance(_state(write, visit.id), step)
+    write.update("visit", visit.id, {"state": state, "ended_at": stamp(now) if state in FINAL else None})
     return state
 
 
-def _new_claim_code(db: Database) -> str:
+def _new_claim_code(write: Write) -> str:
     while True:
         code = f"{randbelow(10**6):06}"
-        if not db.execute("SELECT 1 FROM visit WHERE code = ?", [code]).fetchone():
+        if not write.row("SELECT 1 FROM visit WHERE code = ?", code):
             return code
 
 
 def _visit(row: dict[str, Any]) -> Visit:
+    opens, closes, ends = (datetime.fromisoformat(row[name]) for name in ("opens_at", "closes_at", "ends_at"))
     return Visit(
         id=row["id"],
         participant=row["participant"],
         day=row["day"],
-        exercise=row["exercise"],
+        exercise=row["exercise"] or "",
+        follow_up=row["follow_up"],
         state=row["state"],
         opened_at=datetime.fromisoformat(row["opened_at"]),
+        window=Window(opens, closes, ends),
         code=row["code"],
         device=row["device"],
     )

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bedside.cli import main
+from study.enrolment import take_in
 from study.study import Study
 
 
@@ -119,14 +120,14 @@ def test_an_engine_that_cannot_be_opened_ends_the_server_with_a_line(folder: Pat
 
 
 def test_an_altered_log_is_found_by_check(folder: Path, study: Study) -> None:
-    study.enrol()
+    take_in(study)
     study.records.db.conn.execute("DROP TRIGGER event_is_never_changed")
     study.records.db.conn.execute("UPDATE event SET actor = 'nobody' WHERE id = 2")
     assert "event 2 does not fit" in refused("check", str(folder))
 
 
 def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
-    study.enrol()
+    take_in(study)
     path = folder / "study.toml"
     text = path.read_text()
     path.write_text(text.replace("days = 15 ", "days = 14 "))

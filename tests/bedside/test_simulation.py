@@ -10,6 +10,7 @@ from bedside.simulated import Character
 from study.errors import RecordError
 from study.records import Records
 from study.study import Study
+from study.verify import verify
 
 
 def simulate(folder: Path, *more: str) -> tuple[str, Path]:
@@ -35,7 +36,7 @@ def test_three_participants_make_three_days_in_all_arms(folder: Path) -> None:
     assert all(visit["participant"].startswith("SIM-") for visit in visits)
     assert all(visit["opened_at"] < visit["ended_at"] for visit in visits)
     assert study.records.rows("SELECT count(*) AS n FROM rating") == [{"n": 2 * len(visits)}]
-    assert study.records.broken_event() is None
+    assert verify(study.records).mistakes == []
     study.close()
     with pytest.raises(RecordError, match="record of a rehearsal"):
         Records(record)

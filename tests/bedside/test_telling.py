@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from study import safety, visits
+from study import messages, safety, visits
+from study.enrolment import take_in
 from study.study import Study
 from study.turns import Hit
 
@@ -50,16 +51,21 @@ def told(folder: Path, post: Post) -> Iterator[Study]:
     path = folder / "study.toml"
     path.write_text(path.read_text() + f'\nnotify = ["json://127.0.0.1:{post.server_address[1]}/safety"]\n')
     study = Study.open(folder)
-    visit = visits.today(study, study.enrol())
+    visit = visits.today(study, take_in(study))
     assert visit is not None
     visits.stop(study, visit, "participant", Hit("suicide", "suicide.want_to_die", 0, 4, "participant"))
     yield study
     study.close()
 
 
+def tell(study: Study) -> int:
+    messages.claim_alarms(study)
+    return messages.deliver(study)["safety"]
+
+
 def test_an_event_is_told_once_with_the_code_and_no_words(told: Study, post: Post) -> None:
-    assert safety.tell(told) == 1
-    assert safety.tell(told) == 0
+    assert tell(told) == 1
+    assert tell(told) == 0
     [message] = post.received
     assert told.participants()[0].code in message["message"]
     assert "suicide" in message["message"]
@@ -69,10 +75,10 @@ def test_an_event_is_told_once_with_the_code_and_no_words(told: Study, post: Pos
 
 def test_an_event_that_could_not_be_told_is_told_later(told: Study, post: Post) -> None:
     post.working = False
-    assert safety.tell(told) == 0
+    assert tell(told) == 0
     assert safety.events(told)[0]["told_at"] is None
     post.working = True
-    assert safety.tell(told) == 1
+    assert tell(told) == 1
 
 
 def test_a_participant_goes_on_when_the_last_event_is_acknowledged(told: Study) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from study.enrolment import take_in
 from study.study import Study
 
 QUIET = [
@@ -122,7 +123,7 @@ def link_of(folder: Path, server: Server, arm: str) -> str:
             for person in study.participants():
                 if person.arm.name == arm:
                     return server.url + study.participant_path(person.code)
-            study.enrol()
+            take_in(study)
     finally:
         study.close()
 

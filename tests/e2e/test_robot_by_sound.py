@@ -14,6 +14,7 @@ import pytest
 from benchmarks.turn_taking import converse, interrupt, misses
 from robot_node.running import spinning
 from robot_node.topics import TOPICS
+from study.enrolment import take_in
 from study.study import Study, create
 from study.visits import find, today
 from tests.e2e.conftest import Server
@@ -34,7 +35,7 @@ def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(
     path.write_text(path.read_text().replace("record_speech = false", "record_speech = true "))
     server = serve("serve", str(folder))
     study = Study.open(folder)
-    while (person := study.enrol()).arm.medium != "robot":
+    while (person := take_in(study)).arm.medium != "robot":
         pass
     visit = today(study, person)
     assert visit is not None

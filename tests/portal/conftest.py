@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal import create_app
+from study.enrolment import take_in
 from study.study import Participant, Study
 from therapist.engines import open_engine
 
@@ -68,7 +69,7 @@ def browser_in(study: Study, app: Flask) -> Callable[[str], Browser]:
 
     def open_link(arm: str) -> Browser:
         while True:
-            participant = study.enrol()
+            participant = take_in(study)
             if participant.arm.name == arm:
                 return Browser(app.test_client(), participant, study.participant_path(participant.code))
 

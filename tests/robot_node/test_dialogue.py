@@ -11,6 +11,7 @@ from portal import create_app
 from robot_node.api import DeviceAPI
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped, WrongToken
+from study.enrolment import take_in
 from study.study import Study
 from study.visits import Visit, find, today
 from therapist.engines import open_engine
@@ -24,7 +25,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.study = Study.open(folder)
         while True:
-            person = self.study.enrol()
+            person = take_in(self.study)
             if person.arm.medium == "robot":
                 break
         visit = today(self.study, person)

@@ -7,7 +7,7 @@ import pytest
 from study.errors import ProtocolError
 from study.protocol import Protocol, load, parse
 
-TEMPLATE = files("study").joinpath("study.toml").read_text()
+TEMPLATE = files("study").joinpath("templates", "start.toml").read_text()
 
 
 def test_the_protocol_that_init_writes_is_right() -> None:
@@ -49,8 +49,8 @@ MISTAKES = [
     ),
     ("a server without address", 'kind = "transformers"\nmodel = "smollm2"', 'kind = "openai"', "needs base_url"),
     ("an unknown time zone", "Europe/London", "Europe/Londn", "did you mean Europe/London?"),
-    ("an impossible time", '"04:00"', '"26:00"', "visits.day_boundary is '26:00'; write a time of day as HH:MM"),
-    ("two arms of one name", 'name = "chat"\nmedium', 'name = "robot"\nmedium', "two arms are called 'robot'"),
+    ("an impossible time", '"04:00"', '"26:00"', "visits.day_boundary is '26:00'; write the time of day, HH:MM"),
+    ("two arms of one name", 'name = "chat"\nmedium', 'name = "robot"\nmedium', "two are called 'robot'"),
     ("a block no arm fits", "[3, 6]", "[4]", "4 is no multiple of 3, the sum of the arms' ratios; allowed: 3, 6, 9"),
     (
         "an arm's name with a space",

@@ -1,0 +1,160 @@
+"""Running: serving, robots, rehearsals, the demo."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from bedside.commands.common import Folder, StudyFolder
+from robot_node.description import BODIES
+from robot_node.errors import RobotError
+from study.errors import StudyError
+
+__all__ = ["demo", "device", "robot", "serve", "simulate"]
+
+
+@click.command()
+@StudyFolder
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: the system chooses.")
+@click.option("--rehearsal", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
+@click.option("--rehearsal-clock", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
+@click.option("--rehearsal-engine", hidden=True)
+def serve(
+    folder: Path,
+    host: str,
+    port: int,
+    rehearsal: Path | None,
+    rehearsal_clock: Path | None,
+    rehearsal_engine: str | None,
+) -> None:
+    """Serve the study in DIR: participants' pages, the researcher's page and the robots' device API.
+
+    Example: bedside serve mystudy --port 8080
+    """
+    from bedside import serving
+
+    serving.serve(folder, host, port, rehearsal=rehearsal, rehearsal_clock=rehearsal_clock, instead=rehearsal_engine)
+
+
+@click.command()
+@click.argument("where", metavar="DIR-or-URL")
+@click.option("--text", is_flag=True, help="Type in this terminal and be the participant; no sound, no body.")
+@click.option(
+    "--body",
+    type=click.Choice(list(BODIES)),
+    default="mujoco",
+    show_default=True,
+    help="; ".join(f"{name}: {text}" for name, text in BODIES.items()) + ".",
+)
+@click.option(
+    "--sound/--no-sound",
+    default=True,
+    show_default=True,
+    help="Without, words come and go on the topics heard and say.",
+)
+@click.option("--code", help="The six digits on the participant's page; otherwise the robot asks for them.")
+@click.option("--device", default="robot-1", show_default=True, help="This robot's name, with a DIR.")
+@click.option(
+    "--token", envvar="BEDSIDE_DEVICE_TOKEN", help="The device token, with a URL (`bedside device` prints it)."
+)
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the portal is, with a DIR.")
+@click.option("--namespace", default="", help="The ROS namespace, where several robots share a network.")
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A ROS parameter file (YAML) for the nodes; docs/robot.md lists the parameters.",
+)
+@click.option("--once", is_flag=True, help="Leave after one visit.")
+def robot(
+    where: str,
+    text: bool,
+    body: str,
+    sound: bool,
+    code: str | None,
+    device: str,
+    token: str | None,
+    url: str,
+    namespace: str,
+    params: Path | None,
+    once: bool,
+) -> None:
+    """Start the robot's ROS 2 nodes and connect them to a portal: it listens, speaks and moves.
+
+    With the study's folder DIR, on the machine that serves it, nothing else is needed. From another machine give the
+    portal's URL and a device token. With ROS's own launch, `ros2 launch bedside robot.launch.py` starts the same nodes.
+
+    \b
+    Examples:
+      bedside robot mystudy                          sound of this machine, body in the simulator
+      bedside robot mystudy --text                   in this terminal
+      bedside robot http://192.0.2.7:8000 --token robot-1.abc... --body dynamixel
+    """
+    from robot_node.run import run_robot, run_terminal
+
+    if where.startswith(("http://", "https://")):
+        url = where
+        if not token:
+            raise RobotError("A robot that is given a URL needs --token; `bedside device DIR NAME` prints one.")
+    else:
+        from bedside.assembly import open_study
+
+        token = open_study(Path(where)).device_token(device)
+    if text:
+        sys.exit(run_terminal(url, token, code=code, namespace=namespace))
+    sys.exit(
+        run_robot(url, token, body=body, sound=sound, code=code, namespace=namespace, once=once, parameters=params)
+    )
+
+
+@click.command()
+@StudyFolder
+@click.argument("name", default="robot-1")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where `bedside serve` is reached.")
+def device(folder: Path, name: str, url: str) -> None:
+    """Print the device token of the robot called NAME, and what to type on the robot.
+
+    Example: bedside device mystudy robot-2 --url http://192.0.2.7:8000
+    """
+    from bedside.assembly import open_study
+
+    if not name.replace("-", "").isalnum() or len(name) > 40:
+        raise StudyError("A robot's name has letters, digits and - only, at most 40.")
+    token = open_study(folder).device_token(name)
+    click.echo(f"BEDSIDE_DEVICE_TOKEN={token} bedside robot {url}")
+
+
+@click.command()
+@StudyFolder
+@click.option("--participants", "count", required=True, type=click.IntRange(1, 1000), help="How many are simulated.")
+@click.option("--engine", type=click.Choice(["eliza", "transformers"]), help="In place of every arm's own engine.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same participants.")
+@click.option("--days", type=click.IntRange(1, 365), help="Stop after so many days; all of them by default.")
+def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int | None) -> None:
+    """Rehearse the study in DIR with simulated participants, all days, on a clock that runs ahead.
+
+    They open the real pages and speak to the real robot nodes. What they do goes into DIR/rehearsals, never into the
+    study's record, and uses up no allocation.
+
+    Example: bedside simulate mystudy --participants 38 --engine eliza
+    """
+    from bedside import simulation
+
+    simulation.simulate(folder, count, engine, seed, days)
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: the system chooses.")
+@click.option(
+    "--folder", type=Folder, default=Path("demo-study"), show_default=True, help="Where the demo study lives."
+)
+def demo(port: int, folder: Path) -> None:
+    """Serve a small study with one participant in each arm, and print what to open and type.
+
+    The second time it goes on with the same study.
+
+    Example: bedside demo
+    """
+    from bedside import serving
+
+    serving.demo(folder, port)

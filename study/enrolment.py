@@ -1,0 +1,257 @@
+"""From the study's door to an arm: coming, consenting, being enrolled and allocated.
+
+Each step is a transaction of its own and can be asked for again: where it was taken already, nothing happens. The
+answers to the screening and the baseline are taken by `study.forms`.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from itertools import islice
+from typing import Any
+
+from study import forms, halting
+from study.allocation import Slot, minimise, sequence
+from study.allocation_list import listed
+from study.eligibility import level, stratum_of
+from study.errors import NotDue, StudyError
+from study.grammar import Consent
+from study.protocol import Protocol, check_zone
+from study.records import Write, stamp
+from study.schedule import local_day
+from study.study import Kind, Participant, Person, Study, lock
+
+__all__ = ["come", "consent_sha256", "decline", "enrol", "give_consent", "may_record", "take_in"]
+
+
+def come(study: Study, *, kind: Kind = "participant", timezone: str | None = None, by: str = "portal") -> Person:
+    """Somebody opens the study's door: they get a code, and begin on the newest version of the protocol.
+
+    `timezone` is theirs, an IANA name; the study's if left out. Raises `StudyError` for one that does not exist.
+    """
+    if timezone is not None:
+        try:
+            check_zone(timezone)
+        except ValueError as error:
+            raise StudyError(f"The time zone {error}.") from None
+    protocol = study.protocol
+    if protocol.screening or protocol.due("screening"):
+        state = "screening"
+    else:
+        state = "consent" if protocol.consent else "baseline"
+    now = study.clock.now()
+    with study.records.write() as write:
+        version = lock(study, write, now)
+        code = study.new_code(write, kind)
+        write.insert(
+            "person",
+            {
+                "code": code,
+                "came_at": stamp(now),
+                "protocol": version,
+                "timezone": timezone or protocol.timezone,
+                "kind": kind,
+                "state": state,
+                "decided_at": None,
+                "reasons": None,
+            },
+        )
+        write.log(now, by, "came", code, person=code, protocol=version)
+    return study.person(code)
+
+
+def consent_sha256(consent: Consent) -> str:
+    """The hash of everything that a person agrees to."""
+    canonical = json.dumps(consent.model_dump(), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def give_consent(
+    study: Study,
+    code: str,
+    *,
+    statements: Collection[int],
+    permissions: Collection[str] = (),
+    witness: str | None = None,
+    sha256: str | None = None,
+) -> Person:
+    """Record that somebody agreed: `statements` are the numbers (from 0) of those ticked, of which all are needed.
+
+    `witness` is who vouches for a consent on paper. `sha256` is the hash of what the person was shown. Raises
+    `StudyError` when a statement is not ticked, and `NotDue` when no consent is due or another text was shown.
+    """
+    person = study.person(code)
+    consent = person.protocol.consent
+    if person.state == "baseline" and consent is not None:
+        return person
+    if person.state != "consent" or consent is None:
+        raise NotDue("No consent is due now.")
+    if sha256 is not None and sha256 != consent_sha256(consent):
+        raise NotDue("The text of the consent is another one by now.")
+    if set(statements) != set(range(len(consent.statements))):
+        raise StudyError("Every statement has to be ticked to take part.")
+    now = study.clock.now()
+    with study.records.write() as write:
+        if write.value("SELECT state FROM person WHERE code = ?", code) == "consent":
+            agreed = {permission.name: permission.name in permissions for permission in consent.permissions}
+            write.insert(
+                "consent",
+                {
+                    "person": code,
+                    "version": consent.version,
+                    "sha256": consent_sha256(consent),
+                    "permissions": json.dumps(agreed),
+                    "given_at": stamp(now),
+                    "witness": witness,
+                },
+            )
+            write.update("person", code, {"state": "baseline"})
+            write.log(now, witness or code, "consented", code, person=code, version=consent.version)
+    return study.person(code)
+
+
+def decline(study: Study, code: str) -> Person:
+    """Somebody does not want to take part, before they are enrolled."""
+    now = study.clock.now()
+    with study.records.write() as write:
+        state = write.value("SELECT state FROM person WHERE code = ?", code)
+        if state in ("screening", "consent", "baseline"):
+            write.update("person", code, {"state": "declined"})
+            write.log(now, code, "declined", code, person=code)
+        elif state != "declined":
+            raise NotDue("This can be declined before the enrolment only.")
+    return study.person(code)
+
+
+def enrol(study: Study, code: str, *, by: str = "bedside", arm: str | None = None) -> Participant:
+    """Enrol and allocate somebody who has given all that comes before, in one transaction.
+
+    The allocation is computed only here, inside the transaction that uses it up; nothing else in the code can ask what
+    comes next. `arm` chooses the arm of a test participant. Raises `NotDue` when something is lacking, and `StudyError`
+    when the study is halted or an uploaded list has no place left.
+    """
+    person = study.person(code)
+    if person.state == "enrolled":
+        return study.participant(code)
+    if person.state != "baseline" or forms.due_before_enrolment(study, person) is not None:
+        raise NotDue("Something is still to be answered before the enrolment.")
+    protocol = person.protocol
+    known = forms.known(study, code)
+    levels = {factor.name: level(factor, known) for factor in protocol.allocation.strata}
+    now = study.clock.now()
+    first = local_day(now, person.zone, protocol.boundary).toordinal() + protocol.visits.first_day
+    with study.records.write() as write:
+        if write.value("SELECT state FROM person WHERE code = ?", code) == "enrolled":
+            return study.participant(code)
+        halting.refuse_enrolment(write)
+        place: dict[str, Any] = {"scheme": None, "stratum": None, "position": None, "block": None}
+        if person.kind == "test":
+            given = arm or protocol.arms[_tests(write) % len(protocol.arms)].name
+            if given not in [one.name for one in protocol.arms]:
+                raise StudyError(
+                    f"There is no arm {given!r}; choose one of {', '.join(a.name for a in protocol.arms)}."
+                )
+        elif arm is not None:
+            raise StudyError("The arm of a test participant can be chosen, and of nobody else.")
+        else:
+            scheme = write.value("SELECT scheme FROM protocol WHERE version = ?", person.version)
+            stratum = "all" if protocol.allocation.method == "minimisation" else stratum_of(levels)
+            slot = _next(study, write, protocol, scheme, stratum, levels)
+            given = slot.arm
+            place = {"scheme": scheme, "stratum": stratum, "position": slot.position, "block": slot.block}
+        write.insert(
+            "participant",
+            {
+                "code": code,
+                "kind": person.kind,
+                "enrolled_at": stamp(now),
+                "starts_on": now.date().fromordinal(first).isoformat(),
+                **place,
+                "levels": json.dumps(levels, ensure_ascii=False),
+                "arm": given,
+                "status": "active",
+            },
+        )
+        write.update("person", code, {"state": "enrolled"})
+        write.log(now, by, "enrolled", code, person=code, arm=given)
+    return study.participant(code)
+
+
+def take_in(
+    study: Study,
+    by: str = "researcher",
+    *,
+    kind: Kind = "participant",
+    arm: str | None = None,
+    timezone: str | None = None,
+    answers: Mapping[str, Any] | None = None,
+    scores: Mapping[str, Mapping[str, int | None]] | None = None,
+    permissions: Collection[str] = (),
+) -> Participant:
+    """Everything at once, for a person who was screened and consented in the researcher's presence or on paper.
+
+    `answers` are those to the screening's questions, `scores` the answers to the items of the measures due before the
+    enrolment. `by` vouches for the consent. Raises `StudyError` with the reasons when the rules exclude the person.
+    """
+    person = come(study, kind=kind, timezone=timezone, by=by)
+    while person.state in ("screening", "consent", "baseline"):
+        due = forms.due_before_enrolment(study, person)
+        if due is not None:
+            given = (answers or {}) if due.measure == forms.SCREENING else (scores or {}).get(due.measure, {})
+            forms.submit(study, person.code, due, given)
+        elif person.state == "consent" and person.protocol.consent:
+            statements = range(len(person.protocol.consent.statements))
+            give_consent(study, person.code, statements=statements, permissions=permissions, witness=by)
+        else:
+            break
+        person = study.person(person.code)
+    if person.state == "ineligible":
+        raise StudyError(f"{person.code} cannot take part: {' '.join(person.reasons)}")
+    return enrol(study, person.code, by=by, arm=arm)
+
+
+def _tests(write: Write) -> int:
+    return int(write.value("SELECT count(*) FROM participant WHERE kind = 'test'"))
+
+
+def _next(study: Study, write: Write, protocol: Protocol, scheme: int, stratum: str, levels: Mapping[str, str]) -> Slot:
+    """The next place of a stratum, from what is enrolled by now."""
+    plan = protocol.allocation
+    seed = _seed(study, plan.seed, scheme)
+    arms = [arm.name for arm in protocol.arms]
+    ratios = [arm.ratio for arm in protocol.arms]
+    position = write.value(
+        "SELECT count(*) FROM participant WHERE kind = 'participant' AND scheme = ? AND stratum = ?", scheme, stratum
+    )
+    if plan.method == "blocks":
+        return next(islice(sequence(seed, stratum, arms, ratios, plan.block_sizes), position, None))
+    if plan.method == "list" and study.rehearsal:
+        return next(islice(sequence(seed, stratum, arms, ratios, [sum(ratios)]), position, None))
+    if plan.method == "list":
+        return listed(study, write, stratum, position, arms)
+    before = [
+        (row["arm"], json.loads(row["levels"]))
+        for row in write.rows("SELECT arm, levels FROM participant WHERE kind = 'participant'")
+    ]
+    weights = {factor.name: factor.weight for factor in plan.strata}
+    return minimise(seed, position, arms, ratios, before, levels, weights, plan.chance)
+
+
+def _seed(study: Study, public: int, scheme: int) -> str:
+    """The seed of the sequence. A rehearsal has one of its own, so that it never shows the study's."""
+    name = f"{public}/{scheme}" if scheme else str(public)
+    return f"rehearsal {name}" if study.rehearsal else study.key.allocation_seed(name)
+
+
+def may_record(study: Study, participant: Participant) -> bool:
+    """Whether a robot may keep the sound of this participant's answers.
+
+    The study must want it, and where its consent asks for the permission `record_speech`, have been given it.
+    """
+    consent = participant.protocol.consent
+    if not participant.protocol.robot.record_speech:
+        return False
+    if consent is None or all(permission.name != "record_speech" for permission in consent.permissions):
+        return True
+    row = study.records.row("SELECT permissions FROM consent WHERE person = ? ORDER BY id DESC", participant.code)
+    return row is not None and json.loads(row["permissions"]).get("record_speech", False) is True

@@ -1,0 +1,198 @@
+"""Forms: a measure, or the screening's questions, as one person answers it on one occasion.
+
+A form is given whole, once. With its answers, in the same transaction, go what they bring about: an item alert raises a
+safety event, and the last form of the screening decides about eligibility.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from study import safety
+from study.eligibility import Known, excluded_by
+from study.errors import NotDue, OutOfRange
+from study.measure import Measure, load_measure
+from study.protocol import DISTRESS, Protocol
+from study.records import Write, stamp
+from study.study import Person, Study
+from study.visits import Visit, closed, stop_for_item
+
+__all__ = ["SCREENING", "Due", "due_before_enrolment", "due_in_visit", "given", "known", "measure_of", "submit"]
+
+SCREENING = "screening"
+"""The name under which the answers to the screening's questions are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A form that is to be filled in."""
+
+    measure: str
+    occasion: str
+    language: str
+    visit: int | None = None
+
+
+def measure_of(study: Study, name: str) -> Measure:
+    """The measure `name`, with what the study's folder says of it."""
+    return load_measure(name, study.folder)
+
+
+def due_before_enrolment(study: Study, person: Person) -> Due | None:
+    """The next form of somebody who is not enrolled yet; None when they have given all that their stage asks."""
+    if person.state not in ("screening", "baseline"):
+        return None
+    wanted = [
+        Due(due.measure, person.state, due.language or person.protocol.language)
+        for due in person.protocol.due(person.state)
+    ]
+    if person.state == "screening" and person.protocol.screening:
+        wanted.insert(0, Due(SCREENING, SCREENING, person.protocol.language))
+    done = _done(study, person.code, None)
+    return next((due for due in wanted if (due.measure, due.occasion) not in done), None)
+
+
+def due_in_visit(study: Study, visit: Visit) -> Due | None:
+    """The next form of a visit at its present point; None when there is none, or when the visit is closed.
+
+    Before the exercise come the measures due on this day and before each visit; after it those due after each visit.
+    The rating of distress is no form: `visits.rate` takes it.
+    """
+    protocol = study.participant(visit.participant).protocol
+    if visit.follow_up:
+        occasions = [visit.follow_up] if visit.state == "before" else []
+    elif visit.state == "before":
+        occasions = [f"day {visit.day}", "before"]
+    elif visit.state == "done":
+        occasions = ["after"]
+    else:
+        occasions = []
+    if not occasions or closed(study, visit):
+        return None
+    done = _done(study, visit.participant, visit.id)
+    for occasion in occasions:
+        for due in protocol.due(occasion):
+            fresh = (due.measure, occasion) not in done
+            if fresh and not (due.measure == DISTRESS and occasion in ("before", "after")):
+                return Due(due.measure, occasion, due.language or protocol.language, visit.id)
+    return None
+
+
+def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> None:
+    """Record one form. The same form given again changes nothing: the first one stands.
+
+    `answers` has a whole number, or None for an item that was left out, for each item of the measure; for the
+    screening's questions a number or the words chosen. Raises `OutOfRange` naming what is wrong, and `NotDue`.
+    """
+    now = study.clock.now()
+    person = study.person(code)
+    if due.measure == SCREENING:
+        version, rows = person.protocol.sha256[:12], _screening_rows(person.protocol, answers)
+        measure = None
+    else:
+        measure = measure_of(study, due.measure)
+        whole = {item.id: answers.get(item.id) for item in measure.items}
+        measure.check({**answers, **whole})
+        version = measure.version
+        rows = [{"item": item, "value": value, "choice": None} for item, value in whole.items()]
+    with study.records.write() as write:
+        if (due.measure, due.occasion) in _done(study, code, due.visit):
+            return
+        if due.visit is None:
+            stage = write.value("SELECT state FROM person WHERE code = ?", code)
+            if stage != due.occasion:
+                raise NotDue("This form is not due now.")
+        form = write.insert(
+            "form",
+            {
+                "person": code,
+                "measure": due.measure,
+                "version": version,
+                "language": due.language,
+                "occasion": due.occasion,
+                "visit": due.visit,
+                "given_at": stamp(now),
+            },
+        )
+        for row in rows:
+            write.insert("answer", {"form": form, **row})
+        write.log(now, code, "form given", f"form {form}", person=code, measure=due.measure, occasion=due.occasion)
+        if measure is not None:
+            alerts = measure.alerts({row["item"]: row["value"] for row in rows})
+            for alert in alerts:
+                safety.raise_event(study, write, code, due.visit, None, "item", alert, now)
+            if alerts and due.visit is not None:
+                stop_for_item(study, write, due.visit, now)
+        if due.occasion == SCREENING:
+            _decide(study, write, person, now)
+
+
+def _screening_rows(protocol: Protocol, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for question in protocol.screening:
+        answer = answers.get(question.name)
+        if question.kind == "number":
+            low, high = question.low, question.high
+            if isinstance(answer, bool) or not isinstance(answer, int):
+                raise OutOfRange(f"{question.name} is answered with a whole number.")
+            if (low is not None and answer < low) or (high is not None and answer > high):
+                bounds = " ".join(
+                    [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
+                )
+                raise OutOfRange(f"{question.name} is a number, {' '.join(bounds.split())}.")
+            rows.append({"item": question.name, "value": answer, "choice": None})
+        elif answer in question.answers:
+            rows.append({"item": question.name, "value": question.answers.index(answer) + 1, "choice": answer})
+        else:
+            raise OutOfRange(f"{question.name} is answered with one of: {', '.join(question.answers)}.")
+    return rows
+
+
+def _decide(study: Study, write: Write, person: Person, now: datetime) -> None:
+    """When nothing of the screening is left, apply the rules of eligibility."""
+    protocol = person.protocol
+    done = {
+        row["measure"]
+        for row in write.rows("SELECT measure FROM form WHERE person = ? AND occasion = 'screening'", person.code)
+    }
+    wanted = {due.measure for due in protocol.due(SCREENING)} | ({SCREENING} if protocol.screening else set())
+    if wanted - done:
+        return
+    reasons = [rule.reason for rule in excluded_by(protocol.eligibility, known(study, person.code))]
+    state = "ineligible" if reasons else "consent" if protocol.consent else "baseline"
+    changes = {"state": state, "decided_at": stamp(now), "reasons": json.dumps(reasons, ensure_ascii=False)}
+    write.update("person", person.code, changes)
+    write.log(now, "bedside", "screened", person.code, person=person.code, eligible=not reasons)
+
+
+def known(study: Study, code: str) -> Known:
+    """Answers and scores of somebody's screening and baseline, by the names that rules and strata use."""
+    found: dict[str, str | float | None] = {}
+    answers: dict[str, dict[str, Any]] = {}
+    for row in study.records.rows(
+        "SELECT form.measure, answer.item, answer.value, answer.choice FROM answer JOIN form ON form.id = answer.form"
+        " WHERE form.person = ? AND form.occasion IN ('screening', 'baseline')"
+        " ORDER BY form.occasion DESC, form.id",  # the screening's before the baseline's, which are the later ones
+        code,
+    ):
+        if row["measure"] == SCREENING:
+            found[row["item"]] = row["choice"] if row["choice"] is not None else row["value"]
+        else:
+            answers.setdefault(row["measure"], {})[row["item"]] = row["value"]
+    for name, items in answers.items():
+        scores = measure_of(study, name).score(items)
+        found[name] = next(iter(scores.values()), None)
+        found |= {f"{name}.{scale}": score for scale, score in scores.items()}
+    return found
+
+
+def given(study: Study, code: str) -> list[dict[str, Any]]:
+    """The forms that somebody gave, oldest first."""
+    return study.records.rows("SELECT * FROM form WHERE person = ? ORDER BY id", code)
+
+
+def _done(study: Study, code: str, visit: int | None) -> set[tuple[str, str]]:
+    rows = study.records.rows("SELECT measure, occasion FROM form WHERE person = ? AND visit IS ?", code, visit)
+    return {(row["measure"], row["occasion"]) for row in rows}
