@@ -65,6 +65,7 @@ def test_phq9_sums_nine_items_and_has_cut_points_of_5_10_15_and_20(total: int, b
     [
         ((2, 2, 2, 2, 2, 1, 1, 0, None), 14),  # 12 * 9/8 = 13.5
         ((2, 2, 2, 2, 1, 1, 0, None, None), 13),  # 10 * 9/7 = 12.86
+        ((1, 1, 1, 1, 0, 0, 0, 0, None), 5),  # 4 * 9/8 = 4.5; that halves go up is Bedside's reading of "rounded"
         ((3, 3, 3, 3, 3, 3, None, None, None), None),
     ],
 )
@@ -413,6 +414,22 @@ def test_severe_distress_in_the_k10_is_an_alert_once_the_score_must_reach_30(
     assert [(alert.rule, alert.category) for alert in alerts] == (
         [("k10 total at least 30", "severe_distress")] if fires else []
     )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "answers", "fires"),
+    [
+        (4, {"1": 2}, True),  # prorated, 4
+        (5, {"1": 2}, False),  # at least 2: the other item is reversed, and 10 would add nothing
+        (5, {"1": 0, "2": 5}, True),
+        (5, {"1": None, "2": 8}, False),
+    ],
+)
+def test_a_score_alert_counts_a_prorated_score_and_what_is_sure(
+    folder: Path, threshold: int, answers: dict[str, int | None], fires: bool
+) -> None:
+    write(folder, "calm", OWN.replace('item = "1"\nat_least = 2', f'scale = "calm"\nat_least = {threshold}'))
+    assert bool(load_measure("calm", folder).alerts(answers)) == fires
 
 
 def test_other_measures_raise_no_alerts() -> None:
