@@ -7,6 +7,7 @@ participant's words.
 from collections.abc import Sequence
 
 __all__ = [
+    "MeasureError",
     "NotDue",
     "OutOfRange",
     "ProtocolError",
@@ -30,6 +31,10 @@ class ProtocolError(StudyError):
         more = len(self.mistakes) - 1
         tail = f" (and {more} more; `bedside check` lists them)" if more else ""
         super().__init__(self.mistakes[0] + tail)
+
+
+class MeasureError(StudyError):
+    """A measure's file is missing, unreadable or breaks a rule, or it lacks the wording that was asked for."""
 
 
 class RecordError(StudyError):
