@@ -238,10 +238,11 @@ def _watched(rule: AlertRule) -> str:
     return f"item {rule.item}" if rule.item is not None else str(rule.scale)
 
 
-def measure_names() -> list[str]:
-    """The names of the measures that Bedside brings along."""
-    shipped = files("study").joinpath("measures")
-    return sorted(one.name.removesuffix(".toml") for one in shipped.iterdir() if one.name.endswith(".toml"))
+def measure_names(folder: Path | None = None) -> list[str]:
+    """The names of the measures that Bedside brings along; with a study's `folder`, those of the study as well."""
+    shipped = {one.name for one in files("study").joinpath("measures").iterdir()}
+    own = {one.name for one in (folder / "measures").glob("*.toml")} if folder is not None else set()
+    return sorted(name.removesuffix(".toml") for name in shipped | own if name.endswith(".toml"))
 
 
 def load_measure(name: str, folder: Path | None = None) -> Measure:
