@@ -3,7 +3,7 @@
 import click
 
 from bedside import __version__, logs
-from bedside.commands import data, people, protocol, running, safety
+from bedside.commands import data, keeping, people, protocol, running, safety
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -61,5 +61,11 @@ for command in (
     running.robot,
     safety.safety,
     data.export,
+    keeping.verify,
+    keeping.backup,
+    keeping.restore,
+    keeping.withdraw,
+    keeping.retention,
+    keeping.identity,
 ):
     main.add_command(command)

@@ -7,6 +7,7 @@ participant's words.
 from collections.abc import Sequence
 
 __all__ = [
+    "IdentityError",
     "MeasureError",
     "NotDue",
     "OutOfRange",
@@ -59,3 +60,7 @@ class NotDue(StudyError):
 
 class OutOfRange(StudyError):
     """A rating is not a whole number within the measure's bounds."""
+
+
+class IdentityError(StudyError):
+    """The file of identities, or its key, cannot be used."""

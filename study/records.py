@@ -11,6 +11,7 @@ import json
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -129,6 +130,10 @@ class Write:
         self.connection.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = ?", [key])  # noqa: S608
         self._written[f"{table}/{key}"] = None
 
+    def keep(self, table: str, key: object) -> None:
+        """Tell the log once more how a row stands that is not changed."""
+        self._written[f"{table}/{key}"] = self._stored(table, key)
+
     def log(
         self, at: datetime, actor: str, what: str, subject: str, *, person: str | None = None, **detail: object
     ) -> None:
@@ -234,6 +239,17 @@ class Records:
                     f"The disk that holds {self.path.name} is full, so nothing could be saved. Free some space."
                 ) from error
             raise
+
+    def empty_log_file(self) -> None:
+        """Leave nothing in SQLite's write-ahead log, where old pages stand after what was in them is overwritten.
+
+        Raises `RecordError` when somebody reads all the time, so that it can't be emptied.
+        """
+        until = time.monotonic() + 30
+        while self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > until:
+                raise RecordError(f"{self.path.name}-wal is being read and could not be emptied; try again.")
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Close this thread's connection. Those of other threads close when their threads end."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from study import halting, messages
+from study import halting, messages, retention
 from study.messages import Post, post_by_apprise
 from study.records import stamp
 from study.study import Participant, Study
@@ -49,6 +49,7 @@ def tick(study: Study, post: Post = post_by_apprise) -> Ticked:
         if participant.status == "active" and not halting.is_halted(study, participant):
             messages.claim_reminder(study, participant, visit)
     later = messages.deliver(study, post)
+    retention.delete_identities(study)
     return Ticked(
         opened=opened,
         missed=missed + closed.count("missed"),

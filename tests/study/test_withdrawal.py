@@ -1,0 +1,137 @@
+"""Leaving the study, with and without erasure."""
+
+from pathlib import Path
+
+import pytest
+
+from study import enrolment, forms, identity, safety, visits
+from study.errors import UnknownCode
+from study.study import Participant, Study
+from study.turns import TurnKeeper
+from study.verify import verify
+from study.withdrawal import withdraw
+from tests.study.trial import answers, fill, join
+
+WORDS = "my landlord is throwing me out on friday"
+DRAFT = "half a thought about the staircase"
+
+
+class Said:
+    """A turn of the participant."""
+
+    speaker = "participant"
+    step = "situation"
+    text = WORDS
+    origin = "participant"
+    token = "t1"
+    reply_to = None
+    next_step = None
+    hit = None
+    provenance = None
+
+
+def a_visit(study: Study, participant: Participant) -> visits.Visit:
+    visit = visits.today(study, participant)
+    assert visit is not None
+    visit = visits.rate(study, visit, "before", 71)
+    TurnKeeper(study, visit).add(Said())  # type: ignore[arg-type]
+    visits.save_draft(study, visit, "thoughts", DRAFT)
+    return visit
+
+
+def test_who_withdrew_makes_no_visit_and_loses_nothing(whole: Study) -> None:
+    person = join(whole)
+    a_visit(whole, person)
+    withdraw(whole, person.code, by=person.code, reason="no time")
+    person = whole.participant(person.code)
+    assert person.status == "withdrawn"
+    assert visits.today(whole, person) is None
+    assert visits.why_closed(whole, person).reason == "withdrawn"
+    assert whole.records.row("SELECT text FROM turn")["text"] == WORDS  # type: ignore[index]
+    assert verify(whole.records).mistakes == []
+
+
+def test_after_an_erasure_no_word_is_in_any_file(folder: Path, whole: Study) -> None:
+    person, other = join(whole), join(whole)
+    identity.remember(whole, person.code, by=person.code, name="Maya Lindqvist", email="maya@example.org")
+    a_visit(whole, person)
+    a_visit(whole, other)
+    safety.report(whole, person.code, by="Dr Okafor", description="fell from the ladder", severity="mild")
+    withdraw(whole, person.code, by=person.code, reason="the ladder frightens me", erase=True)
+    kept = whole.records.rows("SELECT text FROM turn")
+    assert [row["text"] for row in kept] == [WORDS]  # the other's
+    withdraw(whole, other.code, by="researcher", erase=True)
+    for file in folder.rglob("*"):
+        content = file.read_bytes() if file.is_file() else b""
+        for said in (WORDS, DRAFT, "ladder", "Maya", "maya@"):
+            assert said.encode() not in content, (file, said)
+    for table in ("turn", "rating", "draft", "form", "answer"):
+        assert whole.records.rows(f"SELECT * FROM {table}") == []
+    assert identity.contact(whole, person.code) == {}
+
+
+def test_the_record_verifies_after_an_erasure_and_still_shows_tampering(whole: Study) -> None:
+    person, other = join(whole), join(whole)
+    a_visit(whole, person)
+    a_visit(whole, other)
+    withdraw(whole, person.code, by=person.code, erase=True)
+    assert verify(whole.records).mistakes == []
+    details = whole.records.rows("SELECT detail FROM event WHERE person = ?", person.code)
+    assert [row["detail"] for row in details] == [None] * len(details)
+    write = whole.records.db.conn.execute
+    write("UPDATE participant SET arm = 'chat' || arm WHERE code = ?", [person.code])
+    assert verify(whole.records).mistakes == [f"Participant {person.code} was altered."]
+
+
+def test_what_the_trial_must_account_for_stays(whole: Study) -> None:
+    person = join(whole)
+    a_visit(whole, person)
+    withdraw(whole, person.code, by=person.code, erase=True)
+    assert whole.participant(person.code).arm == person.arm
+    assert whole.records.row("SELECT version FROM consent WHERE person = ?", person.code) == {"version": "1.0"}
+    assert whole.records.row("SELECT day, state FROM visit WHERE participant = ?", person.code) is not None
+
+
+def test_an_erasure_can_follow_a_withdrawal_and_is_done_once(whole: Study) -> None:
+    person = join(whole)
+    a_visit(whole, person)
+    withdraw(whole, person.code, by=person.code)
+    withdraw(whole, person.code, by=person.code, erase=True)
+    events = whole.records.rows("SELECT id FROM event")
+    withdraw(whole, person.code, by=person.code, erase=True)
+    assert whole.records.rows("SELECT id FROM event") == events
+    assert whole.records.rows("SELECT text FROM turn") == []
+    assert verify(whole.records).mistakes == []
+
+
+def test_somebody_who_is_not_enrolled_can_leave_too(whole: Study) -> None:
+    person = enrolment.come(whole)
+    due = forms.due_before_enrolment(whole, person)
+    assert due is not None
+    forms.submit(whole, person.code, due, {"age": 20, "sex": "other", "treatment": "no"})
+    withdraw(whole, person.code, by=person.code, erase=True)
+    assert whole.person(person.code).state == "declined"
+    assert whole.records.rows("SELECT * FROM answer") == []
+    assert verify(whole.records).mistakes == []
+
+
+def test_who_could_not_take_part_can_have_their_answers_erased(whole: Study) -> None:
+    person = fill(whole, enrolment.come(whole).code, {"age": 16, "sex": "other", "treatment": "no"})
+    assert person.state == "ineligible"
+    withdraw(whole, person.code, by=person.code, erase=True)
+    assert whole.person(person.code).state == "ineligible"
+    assert whole.records.rows("SELECT * FROM answer") == []
+
+
+def test_nobody_is_withdrawn_by_a_wrong_code(whole: Study) -> None:
+    with pytest.raises(UnknownCode):
+        withdraw(whole, "NOBODY", by="researcher")
+
+
+def test_the_answers_of_a_form_are_erased_from_the_log_as_well(whole: Study) -> None:
+    person = join(whole, ucla3=1)
+    assert whole.records.row("SELECT count(*) AS n FROM answer")["n"] > 20  # type: ignore[index]
+    assert answers(whole, "ucla3", 1)
+    withdraw(whole, person.code, by=person.code, erase=True)
+    left = whole.records.rows("SELECT detail FROM event WHERE detail LIKE '%answer/%'")
+    assert all('"answer/1": null' in row["detail"] for row in left)
