@@ -13,8 +13,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -108,7 +109,11 @@ class Write:
             list(row.values()),
         )
         key = row.get(KEYS[table], cursor.lastrowid)
-        self._written[f"{table}/{key}"] = self._stored(table, key)
+        # What is not given is empty: no column has a default. So the row need not be read back to be hashed.
+        whole: dict[str, Any] = {**dict.fromkeys(_columns()[table]), **row}
+        if KEYS[table] in whole:
+            whole[KEYS[table]] = key
+        self._written[f"{table}/{key}"] = whole
         return key
 
     def update(self, table: str, key: object, changes: Mapping[str, Any]) -> None:
@@ -191,7 +196,7 @@ class Records:
         self._local = threading.local()
         try:
             self._prepare()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged file may give bytes that are no text
             raise RecordError(f"{path} cannot be used as a record: {error}.") from error
 
     @property
@@ -281,6 +286,14 @@ class Records:
                 f"{self.path} was written by another version of Bedside (schema {version}, this one "
                 f"reads {_SCHEMA_VERSION}); use the version that wrote it."
             )
+
+
+@cache
+def _columns() -> dict[str, list[str]]:
+    """The columns of every table, from the schema."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(files("study").joinpath("schema.sql").read_text())
+        return {table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")] for table in KEYS}
 
 
 def _statements(script: str) -> Iterator[str]:

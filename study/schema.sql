@@ -212,7 +212,7 @@ CREATE TABLE message (
 );
 
 -- The log. `detail` is JSON with a salt; the chain covers its hash, so that it can be erased with a participant's data
--- and the chain still holds.
+-- and the chain still holds. It has no index: each would be one more page to write with every change of the record.
 CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -223,10 +223,8 @@ CREATE TABLE event (
     detail TEXT,
     detail_sha256 TEXT NOT NULL,
     previous TEXT NOT NULL,
-    hash TEXT NOT NULL UNIQUE
+    hash TEXT NOT NULL
 );
-
-CREATE INDEX event_person ON event (person);
 
 CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
 WHEN NEW.detail IS NOT NULL

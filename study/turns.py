@@ -119,18 +119,21 @@ class TurnKeeper:
         now = self._study.clock.now()
         records = self._study.records
         with records.write() as write:
-            opening = turn.speaker == "therapist" and turn.reply_to is None
+            value: str | int | None
+            if turn.speaker == "participant":
+                known, value = "token", turn.token
+            elif turn.reply_to is not None:
+                known, value = "reply_to", turn.reply_to
+            else:
+                known, value = "number", 1  # the opening
             standing = write.row(
-                f"SELECT {_COLUMNS} FROM turn"  # noqa: S608 - ours
-                " WHERE visit = ? AND (token = ? OR reply_to = ? OR (number = 1 AND ?))",
+                f"SELECT {_COLUMNS} FROM turn WHERE visit = ? AND {known} = ?",  # noqa: S608 - ours
                 self._visit.id,
-                turn.token,
-                turn.reply_to,
-                opening,
+                value,
             )
             if standing is not None:
                 return _turn(standing)
-            number = 1 + write.value("SELECT count(*) FROM turn WHERE visit = ?", self._visit.id)
+            number = 1 + (write.value("SELECT max(number) FROM turn WHERE visit = ?", self._visit.id) or 0)
             row = {
                 "visit": self._visit.id,
                 "number": number,

@@ -31,7 +31,7 @@ def verify(records: Records, progress: Callable[[int, int], None] | None = None,
     reader = _Reader(records, progress or (lambda done, of: None), limit)
     try:
         return reader.read()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         return Verdict(0, 0, "", [f"{records.path.name} is damaged: {error}."])
 
 

@@ -1,5 +1,6 @@
 """Leaving the study, with and without erasure."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,18 +17,19 @@ WORDS = "my landlord is throwing me out on friday"
 DRAFT = "half a thought about the staircase"
 
 
+@dataclass
 class Said:
     """A turn of the participant."""
 
-    speaker = "participant"
-    step = "situation"
-    text = WORDS
-    origin = "participant"
-    token = "t1"
-    reply_to = None
-    next_step = None
-    hit = None
-    provenance = None
+    text: str = WORDS
+    token: str = "t1"
+    speaker: str = "participant"
+    step: str = "situation"
+    origin: str = "participant"
+    reply_to: int | None = None
+    next_step: str | None = None
+    hit: object = None
+    provenance: object = None
 
 
 def a_visit(study: Study, participant: Participant) -> visits.Visit:
