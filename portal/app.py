@@ -9,9 +9,18 @@ from werkzeug.exceptions import HTTPException
 
 import chat_web
 import worksheet
-from portal import device, participant, researcher
+from portal import device, joining, participant, researcher
 from portal.sessions import Sessions
-from study.errors import NotDue, OutOfRange, RecordFull, UnknownCode, WrongToken
+from study.errors import (
+    IdentityError,
+    MeasureError,
+    NotDue,
+    OutOfRange,
+    RecordFull,
+    StudyError,
+    UnknownCode,
+    WrongToken,
+)
 from study.protocol import EngineChoice
 from study.study import Study
 from study.texts import texts
@@ -34,6 +43,9 @@ _STATUS: dict[type[Exception], int] = {
     OutOfRange: 422,
     UnknownStep: 422,
     RecordFull: 507,
+    MeasureError: 500,
+    IdentityError: 500,
+    StudyError: 422,  # the rest of its tree
 }
 
 _SENTENCE = {404: "link", 409: "late", 413: "large", 422: "late", 507: "full", 500: "broken"}
@@ -59,8 +71,11 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
 
     for room in (chat_web.blueprint, worksheet.blueprint):
         app.register_blueprint(room)
+    app.register_blueprint(joining.door, url_prefix="/join/<token>")
+    app.register_blueprint(joining.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(participant.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
+    app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
     app.register_blueprint(device.blueprint, url_prefix="/api/v1")
 
     @app.context_processor
@@ -102,6 +117,8 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
 
     def _refused(error: Exception) -> Response:
         status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+        if status == 500:
+            log.error("the study cannot go on", reason=str(error))  # its own words, which quote nobody
         if request.path.startswith("/api/"):
             return _answer(401 if isinstance(error, WrongToken) else status, str(error))
         return _answer(status)

@@ -5,17 +5,19 @@ always drawn from the record; a form says which visit it was drawn for, and is r
 """
 
 import secrets
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, g, jsonify, redirect, render_template, request
+from flask import Blueprint, Response, abort, g, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 import chat_web
 import worksheet
 from portal import words
-from portal.sessions import Sessions
+from portal.joining import before_enrolment, form_page
+from portal.looking import person_of_link, sessions
 from portal.stream import reply_stream
-from study import visits
+from study import forms, visits
 from study.errors import NotDue, OutOfRange
 from study.study import Participant
 from study.texts import texts
@@ -25,49 +27,46 @@ from therapist.errors import ExerciseOver, ReplyPending
 __all__ = ["blueprint"]
 
 blueprint = Blueprint("participant", __name__)
+blueprint.url_value_preprocessor(person_of_link)
 
 Page = tuple[str, int] | str | BaseResponse
 
 
-def _sessions() -> Sessions:
-    sessions: Sessions = current_app.extensions["bedside"]
-    return sessions
-
-
-@blueprint.url_value_preprocessor
-def _who(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Look the link up before anything else. Raises `WrongToken`."""
-    values = values or {}
-    code, token = values.pop("code"), values.pop("token")
-    study = _sessions().study
-    g.person = study.by_link(code, token)
-    g.participant = study.participant(code) if g.person.state == "enrolled" else None
-    g.home = f"/p/{code}/{token}/"
-
-
 def _visit_of(fields: dict[str, Any]) -> Visit:
     """Today's visit, which the form must have been drawn for. Raises `NotDue`."""
-    visit = visits.today(_sessions().study, g.participant)
+    visit = visits.today(sessions().study, g.participant)
     if visit is None or str(fields.get("visit")) != str(visit.id):
         raise NotDue("This page belongs to another visit.")
     return visit
 
 
+@blueprint.before_request
+def _enrolled_or_at_the_start() -> None:
+    """Everything here but the first page is for those who are enrolled."""
+    if g.participant is None and request.endpoint != "participant.page":
+        raise NotDue("This is not due before the enrolment.")
+
+
 @blueprint.get("/")
 def page() -> Page:
     """The one thing to do next."""
-    study = _sessions().study
+    if g.participant is None:
+        return before_enrolment(g.person)
+    study = sessions().study
     participant: Participant = g.participant
     visit = visits.today(study, participant)
     if visit is None:
-        return render_template("closed.html", held=visits.why_closed(study, participant).reason == "held")
+        return _closed_page(participant)
     if visit.state == "stopped":
         return render_template("stopped.html", visit=visit)
+    due = forms.due_in_visit(study, visit)
+    if due is not None:
+        return form_page(g.person, due)
+    if visit.follow_up and visit.state == "before":
+        visit = visits.finish_follow_up(study, visit)
     if visit.state == "done":
-        last = visit.day >= study.protocol.days
-        return render_template(
-            "done.html", visit=visit, last=last, opens=study.protocol.visits.day_boundary, days=_days()
-        )
+        coming = visits.why_closed(study, participant).opens
+        return render_template("done.html", visit=visit, when=_moment(coming), days=_days())
     if participant.arm.medium == "robot":
         return render_template("robot.html", visit=visit, days=_days())  # the robot asks for the ratings, too
     if visit.state == "exercise" or request.args.get("look"):
@@ -75,26 +74,36 @@ def page() -> Page:
     return _rating_page(visit)
 
 
+def _closed_page(participant: Participant) -> str:
+    closed = visits.why_closed(sessions().study, participant)
+    return render_template("closed.html", reason=closed.reason, when=_moment(closed.opens))
+
+
+def _moment(moment: datetime | None) -> str | None:
+    """A moment of the participant's own clock, as a person reads it."""
+    return f"{moment:%A, %-d %B, %H:%M}" if moment else None
+
+
 def _rating_page(visit: Visit, mistake: str | None = None) -> str:
     return render_template("rating.html", visit=visit, occasion=visit.state, mistake=mistake, days=_days())
 
 
 def _exercise_page(visit: Visit, participant: Participant) -> Page:
-    sessions = _sessions()
-    visit, conversation = sessions.enter(visit)
+    visit, conversation = sessions().enter(visit)
     if participant.arm.medium == "chat":
         view = chat_web.view(conversation)
         return render_template(
             "chat.html", visit=visit, days=_days(), limit=words.LIMIT, token=secrets.token_hex(16), **view
         )
-    view = worksheet.view(conversation, visits.drafts(sessions.study, visit))
+    view = worksheet.view(conversation, visits.drafts(sessions().study, visit))
     return render_template(
         "worksheet.html", visit=visit, days=_days(), limit=words.LIMIT, assist=participant.arm.assist, **view
     )
 
 
 def _days() -> int:
-    return _sessions().study.protocol.days
+    days: int = g.participant.protocol.days
+    return days
 
 
 @blueprint.post("/rating")
@@ -102,9 +111,9 @@ def rate() -> Page:
     fields = words.body()
     visit = _visit_of(fields)
     try:
-        visits.rate(_sessions().study, visit, words.occasion(fields), words.rating(fields))
+        visits.rate(sessions().study, visit, words.occasion(fields), words.rating(fields))
     except OutOfRange:
-        said = texts(_sessions().study.protocol.language, "screens")["rating"]
+        said = texts(sessions().study.protocol.language, "screens")["rating"]
         return _rating_page(visit, said["wrong"] if fields.get("value") else said["missing"]), 422
     return redirect(g.home, 303)
 
@@ -115,7 +124,7 @@ def say() -> Page:
 
     A page's script sends JSON and reads the answer from the stream; a plain form waits here until it is written.
     """
-    sessions = _sessions()
+    running = sessions()
     fields = words.body()
     visit = _visit_of(fields)
     if not request.is_json and not str(fields.get("words", "")).strip():
@@ -123,14 +132,14 @@ def say() -> Page:
     said, token = words.words(fields), words.text_of(fields, "token")
     step = words.text_of(fields, "step") if "step" in fields else None
     try:
-        turn = sessions.hear(visit, said, token, step)
+        turn = running.hear(visit, said, token, step)
     except (ReplyPending, ExerciseOver):
         if request.is_json:
             raise
         return redirect(g.home, 303)
     if request.is_json:
-        return _json({"number": turn.number, "state": visits.find(sessions.study, visit.id).state}, 201)
-    for _ in sessions.follow(visit, turn.number):
+        return _json({"number": turn.number, "state": visits.find(running.study, visit.id).state}, 201)
+    for _ in running.follow(visit, turn.number):
         pass
     return redirect(g.home, 303)
 
@@ -138,14 +147,14 @@ def say() -> Page:
 @blueprint.get("/reply")
 def reply() -> Response:
     visit = _visit_of(request.args)
-    return reply_stream(_sessions(), visit)
+    return reply_stream(sessions(), visit)
 
 
 @blueprint.get("/visit")
 def state() -> BaseResponse:
     """Where the visit stands, for the page's script: another window or a robot may have moved it."""
-    visit = visits.today(_sessions().study, g.participant)
-    return _json(_sessions().describe(visit) if visit else {"visit": None}, 200)
+    visit = visits.today(sessions().study, g.participant)
+    return _json(sessions().describe(visit) if visit else {"visit": None}, 200)
 
 
 @blueprint.put("/drafts/<step>")
@@ -153,16 +162,16 @@ def save_draft(step: str) -> BaseResponse:
     """Keep a worksheet field that is not confirmed yet; its words are screened like any others."""
     fields = words.body()
     visit = _visit_of(fields)
-    sessions = _sessions()
-    if g.participant.arm.medium != "worksheet" or step not in worksheet.steps(sessions.conversation(visit)):
+    running = sessions()
+    if g.participant.arm.medium != "worksheet" or step not in worksheet.steps(running.conversation(visit)):
         abort(404)
     text = fields.get("words")
     if not isinstance(text, str) or "\0" in text:
         abort(422)
     if len(text) > words.LIMIT:
         abort(413)
-    visits.save_draft(sessions.study, visit, step, text)
-    return _json({"state": sessions.screen_words(visit, text, "draft").state}, 200)
+    visits.save_draft(running.study, visit, step, text)
+    return _json({"state": running.screen_words(visit, text, "draft").state}, 200)
 
 
 def _json(data: dict[str, Any], status: int) -> BaseResponse:

@@ -16,6 +16,7 @@ from study.records import Write, stamp
 from study.study import Study
 
 __all__ = [
+    "ASSESSMENT",
     "Alarm",
     "Expectedness",
     "Outcome",
@@ -41,13 +42,14 @@ Relatedness = Literal["not", "unlikely", "possible", "probable", "definite"]
 Expectedness = Literal["expected", "unexpected"]
 Outcome = Literal["recovered", "recovering", "not recovered", "sequelae", "fatal", "unknown"]
 
-_ASSESSED = {
+ASSESSMENT = {
     "severity": get_args(Severity),
     "serious": ("yes", "no"),
     "relatedness": get_args(Relatedness),
     "expectedness": get_args(Expectedness),
     "outcome": get_args(Outcome),
 }
+"""What an assessment may say, and with which words."""
 
 _COUNTED = {
     "events": "1",
@@ -192,10 +194,10 @@ def assess(study: Study, number: int, *, by: str, why: str = "", close: bool = F
 
 def _check(assessment: dict[str, str | None]) -> None:
     for name, value in assessment.items():
-        if name not in _ASSESSED:
-            raise StudyError(f"{name} is no part of an assessment; allowed: {', '.join(_ASSESSED)}.")
-        if value is not None and value not in _ASSESSED[name]:
-            raise StudyError(f"{name} is {value!r}; allowed: {', '.join(_ASSESSED[name])}.")
+        if name not in ASSESSMENT:
+            raise StudyError(f"{name} is no part of an assessment; allowed: {', '.join(ASSESSMENT)}.")
+        if value is not None and value not in ASSESSMENT[name]:
+            raise StudyError(f"{name} is {value!r}; allowed: {', '.join(ASSESSMENT[name])}.")
 
 
 def _look_at_stopping_rules(study: Study, write: Write) -> None:

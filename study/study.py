@@ -171,6 +171,10 @@ class Study:
         """The link of the researcher's page, without the server's address."""
         return f"/researcher/{self.key.token('researcher', 'page')}/"
 
+    def blinded_path(self, role: str) -> str:
+        """The link of the page that a blinded role sees, without the server's address."""
+        return f"/blinded/{role}/{self.key.token('blinded', role)}/"
+
     def device_token(self, device: str) -> str:
         """The token with which the robot called `device` comes to the device API."""
         return f"{device}.{self.key.token('device', device)}"
@@ -186,6 +190,9 @@ class Study:
 
     def is_researcher(self, token: str) -> bool:
         return self.key.fits(token, "researcher", "page")
+
+    def is_blinded_role(self, role: str, token: str) -> bool:
+        return role in self.protocol.blinding.roles and self.key.fits(token, "blinded", role)
 
     def by_device_token(self, token: str) -> str:
         """The name of the device whose token this is. Raises `WrongToken`."""

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from study.study import Study, create
+from tests import trial
 
 
 class HandClock:
@@ -49,6 +50,23 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def study(folder: Path, clock: HandClock) -> Iterator[Study]:
+    opened = Study.open(folder, clock=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(autouse=True)
+def own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test finds or leaves a key in the configuration of whoever runs it."""
+    monkeypatch.delenv("BEDSIDE_IDENTITY_KEY", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))
+    return tmp_path / "configuration"
+
+
+@pytest.fixture
+def whole(folder: Path, clock: HandClock) -> Iterator[Study]:
+    """A study that asks for everything a protocol can ask for."""
+    trial.write(folder)
     opened = Study.open(folder, clock=clock)
     yield opened
     opened.close()

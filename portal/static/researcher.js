@@ -2,7 +2,8 @@
 "use strict";
 
 setInterval(async () => {
-  if (document.visibilityState !== "visible" || document.activeElement?.matches("input, a, summary")) {
+  if (document.visibilityState !== "visible" || document.activeElement?.matches("input, a, summary, select, textarea, button") ||
+    document.querySelector("#live details[open]")) {
     return;
   }
   try {

@@ -10,7 +10,7 @@ from study import forms, visits
 from study.study import Study
 from study.turns import TurnKeeper
 from study.verify import verify
-from tests.study import trial
+from tests import trial
 from tests.study.test_withdrawal import Said
 
 

@@ -8,7 +8,7 @@ from study.study import Study
 from study.tick import tick
 from study.withdrawal import withdraw
 from tests.conftest import HandClock
-from tests.study.trial import join, write
+from tests.trial import join, write
 
 RULES = ("[robot]", "[retention]\nidentity_days = 30\ndata_years = 10\n\n[robot]")
 

@@ -16,7 +16,7 @@ from study.turns import TurnKeeper
 from study.verify import verify
 from study.withdrawal import withdraw
 from tests.study.test_withdrawal import a_visit
-from tests.study.trial import join
+from tests.trial import join
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from study.study import Participant, Study
 from study.turns import TurnKeeper
 from study.verify import verify
 from study.withdrawal import withdraw
-from tests.study.trial import answers, fill, join
+from tests.trial import answers, fill, join
 
 WORDS = "my landlord is throwing me out on friday"
 DRAFT = "half a thought about the staircase"

@@ -1,0 +1,276 @@
+"""From the study's door to an arm: coming, screening, consent, identity, baseline; and leaving.
+
+Each page is drawn from the record and says what it was drawn for. What is sent for something that is not due any more
+is refused, and the page shows what is due instead.
+"""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from typing import Any
+
+from flask import Blueprint, abort, current_app, g, redirect, render_template, request
+from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.wrappers import Response
+
+from portal import forms as pages
+from portal import words
+from portal.looking import person_of_link, sessions
+from study import enrolment, forms, identity, safety, visits
+from study.errors import NotDue, StudyError
+from study.forms import Due
+from study.grammar import Consent
+from study.protocol import check_zone
+from study.study import Person
+from study.texts import texts
+from study.withdrawal import is_withdrawn, withdraw
+
+__all__ = ["before_enrolment", "blueprint", "door", "form_page"]
+
+door = Blueprint("door", __name__)
+blueprint = Blueprint("joining", __name__)
+blueprint.url_value_preprocessor(person_of_link)
+
+Page = tuple[str, int] | str | Response
+
+DOORS = 10_000
+"""So many opened doors are remembered, so that a second click on the same page brings nobody new."""
+
+COMING = 120
+"""So many people may come from one address within `COMING_S`: a whole class at once, and not a flood."""
+COMING_S = 60.0
+
+
+class _Doors:
+    """Which page brought whom, and how many came from where lately. For this process: a restart forgets, harmlessly."""
+
+    def __init__(self) -> None:
+        self._brought: OrderedDict[str, str] = OrderedDict()
+        self._came: dict[str, deque[float]] = {}
+        self.lock = threading.Lock()
+
+    def brought(self, page: str) -> str | None:
+        return self._brought.get(page)
+
+    def bring(self, page: str, code: str) -> None:
+        self._brought[page] = code
+        while len(self._brought) > DOORS:
+            self._brought.popitem(last=False)
+
+    def too_many(self, address: str) -> bool:
+        times = self._came.setdefault(address, deque())
+        while times and times[0] < time.monotonic() - COMING_S:
+            times.popleft()
+        times.append(time.monotonic())
+        return len(times) > COMING
+
+
+@door.record
+def _each_portal_remembers_for_itself(state: BlueprintSetupState) -> None:
+    state.app.extensions["bedside doors"] = _Doors()
+
+
+# The door
+
+
+@door.url_value_preprocessor
+def _with_the_link(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    if not sessions().study.is_join((values or {}).pop("token")):
+        abort(404)
+
+
+@door.get("/")
+def open_door() -> str:
+    return render_template("join.html", page=secrets.token_hex(16), minutes=len(sessions().study.protocol.screening))
+
+
+@door.post("/")
+def come() -> Page:
+    """Somebody new gets a code and a link of their own. The same page sent twice brings the same person."""
+    study = sessions().study
+    fields = words.body()
+    page = words.text_of(fields, "page")
+    zone = str(fields.get("timezone", ""))
+    try:
+        check_zone(zone)
+    except ValueError:
+        zone = ""  # a browser that says nothing of use: the study's own zone
+    doors: _Doors = current_app.extensions["bedside doors"]
+    with doors.lock:
+        code = doors.brought(page)
+        if code is None:
+            if doors.too_many(request.remote_addr or ""):
+                abort(429, "Too many people come from here at once; wait a minute.")
+            code = enrolment.come(study, timezone=zone or None).code
+            doors.bring(page, code)
+    return redirect(study.participant_path(code), 303)
+
+
+# Before the enrolment
+
+
+def before_enrolment(person: Person) -> Page:
+    """The one thing to do next for somebody who is not enrolled."""
+    study = sessions().study
+    if is_withdrawn(study, person.code) or person.state == "declined":
+        return render_template("closed.html", reason="withdrawn", when=None)
+    if safety.has_open_event(study, person.code):
+        return render_template("stopped.html")
+    if person.state == "ineligible":
+        return render_template("ineligible.html", reasons=person.reasons)
+    due = forms.due_before_enrolment(study, person)
+    if person.state == "screening" and due is not None:
+        return form_page(person, due)
+    if person.state == "consent":
+        return _consent_page(person)
+    if _identity_is_due(person):
+        return _identity_page(person)
+    if due is not None:
+        return form_page(person, due)
+    try:
+        enrolment.enrol(study, person.code)
+    except NotDue:
+        raise
+    except StudyError:
+        # Halted, or a list used up: nothing that this person could mend.
+        return render_template("closed.html", reason="halted", when=None)
+    return redirect(g.home, 303)
+
+
+def form_page(person: Person, due: Due, sent: dict[str, Any] | None = None, wrong: frozenset[str] = frozenset()) -> str:
+    form = pages.shown(sessions().study, person, due)
+    return render_template("form.html", form=form, due=due, sent=sent or {}, wrong=wrong)
+
+
+@blueprint.post("/form")
+def give_form() -> Page:
+    """Take one form, of the way to the enrolment or of a visit."""
+    study = sessions().study
+    person: Person = g.person
+    fields = words.body()
+    due = _due(person)
+    asked = (fields.get("measure"), fields.get("occasion"), fields.get("visit", ""))
+    if due is None or asked != (due.measure, due.occasion, str(due.visit or "")):
+        raise NotDue("This form is not due now.")
+    given, wrong = pages.answers(pages.shown(study, person, due), fields)
+    if wrong:
+        return form_page(person, due, fields, frozenset(wrong)), 422
+    forms.submit(study, person.code, due, given)
+    return redirect(g.home, 303)
+
+
+def _due(person: Person) -> Due | None:
+    study = sessions().study
+    if g.participant is None:
+        if is_withdrawn(study, person.code) or safety.has_open_event(study, person.code) or _identity_is_due(person):
+            return None
+        return forms.due_before_enrolment(study, person)
+    visit = visits.today(study, g.participant)
+    return forms.due_in_visit(study, visit) if visit else None
+
+
+def _consent_page(person: Person, mistake: str | None = None, ticked: frozenset[str] = frozenset()) -> str:
+    return render_template(
+        "consent.html",
+        consent=person.protocol.consent,
+        paragraphs=_paragraphs(person.protocol.consent),
+        people=person.protocol.contacts,
+        sha256=enrolment.consent_sha256(person.protocol.consent) if person.protocol.consent else "",
+        mistake=mistake,
+        ticked=ticked,
+    )
+
+
+def _paragraphs(consent: Consent | None) -> list[str]:
+    text = consent.text if consent else ""
+    return [" ".join(part.split()) for part in text.strip().split("\n\n") if part.strip()]
+
+
+@blueprint.get("/consent")
+def consent_copy() -> str:
+    """What was agreed to, to read again or to print."""
+    person: Person = g.person
+    if person.protocol.consent is None:
+        abort(404)
+    row = sessions().study.records.row("SELECT * FROM consent WHERE person = ? ORDER BY id DESC", person.code)
+    return render_template(
+        "consent_copy.html",
+        consent=person.protocol.consent,
+        paragraphs=_paragraphs(person.protocol.consent),
+        people=person.protocol.contacts,
+        given=row,
+    )
+
+
+@blueprint.post("/consent")
+def agree() -> Page:
+    study = sessions().study
+    person: Person = g.person
+    fields = words.body()
+    if fields.get("decision") == "decline":
+        enrolment.decline(study, person.code)
+        return redirect(g.home, 303)
+    consent = person.protocol.consent
+    if person.state != "consent" or consent is None:
+        raise NotDue("No consent is due now.")
+    ticked = frozenset(name for name in fields if name.startswith(("statement-", "permission-")))
+    statements = {number for number in range(len(consent.statements)) if f"statement-{number}" in ticked}
+    if len(statements) < len(consent.statements):
+        said = texts(person.protocol.language, "screens")["consent"]
+        return _consent_page(person, said["missing"], ticked), 422
+    permissions = [one.name for one in consent.permissions if f"permission-{one.name}" in ticked]
+    enrolment.give_consent(
+        study, person.code, statements=statements, permissions=permissions, sha256=words.text_of(fields, "sha256")
+    )
+    return redirect(g.home, 303)
+
+
+def _identity_is_due(person: Person) -> bool:
+    study = sessions().study
+    wanted = person.protocol.identity.ask
+    return (
+        bool(wanted) and person.state == "baseline" and not study.rehearsal and not identity.contact(study, person.code)
+    )
+
+
+def _identity_page(person: Person, sent: dict[str, Any] | None = None, wrong: frozenset[str] = frozenset()) -> str:
+    return render_template("identity.html", ask=person.protocol.identity.ask, sent=sent or {}, wrong=wrong)
+
+
+@blueprint.post("/identity")
+def tell_identity() -> Page:
+    person: Person = g.person
+    fields = words.body()
+    if not _identity_is_due(person):
+        raise NotDue("This was told already.")
+    ask = person.protocol.identity.ask
+    given = {name: str(fields.get(name, "")).strip()[:200] for name in ask}
+    wrong = {name for name, value in given.items() if not value or not value.isprintable()}
+    if "email" in given and ("@" not in given["email"].strip("@") or " " in given["email"]):
+        wrong.add("email")
+    if wrong:
+        return _identity_page(person, fields, frozenset(wrong)), 422
+    identity.remember(sessions().study, person.code, by=person.code, **given)
+    return redirect(g.home, 303)
+
+
+# Leaving
+
+
+@blueprint.get("/leave")
+def leave_page() -> str:
+    return render_template("leave.html", mistake=None)
+
+
+@blueprint.post("/leave")
+def leave() -> Page:
+    """Leave the study. What was given is kept or erased, as the person says."""
+    person: Person = g.person
+    fields = words.body()
+    said = texts(person.protocol.language, "screens")["leave"]
+    if fields.get("data") not in ("keep", "erase"):
+        return render_template("leave.html", mistake=said["missing"]), 422
+    reason = str(fields.get("reason", "")).replace("\0", "").strip()[: words.LIMIT] or None
+    withdraw(sessions().study, person.code, by=person.code, reason=reason, erase=fields["data"] == "erase")
+    return redirect(g.home, 303)

@@ -1,0 +1,24 @@
+"""Who is asking: the person behind a link, and the parts of the application that every page needs."""
+
+from typing import Any
+
+from flask import current_app, g
+
+from portal.sessions import Sessions
+
+__all__ = ["person_of_link", "sessions"]
+
+
+def sessions() -> Sessions:
+    found: Sessions = current_app.extensions["bedside"]
+    return found
+
+
+def person_of_link(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Look a participant's link up before anything else. Raises `WrongToken`."""
+    values = values or {}
+    code, token = values.pop("code"), values.pop("token")
+    study = sessions().study
+    g.person = study.by_link(code, token)
+    g.participant = study.participant(code) if g.person.state == "enrolled" else None
+    g.home = f"/p/{code}/{token}/"

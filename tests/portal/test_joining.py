@@ -1,0 +1,313 @@
+"""From the study's door to the follow-up, in the browser, without scripts."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from portal import create_app
+from study import forms, identity, safety, visits
+from study.study import Participant, Study
+from study.verify import verify
+from tests.conftest import HandClock
+from therapist.engines import open_engine
+
+
+@pytest.fixture
+def app(whole: Study) -> Iterator[Flask]:
+    app = create_app(whole, {whole.protocol.engine: open_engine("eliza")})
+    yield app
+    app.extensions["bedside"].close()
+
+
+class Visitor:
+    """Somebody with a browser, who fills in whatever form the page has."""
+
+    def __init__(self, app: Flask, study: Study) -> None:
+        self.client: FlaskClient = app.test_client()
+        self.study = study
+        self.path = ""
+
+    def come(self, zone: str = "Europe/Stockholm") -> "Visitor":
+        door = self.study.join_path()
+        page = hidden(self.client.get(door).text, "page")
+        answer = self.client.post(door, data={"page": page, "timezone": zone})
+        assert answer.status_code == 303
+        self.path = answer.location
+        return self
+
+    @property
+    def code(self) -> str:
+        return self.path.split("/")[2]
+
+    def page(self) -> str:
+        answer = self.client.get(self.path, follow_redirects=True)
+        assert answer.status_code == 200
+        return answer.text
+
+    def title(self) -> str:
+        found = re.search(r"<h1>([^<]+)</h1>", self.page())
+        assert found
+        return found[1].replace("&#39;", "'")
+
+    def fields(self, **items: str) -> dict[str, str]:
+        """The form that the page has, each question answered with the first choice, or as `items` say."""
+        page = self.page()
+        sent = {name: hidden(page, name) for name in ("measure", "occasion", "visit")}
+        for name, value in re.findall(r'<input type="radio" name="item-([^"]+)" value="([^"]*)"', page):
+            sent.setdefault(f"item-{name}", value)
+        for name in re.findall(r'<input type="number"[^>]* name="item-([^"]+)"', page):
+            sent[f"item-{name}"] = "0"
+        return {**sent, **{f"item-{name.removeprefix('i')}": value for name, value in items.items()}}
+
+    def answer(self, **items: str) -> TestResponse:
+        return self.client.post(self.path + "form", data=self.fields(**items))
+
+    def screening(self, **items: str) -> TestResponse:
+        fit = {"age": "20", "sex": "female", "treatment": "no"}
+        return self.client.post(self.path + "form", data=self.fields(**{**fit, **items}))
+
+    def agree(self, *without: str) -> TestResponse:
+        page = self.page()
+        data = {
+            name: "yes" for name in re.findall(r'name="((?:statement|permission)-[^"]+)"', page) if name not in without
+        }
+        return self.client.post(
+            self.path + "consent", data={**data, "sha256": hidden(page, "sha256"), "decision": "agree"}
+        )
+
+    def enrol(self) -> Participant:
+        self.screening()
+        self.answer()  # K10
+        self.agree()
+        self.client.post(self.path + "identity", data={"name": "Maya Lindqvist", "email": "maya@example.org"})
+        self.answer()  # PHQ-9
+        self.answer()  # UCLA-3
+        self.page()
+        return self.study.participant(self.code)
+
+
+def hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found, page
+    return found[1]
+
+
+@pytest.fixture
+def visitor(app: Flask, whole: Study) -> Visitor:
+    return Visitor(app, whole).come()
+
+
+def test_somebody_goes_from_the_door_to_their_first_visit(visitor: Visitor, whole: Study) -> None:
+    assert visitor.title() == "Does the study suit you?"
+    assert visitor.screening().status_code == 303
+    assert "past 4 weeks" in visitor.page()
+    visitor.answer()
+    assert visitor.title() == "What the study is about"
+    visitor.agree()
+    assert visitor.title() == "How can we reach you?"
+    visitor.client.post(visitor.path + "identity", data={"name": "Maya Lindqvist", "email": "maya@example.org"})
+    assert "Over the last 2 weeks" in visitor.page()
+    visitor.answer()
+    visitor.answer()
+    assert visitor.title() in ("How are you right now?", "Today's exercise is with the robot")
+    person = whole.participant(visitor.code)
+    assert str(person.zone) == "Europe/Stockholm"
+    assert identity.contact(whole, person.code)["email"] == "maya@example.org"
+    assert verify(whole.records).mistakes == []
+
+
+def test_a_second_click_on_the_door_brings_the_same_person(app: Flask, whole: Study) -> None:
+    client = app.test_client()
+    page = hidden(client.get(whole.join_path()).text, "page")
+    first = client.post(whole.join_path(), data={"page": page, "timezone": "Europe/London"})
+    second = client.post(whole.join_path(), data={"page": page, "timezone": "Europe/London"})
+    assert first.location == second.location
+    assert len(whole.people()) == 1
+
+
+def test_a_zone_that_does_not_exist_is_the_studys(app: Flask, whole: Study) -> None:
+    for zone in ("", "Mars/Olympus", "../../etc/passwd"):
+        visitor = Visitor(app, whole).come(zone)
+        assert str(whole.person(visitor.code).zone) == "Europe/London"
+
+
+def test_a_wrong_door_is_no_page(app: Flask) -> None:
+    assert app.test_client().get("/join/abc/").status_code == 404
+
+
+def test_who_cannot_take_part_is_told_every_reason(visitor: Visitor, whole: Study) -> None:
+    visitor.screening(age="17", treatment="yes")
+    visitor.answer()
+    assert visitor.title() == "This study does not suit you"
+    assert "The study is for adults." in visitor.page()
+    assert "not in treatment" in visitor.page()
+    assert len(whole.person(visitor.code).reasons) == 2
+    assert visitor.client.post(visitor.path + "consent", data={"decision": "agree"}).status_code == 409
+
+
+def test_a_question_that_is_not_answered_is_shown_again_with_what_was_chosen(visitor: Visitor) -> None:
+    data = visitor.fields(age="abc", sex="male")
+    data.pop("item-treatment", None)
+    answer = visitor.client.post(visitor.path + "form", data=data)
+    assert answer.status_code == 422
+    assert "Please answer the questions that are marked." in answer.text
+    assert "Please give a whole number from 0 to 120." in answer.text
+    assert 'value="male" checked' in answer.text
+    assert visitor.screening(age="121").status_code == 422
+    assert visitor.screening().status_code == 303
+
+
+def test_an_item_can_be_left_out(visitor: Visitor, whole: Study) -> None:
+    visitor.screening()
+    assert visitor.answer(i3="none").status_code == 303
+    row = whole.records.row("SELECT value FROM answer JOIN form ON form.id = form WHERE measure = 'k10' AND item = '3'")
+    assert row == {"value": None}
+
+
+def test_a_form_sent_twice_or_too_late_changes_nothing(visitor: Visitor, whole: Study) -> None:
+    first = visitor.fields(age="20", sex="female", treatment="no")
+    visitor.client.post(visitor.path + "form", data=first)
+    again = visitor.client.post(visitor.path + "form", data={**first, "item-age": "30"})
+    assert again.status_code == 409
+    row = whole.records.row("SELECT value FROM answer WHERE item = 'age'")
+    assert row == {"value": 20}
+
+
+def test_every_statement_has_to_be_ticked_and_permissions_need_not(visitor: Visitor, whole: Study) -> None:
+    visitor.screening()
+    visitor.answer()
+    refused = visitor.agree("statement-1")
+    assert refused.status_code == 422
+    assert "please tick every statement" in refused.text
+    assert 'name="statement-0" value="yes" checked' in refused.text
+    visitor.agree("permission-record_speech")
+    row = whole.records.row("SELECT * FROM consent")
+    assert row is not None
+    assert row["permissions"] == '{"record_speech": false}'
+    copy = visitor.client.get(visitor.path + "consent").text
+    assert "Agreed on 2026-03-02 (version 1.0)." in copy
+    assert "I take part of my own free will." in copy
+
+
+def test_a_consent_to_another_text_is_not_taken(visitor: Visitor, whole: Study) -> None:
+    visitor.screening()
+    visitor.answer()
+    data = {"statement-0": "yes", "statement-1": "yes", "sha256": "0" * 64, "decision": "agree"}
+    assert visitor.client.post(visitor.path + "consent", data=data).status_code == 409
+    assert whole.records.row("SELECT * FROM consent") is None
+
+
+def test_who_does_not_want_to_take_part_is_asked_no_more(visitor: Visitor, whole: Study) -> None:
+    visitor.screening()
+    visitor.answer()
+    visitor.client.post(visitor.path + "consent", data={"decision": "decline"})
+    assert whole.person(visitor.code).state == "declined"
+    assert visitor.title() == "You have left the study"
+
+
+def test_an_answer_that_means_danger_stops_everything_at_once(visitor: Visitor, whole: Study) -> None:
+    visitor.screening()
+    visitor.answer()
+    visitor.agree()
+    visitor.client.post(visitor.path + "identity", data={"name": "Maya", "email": "m@example.org"})
+    visitor.answer(i9="2")
+    assert visitor.title() == "Let's stop here for today"
+    assert "Samaritans" in visitor.page()
+    [event] = safety.events(whole)
+    assert (event["participant"], event["source"], event["category"]) == (visitor.code, "item", "self_harm")
+    assert visitor.client.post(visitor.path + "form", data={"measure": "ucla3"}).status_code == 409
+    assert whole.person(visitor.code).state == "baseline"
+    safety.acknowledge(whole, event["id"], "Dr Okafor")
+    visitor.answer()
+    visitor.page()
+    assert whole.person(visitor.code).state == "enrolled"
+
+
+def test_days_follow_ups_and_what_is_due_on_them(visitor: Visitor, whole: Study, clock: HandClock) -> None:
+    visitor.enrol()
+    clock.forward(days=7)
+    assert "past 4 weeks" in visitor.page()  # K10 on day 8
+    visitor.answer()
+    clock.forward(days=37)
+    assert "past 4 weeks" in visitor.page()  # the follow-up
+    visitor.answer()
+    assert visitor.title() == "Thank you"
+    person = whole.participant(visitor.code)
+    row = whole.records.row("SELECT * FROM visit WHERE follow_up IS NOT NULL")
+    assert row is not None
+    assert (row["state"], row["day"]) == ("done", 45)
+    clock.forward(days=30)
+    assert visitor.title() == "The study is over for you"
+    assert visits.today(whole, person) is None
+
+
+def test_a_measure_due_after_the_visit_comes_after_the_second_rating(app: Flask, whole: Study) -> None:
+    while True:
+        visitor = Visitor(app, whole).come()
+        person = visitor.enrol()
+        if person.arm.medium == "chat":
+            break
+    visit = visits.today(whole, person)
+    assert visit is not None
+    visit = visits.finish_exercise(whole, visits.rate(whole, visit, "before", 60))
+    visits.rate(whole, visit, "after", 50)
+    assert "lack companionship" in visitor.page()
+    visitor.answer()
+    assert visitor.title() == "Thank you"
+    assert [form["occasion"] for form in forms.given(whole, person.code)][-1] == "after"
+
+
+@pytest.mark.parametrize("choice", ["keep", "erase"])
+def test_somebody_leaves_from_their_own_page(visitor: Visitor, whole: Study, folder: Path, choice: str) -> None:
+    visitor.enrol()
+    assert visitor.client.post(visitor.path + "leave", data={}).status_code == 422
+    visitor.client.post(visitor.path + "leave", data={"data": choice, "reason": "the staircase is too steep"})
+    assert visitor.title() == "You have left the study"
+    assert whole.participant(visitor.code).status == "withdrawn"
+    left = whole.records.row("SELECT count(*) AS n FROM answer")
+    assert left is not None
+    assert (left["n"] == 0) == (choice == "erase")
+    assert verify(whole.records).mistakes == []
+
+
+def test_a_halted_study_says_so(visitor: Visitor, whole: Study) -> None:
+    from study import halting
+
+    visitor.screening()
+    visitor.answer()
+    visitor.agree()
+    visitor.client.post(visitor.path + "identity", data={"name": "Maya", "email": "m@example.org"})
+    visitor.answer()
+    number = halting.halt(whole, "study", "", by="Dr Okafor", why="to look")
+    visitor.answer()
+    assert visitor.title() == "The study is paused"
+    halting.lift(whole, number, by="Dr Okafor", why="looked")
+    assert visitor.title() in ("How are you right now?", "Today's exercise is with the robot")
+
+
+def test_closed_pages_say_when_the_next_visit_opens_on_the_participants_own_clock(
+    visitor: Visitor, whole: Study, clock: HandClock
+) -> None:
+    person = visitor.enrol()
+    visit = visits.today(whole, person)
+    assert visit is not None
+    visits.rate(whole, visit, "before", 60)
+    visits.rate(whole, visits.finish_exercise(whole, visit), "after", 50)
+    if "lack companionship" in visitor.page():
+        visitor.answer()
+    assert "Tuesday, 3 March, 04:00" in visitor.page()
+    clock.forward(days=16)
+    assert visitor.title() == "Your daily visits are done"
+    assert "Wednesday, 15 April, 04:00" in visitor.page()
+
+
+def test_nothing_of_the_visits_can_be_reached_before_the_enrolment(visitor: Visitor) -> None:
+    for way in ("visit", "reply?visit=1"):
+        assert visitor.client.get(visitor.path + way).status_code == 409
+    assert visitor.client.post(visitor.path + "rating", data={"visit": "1"}).status_code == 409
+    assert visitor.client.post(visitor.path + "turns", json={"visit": "1"}).status_code == 409
