@@ -5,9 +5,14 @@ No difference between the arms is built in: what a rehearsal's ratings show is n
 
 import random
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from study.eligibility import excluded_by
+from study.grammar import Question, Rule
+from study.measure import Measure
 
 __all__ = ["Character"]
 
@@ -64,6 +69,42 @@ class Character:
         if self.random.random() < self.talkativeness / 2:
             said.append(self.random.choice(bank["anything"]))
         return " ".join(said)
+
+    def answer_questions(self, questions: Sequence[Question], rules: Sequence[Rule]) -> dict[str, str | int]:
+        """Answers to a screening's questions: most people who come know that the study suits them."""
+        fits = self.random.random() < 0.9
+        for _ in range(200):
+            given: dict[str, str | int] = {}
+            for question in questions:
+                if question.answers:
+                    given[question.name] = self.random.choice(question.answers)
+                else:
+                    low = question.low if question.low is not None else 0
+                    high = question.high if question.high is not None else low + 100
+                    given[question.name] = self.random.randint(low, high)
+            concerned = [rule for rule in rules if rule.question in given]
+            if not fits or not excluded_by(concerned, given):
+                return given
+        return given
+
+    def answer_items(self, measure: Measure) -> dict[str, int | None]:
+        """Answers to the items of a measure, the higher the more distressed; seldom one is left out.
+
+        One in fifty does not keep back an answer that raises an alert.
+        """
+        frank = self.random.random() < 0.02
+        level = self.distress / 100
+        for _ in range(50):
+            given: dict[str, int | None] = {}
+            for item in measure.items:
+                part = min(1.0, max(0.0, self.random.gauss(level, 0.2)))
+                given[item.id] = item.low + round(part * (item.high - item.low))
+                if self.random.random() < 0.01:
+                    given[item.id] = None
+            if frank or not measure.alerts(given):
+                return given
+            level *= 0.8
+        return {item.id: item.low for item in measure.items}
 
     def takes_s(self, words: str) -> float:
         """How long this person needs to write or say `words`, in seconds: about 40 words a minute, and a thought."""

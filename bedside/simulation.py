@@ -4,6 +4,7 @@ The portal and the robot's node run as processes of their own, started by the co
 rehearsal's: another file, another kind of file, other codes, and no allocation of the study's is used up.
 """
 
+import itertools
 import os
 import secrets
 import socket
@@ -26,8 +27,8 @@ from bedside.simulated import Character
 from bedside.visiting import Visitor
 from robot_node.client import Listener
 from robot_node.running import spinning
+from study import safety
 from study.clock import FileClock
-from study.enrolment import take_in
 from study.errors import StudyError
 from study.study import Participant, Study
 
@@ -50,22 +51,53 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
     first = datetime.combine(datetime.now(protocol.zone).date(), protocol.boundary, protocol.zone)
     clock.set(first.astimezone(UTC) + timedelta(hours=1))
     study = open_study(folder, clock=clock, rehearsal=record)
-    people = [(take_in(study, "rehearsal"), Character.draw(f"{seed}/{number}")) for number in range(count)]
     last = min(days or protocol.days, protocol.days)
     began = time.monotonic()
     with ExitStack() as stack:
         url = stack.enter_context(_portal(folder, record, clock, engine))
         listener = None
-        if any(person.arm.medium == "robot" for person, _ in people):
+        if any(arm.medium == "robot" for arm in protocol.arms):
             listener = stack.enter_context(_robot(url, study.device_token(DEVICE)))
-        visitor = Visitor(url, _passing(clock, count), listener)
+        visitor = Visitor(url, study, _passing(clock, count), listener)
         stack.callback(visitor.close)
+        people = _come(study, visitor, count, seed)
         endings = _all_days(study, clock, people, visitor, first, last)
     _report(study, endings, record, time.monotonic() - began)
     study.close()
     clock_file = record.with_suffix(".clock")
     clock_file.unlink()
     return record
+
+
+def _come(study: Study, visitor: Visitor, count: int, seed: int) -> list[tuple[Participant, Character]]:
+    """People come through the study's door until `count` are enrolled."""
+    people: list[tuple[Participant, Character]] = []
+    turned_away = 0
+    for number in itertools.count():
+        character = Character.draw(f"{seed}/{number}")
+        path, participant = visitor.come(character)
+        _take_charge(study)
+        if participant is None and study.person(path.split("/")[2]).state == "baseline":
+            participant = visitor.go_on(path, character)  # an alert kept them back until now
+        if participant is not None:
+            people.append((participant, character))
+        else:
+            turned_away += 1
+        if len(people) == count:
+            break
+        if turned_away > 20 + 5 * count:
+            raise StudyError("The rules of eligibility turn nearly all simulated people away; see study.toml.")
+    if turned_away:
+        click.echo(f"{turned_away} people came and could not take part.")
+    return people
+
+
+def _take_charge(study: Study) -> int:
+    """Acknowledge what raised an alarm, as the study's safety officer does; how many there were."""
+    alarms = safety.events(study, open_only=True)
+    for alarm in alarms:
+        safety.acknowledge(study, alarm["id"], "rehearsal")
+    return len(alarms)
 
 
 def _all_days(
@@ -85,12 +117,15 @@ def _all_days(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    follow_ups = [one.day for one in study.protocol.follow_ups if last == study.protocol.days]
+    ahead = study.protocol.visits.first_day
+    days = [*range(1, last + 1), *follow_ups]
     with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("visits", total=len(people) * last)
-        for day in range(1, last + 1):
-            progress.update(task, description=f"day {day} of {last}")
+        task = progress.add_task("visits", total=len(people) * len(days))
+        for day in days:
+            progress.update(task, description=f"day {day} of {days[-1]}")
             # Wall-clock days, so that a day on which the clocks change is a day like any other.
-            midnight = (first + timedelta(days=day - 1)).replace(hour=0, minute=0)
+            midnight = (first + timedelta(days=ahead + day - 1)).replace(hour=0, minute=0)
             coming = sorted((character.comes_at(), place) for place, (_, character) in enumerate(people))
             for hour, place in coming:
                 person, character = people[place]
@@ -99,6 +134,7 @@ def _all_days(
                     due = (midnight + timedelta(hours=hour)).astimezone(UTC)
                     clock.set(max(due, clock.now()))
                     endings[visitor.visit(study.participant_path(person.code), character)] += 1
+                    endings["alarms"] += _take_charge(study)
                 else:
                     endings["missed"] += 1
                 progress.advance(task)
@@ -118,6 +154,8 @@ def _passing(clock: FileClock, count: int) -> Callable[[float], None]:
 def _report(study: Study, endings: Counter[str], record: Path, seconds: float) -> None:
     made = endings["done"] + endings["stopped"]
     click.echo(f"{made} visits made, {endings['missed']} missed, {endings['stopped']} stopped, in {seconds:.0f} s.")
+    if endings["closed"]:
+        click.echo(f"{endings['closed']} times somebody came and found no visit open: look at [visits] in study.toml.")
     rows = study.records.rows(
         "SELECT participant.arm, rating.occasion, avg(rating.value) AS mean, count(*) AS n FROM rating"
         " JOIN visit ON visit.id = rating.visit JOIN participant ON participant.code = visit.participant"

@@ -1,8 +1,8 @@
 """How a simulated participant makes a visit: through the same doors as anyone.
 
-The chat and the worksheet open the participant's link, read the page and send what its forms and its script send. The
-robot's participant reads the code on the page and then speaks over ROS topics with the robot's node, which is another
-process.
+They come through the study's door and fill in what they are asked. The chat and the worksheet open the participant's
+link, read the page and send what its forms and its script send. The robot's participant reads the code on the page and
+then speaks over ROS topics with the robot's node, which is another process.
 """
 
 import json
@@ -15,6 +15,8 @@ import httpx2
 from bedside.simulated import Character
 from robot_node.client import Listener
 from study.errors import StudyError
+from study.forms import SCREENING, measure_of
+from study.study import Participant, Study
 
 __all__ = ["Visitor"]
 
@@ -22,20 +24,48 @@ __all__ = ["Visitor"]
 class Visitor:
     """Makes the visits of one rehearsal. `pass_time` moves the rehearsal's clock by so many seconds."""
 
-    def __init__(self, url: str, pass_time: Callable[[float], None], listener: Listener | None) -> None:
+    def __init__(
+        self, url: str, study: Study, pass_time: Callable[[float], None], listener: Listener | None = None
+    ) -> None:
+        self._study = study  # for what a person would know: which questions there are, and who takes charge
         self._http = httpx2.Client(base_url=url, timeout=120, trust_env=False, follow_redirects=True)
         self._pass_time = pass_time
         self._listener = listener
         self._asked_for_code = ""
 
+    def come(self, character: Character) -> tuple[str, Participant | None]:
+        """Come through the study's door and answer what is asked until the enrolment; None if it does not come to it.
+
+        Returns the person's own link and whom they became.
+        """
+        door = self._study.join_path()
+        page = _hidden(self._get(door), "page")
+        answer = self._http.post(door, data={"page": page, "timezone": self._study.protocol.timezone})
+        _text(answer)
+        return answer.url.path, self.go_on(answer.url.path, character)
+
+    def go_on(self, path: str, character: Character) -> Participant | None:
+        """Answer what is asked until the enrolment."""
+        page = self._get(path)
+        while True:
+            page = self._forms(path, page, character)
+            if 'name="decision"' not in page:
+                break
+            ticked = dict.fromkeys(re.findall(r'name="((?:statement|permission)-[^"]+)"', page), "yes")
+            fields = {**ticked, "sha256": _hidden(page, "sha256"), "decision": "agree"}
+            page = _text(self._http.post(path + "consent", data=fields))
+        code = path.split("/")[2]
+        enrolled = self._study.person(code).state == "enrolled"
+        return self._study.participant(code) if enrolled else None
+
     def visit(self, path: str, character: Character) -> str:
         """Make today's visit at the link `path`; return `done`, `stopped` or `closed`, as the page says at the end."""
-        page = self._get(path)
+        page = self._forms(path, self._get(path), character)
         if "<form" not in page and 'class="code"' not in page:
             return _ending(page)
         if 'class="code"' in page:
             self._robot(page, character)
-            return _ending(self._get(path))
+            return _ending(self._forms(path, self._get(path), character))
         visit = _hidden(page, "visit")
         before = character.rate_before()
         page = self._rate(path, page, before, character)
@@ -44,12 +74,28 @@ class Visitor:
         else:
             self._worksheet(path, page, visit, character)
         page = self._rate(path, self._get(path), character.rate_after(before), character)
-        return _ending(page)
+        return _ending(self._forms(path, page, character))
 
     def close(self) -> None:
         self._http.close()
 
     # In the browser
+
+    def _forms(self, path: str, page: str, character: Character) -> str:
+        """Fill in the forms that the page shows, one after another; the page after them."""
+        while 'class="questions"' in page:
+            due = {name: _hidden(page, name) for name in ("measure", "occasion", "visit")}
+            self._pass_time(10 + character.random.expovariate(1 / 20))
+            given = self._answers(due["measure"], character)
+            sent = {f"item-{name}": "none" if value is None else str(value) for name, value in given.items()}
+            page = _text(self._http.post(path + "form", data={**due, **sent}))
+        return page
+
+    def _answers(self, measure: str, character: Character) -> dict[str, Any]:
+        protocol = self._study.protocol
+        if measure == SCREENING:
+            return character.answer_questions(protocol.screening, protocol.eligibility)
+        return character.answer_items(measure_of(self._study, measure))
 
     def _rate(self, path: str, page: str, value: int, character: Character) -> str:
         self._pass_time(5 + character.random.expovariate(1 / 5))
