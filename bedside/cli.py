@@ -3,7 +3,7 @@
 import click
 
 from bedside import __version__, logs
-from bedside.commands import data, keeping, people, protocol, running, safety
+from bedside.commands import allocation, data, keeping, people, protocol, running, safety
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -55,7 +55,9 @@ for command in (
     protocol.check,
     running.simulate,
     running.serve,
+    allocation.allocation,
     people.enrol,
+    people.invite,
     people.links,
     running.device,
     running.robot,

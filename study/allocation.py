@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 
-__all__ = ["Slot", "minimise", "sequence"]
+__all__ = ["Slot", "minimise", "preferred_among", "sequence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,23 @@ def minimise(
 
     `before` has arm and levels of everyone allocated so far; an arm that is not in `arms` any more counts for nothing.
     """
+    share = dict(zip(arms, ratios, strict=True))
+    _, least = preferred_among(arms, ratios, before, levels, weights)
+    preferred = _pick(f"{seed}/minimise/{position}/tie", {arm: Fraction(share[arm]) for arm in least})
+    whole, smallest = sum(ratios), min(ratios)
+    spread = (1 - Fraction(chance)) / (whole - smallest) if len(arms) > 1 else Fraction(0)
+    odds = {arm: 1 - spread * (whole - share[arm]) if arm == preferred else spread * share[arm] for arm in arms}
+    return Slot(position, None, _pick(f"{seed}/minimise/{position}/arm", odds))
+
+
+def preferred_among(
+    arms: Sequence[str],
+    ratios: Sequence[int],
+    before: Iterable[tuple[str, Mapping[str, str]]],
+    levels: Mapping[str, str],
+    weights: Mapping[str, float],
+) -> tuple[dict[str, Fraction], list[str]]:
+    """The imbalance that giving each arm would leave, and the arms that leave the least."""
     alike = {factor: dict.fromkeys(arms, 0) for factor in weights}
     for arm, theirs in before:
         for factor, counts in alike.items():
@@ -89,12 +106,7 @@ def minimise(
             parts = [Fraction(counts[arm] + (arm == given), share[arm]) for arm in arms]
             total += Fraction(weights[factor]) * (max(parts) - min(parts))
         imbalance[given] = total
-    least = [arm for arm in arms if imbalance[arm] == min(imbalance.values())]
-    preferred = _pick(f"{seed}/minimise/{position}/tie", {arm: Fraction(share[arm]) for arm in least})
-    whole, smallest = sum(ratios), min(ratios)
-    spread = (1 - Fraction(chance)) / (whole - smallest) if len(arms) > 1 else Fraction(0)
-    odds = {arm: 1 - spread * (whole - share[arm]) if arm == preferred else spread * share[arm] for arm in arms}
-    return Slot(position, None, _pick(f"{seed}/minimise/{position}/arm", odds))
+    return imbalance, [arm for arm in arms if imbalance[arm] == min(imbalance.values())]
 
 
 def _pick(what: str, odds: Mapping[str, Fraction]) -> str:

@@ -11,12 +11,16 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from study.allocation import Slot
+from study.allocation_rehearsal import levels_of
+from study.eligibility import UNKNOWN, stratum_of
 from study.errors import StudyError
+from study.protocol import Protocol
 from study.records import Write
 from study.study import Study, lock
 
@@ -31,7 +35,7 @@ def upload(study: Study, path: Path, *, by: str) -> dict[str, int]:
     """
     if study.protocol.allocation.method != "list":
         raise StudyError('study.toml: allocation.method is not "list", so there is nothing to upload a list for.')
-    places = _read(path, [arm.name for arm in study.protocol.arms])
+    places = _read(path, study.protocol)
     now = study.clock.now()
     cipher = _cipher(study)
     with study.records.write() as write:
@@ -69,14 +73,17 @@ def listed(study: Study, write: Write, stratum: str, position: int, arms: Sequen
     return Slot(position, None, place[2])
 
 
-def _read(path: Path, arms: Sequence[str]) -> list[tuple[str, str]]:
+def _read(path: Path, protocol: Protocol) -> list[tuple[str, str]]:
+    arms = [arm.name for arm in protocol.arms]
+    factors = {factor.name: [*levels_of(protocol, factor), UNKNOWN] for factor in protocol.allocation.strata}
+    strata = [stratum_of(dict(zip(factors, levels, strict=True))) for levels in product(*factors.values())]
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise StudyError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     if "arm" not in (reader.fieldnames or []):
         raise StudyError(f"{path}, line 1: there is no column arm; write the columns stratum and arm.")
     places = []
@@ -84,7 +91,13 @@ def _read(path: Path, arms: Sequence[str]) -> list[tuple[str, str]]:
         arm = (row["arm"] or "").strip()
         if arm not in arms:
             raise StudyError(f"{path}, line {reader.line_num}: {arm!r} is no arm; allowed: {', '.join(arms)}.")
-        places.append(((row.get("stratum") or "").strip() or "all", arm))
+        stratum = (row.get("stratum") or "").strip() or "all"
+        if stratum not in strata:
+            raise StudyError(
+                f"{path}, line {reader.line_num}: {stratum!r} is no stratum of the protocol; allowed: "
+                f"{', '.join(strata[:6])}{', ...' if len(strata) > 6 else ''}."
+            )
+        places.append((stratum, arm))
     if not places:
         raise StudyError(f"{path} has no places; write one line for each.")
     return places

@@ -138,10 +138,8 @@ def _screening_rows(protocol: Protocol, answers: Mapping[str, Any]) -> list[dict
             if isinstance(answer, bool) or not isinstance(answer, int):
                 raise OutOfRange(f"{question.name} is answered with a whole number.")
             if (low is not None and answer < low) or (high is not None and answer > high):
-                bounds = " ".join(
-                    [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
-                )
-                raise OutOfRange(f"{question.name} is a number, {' '.join(bounds.split())}.")
+                bounds = [f"at least {low}"] * (low is not None) + [f"at most {high}"] * (high is not None)
+                raise OutOfRange(f"{question.name} is a number, {' and '.join(bounds)}.")
             rows.append({"item": question.name, "value": answer, "choice": None})
         elif answer in question.answers:
             rows.append({"item": question.name, "value": question.answers.index(answer) + 1, "choice": answer})

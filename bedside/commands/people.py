@@ -1,45 +1,137 @@
-"""The people: enrolling, links, withdrawal."""
+"""The people: inviting, enrolling, links."""
 
 from pathlib import Path
 
 import click
 
 from bedside.commands.common import StudyFolder
+from study.errors import StudyError
 
-__all__ = ["enrol", "links"]
+__all__ = ["enrol", "invite", "links"]
+
+Url = click.option("--url", help="Where `bedside serve` is reached; the protocol's url, or http://127.0.0.1:8000.")
+
+
+def _base(given: str | None, protocol_url: str | None) -> str:
+    return (given or protocol_url or "http://127.0.0.1:8000").rstrip("/")
 
 
 @click.command()
 @StudyFolder
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where `bedside serve` is reached.")
-def enrol(folder: Path, url: str) -> None:
+@Url
+@click.option("--by", default="researcher", show_default=True, help="Who enrols, and vouches for a consent on paper.")
+@click.option("--answer", "answers", multiple=True, metavar="QUESTION=ANSWER", help="An answer to the screening.")
+@click.option(
+    "--item", "items", multiple=True, metavar="MEASURE.ITEM=NUMBER", help="An answer to an item of a measure."
+)
+@click.option("--permission", "permissions", multiple=True, metavar="NAME", help="A permission that was given.")
+@click.option("--timezone", help="The participant's own IANA time zone, for example America/Lima.")
+@click.option("--test", is_flag=True, help="A test participant: uses up no place, and is no part of the data.")
+@click.option("--arm", help="The arm of a test participant.")
+def enrol(
+    folder: Path,
+    url: str | None,
+    by: str,
+    answers: tuple[str, ...],
+    items: tuple[str, ...],
+    permissions: tuple[str, ...],
+    timezone: str | None,
+    test: bool,
+    arm: str | None,
+) -> None:
     """Enrol one participant in the study in DIR and print their link.
 
-    The arm is allocated at this moment and recorded with the enrolment. The link is the participant's for all days.
+    The arm is allocated at this moment and recorded with the enrolment. The link is the participant's for all days. In
+    a study that screens and asks for consent, people come by themselves (`bedside links` prints the way); here you
+    enrol somebody who was screened and consented on paper: give their answers, and your name.
 
-    Example: bedside enrol mystudy --url https://study.example.org
+    \b
+    Examples:
+      bedside enrol mystudy --url https://study.example.org
+      bedside enrol mystudy --by "Dr Okafor" --answer age=20 --answer sex=female --item k10.1=2 ...
+      bedside enrol mystudy --test --arm robot
     """
     from bedside.assembly import open_study
     from study.enrolment import take_in
 
     study = open_study(folder)
-    participant = take_in(study)
+    protocol = study.protocol
+    if protocol.asks_before_enrolment and not (answers or items or test):
+        raise StudyError(
+            f"This study asks people before it enrols them: they come by {_base(url, protocol.url)}{study.join_path()}. "
+            "Or give what they answered on paper, with --answer, --item and --by."
+        )
+    participant = take_in(
+        study,
+        by,
+        kind="test" if test else "participant",
+        arm=arm,
+        timezone=timezone,
+        answers=_answers(answers, {question.name for question in protocol.screening if question.kind == "number"}),
+        scores=_items(items),
+        permissions=permissions,
+        skip=test and not (answers or items),
+    )
     click.echo(f"Enrolled {participant.code} in the arm {participant.arm.name}.")
-    click.echo(url.rstrip("/") + study.participant_path(participant.code))
+    click.echo(_base(url, protocol.url) + study.participant_path(participant.code))
+
+
+def _answers(given: tuple[str, ...], numbers: set[str]) -> dict[str, str | int]:
+    found: dict[str, str | int] = {}
+    for one in given:
+        name, equals, answer = one.partition("=")
+        if not equals:
+            raise StudyError(f"--answer {one}: write it as QUESTION=ANSWER, for example age=20.")
+        found[name] = int(answer) if name in numbers and answer.lstrip("-").isdecimal() else answer
+    return found
+
+
+def _items(given: tuple[str, ...]) -> dict[str, dict[str, int | None]]:
+    found: dict[str, dict[str, int | None]] = {}
+    for one in given:
+        name, equals, answer = one.partition("=")
+        measure, dot, item = name.partition(".")
+        if not (equals and dot and (answer == "" or answer.lstrip("-").isdecimal())):
+            raise StudyError(f"--item {one}: write it as MEASURE.ITEM=NUMBER, for example k10.1=2.")
+        found.setdefault(measure, {})[item] = int(answer) if answer else None
+    return found
 
 
 @click.command()
 @StudyFolder
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where `bedside serve` is reached.")
-def links(folder: Path, url: str) -> None:
-    """Print the researcher's link and every participant's link again.
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many links.")
+@click.option("--test", is_flag=True, help="For people who try the study: no part of its data.")
+@Url
+def invite(folder: Path, count: int, test: bool, url: str | None) -> None:
+    """Print personal links for new people: screening, consent and all that follows come behind them.
+
+    Example: bedside invite mystudy --count 40
+    """
+    from bedside.assembly import open_study
+    from study.enrolment import come
+
+    study = open_study(folder)
+    for _ in range(count):
+        person = come(study, kind="test" if test else "participant", by="researcher")
+        click.echo(f"{person.code}  {_base(url, study.protocol.url)}{study.participant_path(person.code)}")
+
+
+@click.command()
+@StudyFolder
+@Url
+def links(folder: Path, url: str | None) -> None:
+    """Print every link again: the study's door, the researcher's page, blinded roles', and everybody's own.
 
     Example: bedside links mystudy
     """
     from bedside.assembly import open_study
 
     study = open_study(folder)
-    base = url.rstrip("/")
+    base = _base(url, study.protocol.url)
+    click.echo(f"door        {base}{study.join_path()}")
     click.echo(f"researcher  {base}{study.researcher_path()}")
-    for participant in study.participants():
-        click.echo(f"{participant.code}  {participant.arm.name}  {base}{study.participant_path(participant.code)}")
+    for role in study.protocol.blinding.roles:
+        click.echo(f"{role:10}  {base}{study.blinded_path(role)}")
+    arms = {participant.code: participant.arm.name for participant in study.participants()}
+    for person in study.people():
+        click.echo(f"{person.code}  {arms.get(person.code, person.state)}  {base}{study.participant_path(person.code)}")

@@ -123,7 +123,7 @@ def test_a_damaged_backup_is_refused_wherever_the_damage_is(good: Path, tmp_path
 def test_a_backup_that_was_cut_short_is_refused(good: Path, tmp_path: Path, length: int) -> None:
     bad = tmp_path / "bad.tar"
     bad.write_bytes(good.read_bytes()[:length])
-    with pytest.raises(StudyError, match="no backup of a study|missing or altered"):
+    with pytest.raises(StudyError, match=r"no backup of a study|missing or altered"):
         restore(bad, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 

@@ -1,0 +1,114 @@
+"""An allocation list made elsewhere."""
+
+import json
+from itertools import cycle, islice
+from pathlib import Path
+
+import pytest
+
+from study.allocation_list import upload
+from study.enrolment import take_in
+from study.errors import StudyError
+from study.study import Study
+from study.verify import verify
+from tests import trial
+from tests.conftest import HandClock
+from tests.trial import FIT, join
+
+ORDER = ["chat", "robot", "robot", "worksheet", "chat"]
+
+
+@pytest.fixture
+def listed(folder: Path, clock: HandClock) -> Study:
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("block_sizes = [3] ", 'method = "list" '))
+    return Study.open(folder, clock=clock)
+
+
+def a_list(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "list.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_places_are_given_in_the_order_of_the_list(listed: Study, tmp_path: Path) -> None:
+    assert upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit") == {"all": 5}
+    assert [take_in(listed).arm.name for _ in ORDER] == ORDER
+    with pytest.raises(StudyError, match="no place 6 in the stratum 'all', so nobody can be enrolled"):
+        take_in(listed)
+    assert verify(listed.records).mistakes == []
+
+
+def test_each_stratum_has_a_list_of_its_own(folder: Path, clock: HandClock, tmp_path: Path) -> None:
+    trial.write(folder, ("block_sizes = [3] ", 'method = "list" '))
+    study = Study.open(folder, clock=clock)
+    lines = ["stratum,arm"]
+    for sex in ("female", "male"):
+        lines += [
+            f'"sex: {sex}; k10: below 20",{arm}' for arm in islice(cycle(ORDER if sex == "male" else ["chat"]), 5)
+        ]
+    upload(study, a_list(tmp_path, "\n".join(lines)), by="Trial unit")
+    assert [join(study, {**FIT, "sex": "male"}).arm.name for _ in ORDER] == ORDER
+    assert join(study).arm.name == "chat"
+
+
+def test_what_is_kept_is_sealed_and_every_seal_looks_alike(listed: Study, tmp_path: Path) -> None:
+    upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
+    sealed = [row["sealed"] for row in listed.records.rows("SELECT sealed FROM allocation_list")]
+    assert len({len(one) for one in sealed}) == 1
+    assert len(set(sealed)) == len(sealed)
+    kept = json.dumps(sealed) + json.dumps(listed.records.rows("SELECT * FROM event"))
+    assert not any(arm in kept for arm in ("robot", "chat", "worksheet"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("arm\nrobot\nvideo\n", "line 3: 'video' is no arm; allowed: robot, chat, worksheet"),
+        ("arm\nrobot\n\n,\n", "line 4: '' is no arm"),
+        ("treatment\nrobot\n", "line 1: there is no column arm"),
+        ("stratum,arm\nwomen,robot\n", "line 2: 'women' is no stratum of the protocol; allowed: all"),
+        ("arm\n", "has no places"),
+        ("", "there is no column arm"),
+        (b"arm\nr\xff\n", "not UTF-8"),
+        (b"\x00\x01\x02", "there is no column arm"),
+    ],
+)
+def test_a_wrong_list_is_refused_with_its_line(listed: Study, tmp_path: Path, content: str | bytes, said: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        upload(listed, a_list(tmp_path, content), by="Trial unit")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert listed.records.rows("SELECT * FROM allocation_list") == []
+
+
+def test_a_list_that_is_no_file_is_refused(listed: Study, tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing.csv", tmp_path):
+        with pytest.raises(StudyError, match="cannot be read"):
+            upload(listed, path, by="Trial unit")
+
+
+def test_a_list_is_uploaded_once_and_only_where_one_is_wanted(listed: Study, study: Study, tmp_path: Path) -> None:
+    path = a_list(tmp_path, "arm\nrobot\n")
+    upload(listed, path, by="Trial unit")
+    with pytest.raises(StudyError, match="uploaded before"):
+        upload(listed, path, by="Trial unit")
+
+
+def test_another_method_wants_no_list(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match='allocation.method is not "list"'):
+        upload(study, a_list(tmp_path, "arm\nrobot\n"), by="Trial unit")
+
+
+def test_a_list_under_another_key_or_altered_gives_nobody_an_arm(listed: Study, folder: Path, tmp_path: Path) -> None:
+    upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
+    key = (folder / "study.key").read_text()
+    (folder / "study.key").write_text("0" * 64 + "\n")
+    with pytest.raises(StudyError, match="study.key is not the one it was uploaded with"):
+        take_in(Study.open(folder))
+    (folder / "study.key").write_text(key)
+    listed.records.db.conn.execute(
+        "UPDATE allocation_list SET sealed = (SELECT sealed FROM allocation_list WHERE position = 3) WHERE position = 0"
+    )
+    with pytest.raises(StudyError, match="was altered"):
+        take_in(listed)
