@@ -3,7 +3,7 @@
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, data, keeping, people, protocol, running, safety
+from bedside.commands import allocation, data, keeping, people, protocol, running, safety, time
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -62,6 +62,12 @@ for command in (
     running.device,
     running.robot,
     safety.safety,
+    safety.adverse,
+    safety.assess,
+    safety.halt,
+    safety.lift,
+    time.tick,
+    time.move,
     data.export,
     keeping.verify,
     keeping.backup,

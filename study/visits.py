@@ -72,25 +72,34 @@ def today(study: Study, participant: Participant) -> Visit | None:
     """
     now = study.clock.now()
     day = study.day_of(participant)
-    recent = latest(study, participant)
-    if recent is not None and recent.day < day and _under_way(recent) and recent.follow_up is None:
-        if now < recent.window.ends:
-            return recent if _may(study, participant) else None
-        recent = close(study, recent)
+    unended = study.records.rows(
+        "SELECT * FROM visit WHERE participant = ? AND state IN ('before', 'exercise', 'after')", participant.code
+    )
+    begun = None
+    for visit in map(_visit, unended):
+        if now >= _until(visit):
+            close(study, visit)
+        elif _under_way(visit):
+            begun = visit
+    if begun is not None:
+        return begun if _may(study, participant) else None
     scheduled = _scheduled(participant, day)
     if scheduled is None:
         return None
-    if recent is not None and recent.day == scheduled:
-        if recent.state in FINAL:
-            return None if recent.state in ("missed", "unfinished") else recent
-        if now >= (recent.window.ends if _under_way(recent) else recent.window.closes):
-            close(study, recent)
-            return None
-        return recent if _may(study, participant) else None
-    frame = window_of(participant, scheduled)
-    if not frame.opens <= now < frame.closes or not _may(study, participant):
+    row = study.records.row("SELECT * FROM visit WHERE participant = ? AND day = ?", participant.code, scheduled)
+    if row is not None and row["state"] in FINAL:
+        return _visit(row) if row["state"] in ("done", "stopped") else None
+    if not _may(study, participant):
         return None
-    return open_on(study, participant, scheduled, by=participant.code)
+    if row is not None:
+        return _visit(row)
+    frame = window_of(participant, scheduled)
+    return open_on(study, participant, scheduled, by=participant.code) if frame.opens <= now < frame.closes else None
+
+
+def _until(visit: Visit) -> datetime:
+    """When the time for this visit is over: one that was begun has its grace."""
+    return visit.window.ends if _under_way(visit) else visit.window.closes
 
 
 def why_closed(study: Study, participant: Participant) -> Closed:

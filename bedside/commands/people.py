@@ -58,7 +58,8 @@ def enrol(
     protocol = study.protocol
     if protocol.asks_before_enrolment and not (answers or items or test):
         raise StudyError(
-            f"This study asks people before it enrols them: they come by {_base(url, protocol.url)}{study.join_path()}. "
+            "This study asks people before it enrols them: they come by "
+            f"{_base(url, protocol.url)}{study.join_path()}. "
             "Or give what they answered on paper, with --answer, --item and --by."
         )
     participant = take_in(
