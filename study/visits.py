@@ -23,7 +23,6 @@ __all__ = [
     "find",
     "finish_exercise",
     "finish_follow_up",
-    "latest",
     "open_on",
     "rate",
     "ratings",
@@ -178,12 +177,6 @@ def find(study: Study, visit_id: int) -> Visit:
     if row is None:
         raise UnknownCode("There is no such visit.")
     return _visit(row)
-
-
-def latest(study: Study, participant: Participant) -> Visit | None:
-    """The participant's most recent visit, of whatever day."""
-    row = study.records.row("SELECT * FROM visit WHERE participant = ? ORDER BY day DESC LIMIT 1", participant.code)
-    return _visit(row) if row else None
 
 
 def closed(study: Study, visit: Visit) -> bool:
