@@ -9,10 +9,10 @@ from flask import Blueprint, Response, abort, current_app, g, request
 from flask.sansio.blueprints import BlueprintSetupState
 
 from portal import words
-from portal.sessions import Sessions
+from portal.looking import sessions
 from portal.stream import reply_stream
-from study import visits
-from study.errors import UnknownCode, WrongToken
+from study import halting, visits
+from study.errors import NotDue, UnknownCode, WrongToken
 from study.visits import Visit
 
 __all__ = ["blueprint"]
@@ -48,30 +48,28 @@ def _each_portal_counts_for_itself(state: BlueprintSetupState) -> None:
     state.app.extensions["bedside wrong codes"] = _WrongCodes()
 
 
-def _sessions() -> Sessions:
-    sessions: Sessions = current_app.extensions["bedside"]
-    return sessions
-
-
 @blueprint.before_request
 def _which_device() -> None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise WrongToken("Send the device token as `Authorization: Bearer <token>`; `bedside device` prints it.")
-    g.device = _sessions().study.by_device_token(token.strip())
+    g.device = sessions().study.by_device_token(token.strip())
 
 
 def _held(visit_id: int) -> Visit:
     """A visit that this device has claimed. Raises `UnknownCode` for any other."""
-    visit = visits.find(_sessions().study, visit_id)
+    visit = visits.find(sessions().study, visit_id)
+    study = sessions().study
     if visit.device != g.device:
         raise UnknownCode("This device holds no such visit.")
+    if halting.is_halted(study, study.participant(visit.participant)):
+        raise NotDue("The study is paused; somebody will be in touch.")
     return visit
 
 
 def _described(visit: Visit) -> dict[str, Any]:
-    visit, _ = _sessions().enter(visit)
-    return _sessions().describe(visit)
+    visit, _ = sessions().enter(visit)
+    return sessions().describe(visit)
 
 
 @blueprint.post("/claims")
@@ -81,7 +79,7 @@ def claim() -> dict[str, Any]:
     if wrong_codes.too_many(g.device):
         abort(429, "Too many wrong codes; wait a minute.")
     try:
-        visit = visits.claim(_sessions().study, code, g.device)
+        visit = visits.claim(sessions().study, code, g.device)
     except UnknownCode:
         wrong_codes.add(g.device)
         raise
@@ -97,24 +95,24 @@ def visit(visit_id: int) -> dict[str, Any]:
 def rate(visit_id: int) -> dict[str, Any]:
     held = _held(visit_id)
     fields = words.body()
-    return _described(visits.rate(_sessions().study, held, words.occasion(fields), words.rating(fields)))
+    return _described(visits.rate(sessions().study, held, words.occasion(fields), words.rating(fields)))
 
 
 @blueprint.post("/visits/<int:visit_id>/turns")
 def say(visit_id: int) -> tuple[dict[str, Any], int]:
     held = _held(visit_id)
     fields = words.body()
-    turn = _sessions().hear(held, words.words(fields), words.text_of(fields, "token"))
+    turn = sessions().hear(held, words.words(fields), words.text_of(fields, "token"))
     return {"number": turn.number, "stopped": turn.hit is not None}, 201
 
 
 @blueprint.get("/visits/<int:visit_id>/reply")
 def reply(visit_id: int) -> Response:
-    return reply_stream(_sessions(), _held(visit_id))
+    return reply_stream(sessions(), _held(visit_id))
 
 
 @blueprint.post("/visits/<int:visit_id>/screen")
 def screen(visit_id: int) -> dict[str, Any]:
     """Words that are no part of the exercise, such as an answer to the rating's question that is no number."""
     held = _held(visit_id)
-    return _described(_sessions().screen_words(held, words.words(words.body()), "participant"))
+    return _described(sessions().screen_words(held, words.words(words.body()), "participant"))

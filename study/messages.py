@@ -34,7 +34,8 @@ Post = Callable[[str, str, str], bool]
 """Sends to one address a title and a body; says whether it was taken."""
 
 ATTEMPTS = 3
-"""How often a reminder is tried that was refused. An alarm is tried until somebody takes it."""
+PAUSE = timedelta(minutes=10)
+"""How often a reminder is tried that was refused, and with what pauses. An alarm is tried until somebody takes it."""
 
 log = structlog.get_logger()
 
@@ -166,6 +167,8 @@ def _alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
 
 
 def _remind(study: Study, row: dict[str, Any], post: Post) -> bool:
+    if row["state"] == "failed" and study.clock.now() < datetime.fromisoformat(row["ended_at"]) + PAUSE:
+        return False
     participant = study.participant(row["participant"])
     visit = study.records.row("SELECT * FROM visit WHERE id = ?", row["visit"]) or {}
     over = visit["state"] not in ("before", "exercise", "after")

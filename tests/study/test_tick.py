@@ -112,6 +112,8 @@ def test_a_refused_reminder_is_tried_three_times_and_a_refused_alarm_until_it_is
     refusing = Post(taken=False)
     for _ in range(6):
         tick(busy, refusing)
+        tick(busy, refusing)
+        clock.forward(minutes=11)
     counts = told(refusing)
     assert counts["mailto://portal.example.org?to=p0@example.org"] == 3
     assert counts["json://officer.example.org"] >= 6
