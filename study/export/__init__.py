@@ -1,7 +1,7 @@
 """The export: the whole record as a folder, for analysts and archives.
 
 `export` writes tables as CSV and Parquet, one tidy long table, a codebook, a REDCap data dictionary, CDISC ODM, a
-Psych-DS folder, transcripts, and a manifest with the hash of each file; as a whole, for a blinded role, or de-identified.
+Psych-DS folder, transcripts, and a manifest with the hash of each file; whole, for a blinded role, or de-identified.
 """
 
 import shutil

@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 __all__ = ["Column", "ColumnType", "Flag", "Table", "dictionary"]
 
@@ -50,7 +50,7 @@ def _table(name: str, entries: dict[str, str | list[str]]) -> Table:
             kind, description, *own = _parts(entry)
             if kind not in get_args(ColumnType):
                 raise AssertionError(f"dictionary.toml: {name}.{column} has the type {kind!r}")
-            columns.append(Column(name, column, kind, description, _flags(own)))  # type: ignore[arg-type] - checked
+            columns.append(Column(name, column, cast(ColumnType, kind), description, _flags(own)))
     return Table(name, about, _flags(flags), tuple(columns))
 
 
@@ -62,4 +62,4 @@ def _flags(found: list[str]) -> frozenset[Flag]:
     unknown = set(found) - set(get_args(Flag))
     if unknown:
         raise AssertionError(f"dictionary.toml: there is no flag {sorted(unknown)}")
-    return frozenset(found)  # type: ignore[arg-type] - checked above
+    return frozenset(cast(list[Flag], found))

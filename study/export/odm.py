@@ -1,7 +1,7 @@
 """The study as CDISC ODM 1.3.2: what was to be asked (metadata), and what was answered (clinical data).
 
-Visits are study events, measures are forms, items are items. A study day is the repeating event `SE.day`; the repeat key
-of a form is the occasion on which it was given. An item that was left out is there with `IsNull`.
+Visits are study events, measures are forms, items are items. A study day is the repeating event `SE.day`; the repeat
+key of a form is the occasion on which it was given. An item that was left out is there with `IsNull`.
 """
 
 import re
@@ -130,9 +130,9 @@ class OdmFile:
             yield f'<StudyEventRef StudyEventOID="{event.oid}" OrderNumber="{number}" Mandatory="No"/>\n'
         yield "</Protocol>\n"
         for event in events:
-            repeating = "Yes" if event.repeating else "No"
+            name, repeating = _quoted(event.name), "Yes" if event.repeating else "No"
             yield (
-                f'<StudyEventDef OID="{event.oid}" Name={_quoted(event.name)} Repeating="{repeating}" Type="{event.type}">'
+                f'<StudyEventDef OID="{event.oid}" Name={name} Repeating="{repeating}" Type="{event.type}">'
                 + "".join(f'<FormRef FormOID="F.{form}" Mandatory="No"/>' for form in event.forms)
                 + "</StudyEventDef>\n"
             )

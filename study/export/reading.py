@@ -1,4 +1,4 @@
-"""Reading the record for an export: one connection, one transaction, one view of who is in it and what they are called."""
+"""Reading the record for an export: one connection, one transaction, one view of who is in it under which name."""
 
 import secrets
 import sqlite3

@@ -13,7 +13,7 @@ __all__ = ["write_free_text", "write_quasi_identifiers"]
 
 
 def write_free_text(path: Path, reading: Reading) -> int:
-    """`free_text.csv`: each column with somebody's own words, how many are not empty, and whether it is in the export."""
+    """`free_text.csv`: each column with somebody's own words, how many are filled, and whether it is exported."""
     kept = {(table.name, column.name) for table in tables(reading.variant) for column in table.columns}
     rows = []
     for table in dictionary():
@@ -40,8 +40,8 @@ def write_quasi_identifiers(path: Path, reading: Reading) -> int:
 
 def _quasi(reading: Reading) -> Iterator[tuple[Any, ...]]:
     sources = {
-        "screening": "SELECT a.item AS name, ifnull(a.choice, a.value) AS value FROM answer a JOIN form ON form.id = a.form"
-        " JOIN forms ON forms.id = form.id WHERE form.measure = 'screening'",
+        "screening": "SELECT a.item AS name, ifnull(a.choice, a.value) AS value FROM answer a"
+        " JOIN form ON form.id = a.form JOIN forms ON forms.id = form.id WHERE form.measure = 'screening'",
         "participant.levels": "SELECT level.key AS name, level.value AS value"
         " FROM participant JOIN people USING (code), json_each(participant.levels) AS level",
         "participant.stratum": "SELECT 'stratum' AS name, stratum AS value FROM participant JOIN people USING (code)"

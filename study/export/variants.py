@@ -1,4 +1,4 @@
-"""The variants of an export: for a blinded role, de-identified, with test participants. Which columns each has, and how.
+"""The variants of an export: for a blinded role, de-identified, with test participants: which columns each has.
 
 A blinded export has no column, table or word that could tell an arm: masked labels, no exercise turns, no robots, no
 places in the allocation, no free text. A de-identified one has new random codes, minutes since the person came in place
@@ -69,11 +69,10 @@ _TARGET = (
     " ELSE t.target END"
 )
 
+_SCREEN = "CASE WHEN t.source IN ('participant', 'therapist', 'draft') THEN 'screen' ELSE t.source END"
+
 _BLINDED = {
-    (
-        "safety_event",
-        "source",
-    ): "CASE WHEN t.source IN ('participant', 'therapist', 'draft') THEN 'screen' ELSE t.source END",
+    ("safety_event", "source"): _SCREEN,
     # What the screen finds in a therapist's words is named differently, and not every arm has a therapist who speaks.
     ("safety_event", "category"): "CASE WHEN t.source = 'therapist' THEN 'screen' ELSE t.category END",
 }
