@@ -276,10 +276,13 @@ def _follow_up(name: str) -> str:
 
 def _name(name: str) -> str:
     """A name as part of an identifier. Names of measures, items and follow-ups are short and simple already."""
-    return escape(name, {'"': "&quot;"})
+    return name if _PLAIN.fullmatch(name) else escape(name, {'"': "&quot;"})
 
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+_PLAIN = re.compile(r"[\w .:+-]*", re.ASCII)
+"""What can stand in XML as it is: nearly every value, so it is worth asking first."""
 
 
 def _text(text: str) -> str:
@@ -289,4 +292,6 @@ def _text(text: str) -> str:
 
 def _quoted(text: str) -> str:
     """An attribute's value with its quotes."""
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
     return quoteattr(_FORBIDDEN.sub("\ufffd", text))

@@ -6,6 +6,7 @@ record. In Parquet numbers, times and dates have types.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,19 +80,30 @@ def write_rows(
     schema = _schema(columns)
     source = iter(rows)
     count = 0
-    try:
-        while batch := list(islice(source, BATCH)):
-            arrays = [
-                pa.array(values, field.type) for values, field in zip(zip(*batch, strict=True), schema, strict=True)
-            ]
+    writing: list[Future[None]] = []
+    # While the files are written, which needs no Python, the next batch is read.
+    with ThreadPoolExecutor(max(1, len(files))) as pool:
+        try:
+            while batch := list(islice(source, BATCH)):
+                values = zip(*batch, strict=True)
+                arrays = [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)]
+                ready = pa.RecordBatch.from_arrays(arrays, schema=schema)
+                _finish(writing)
+                writing = [pool.submit(file.write, ready) for file in files]
+                count += len(batch)
+                step(len(batch))
+            _finish(writing)
+        finally:
+            wait(writing)
             for file in files:
-                file.write(pa.RecordBatch.from_arrays(arrays, schema=schema))
-            count += len(batch)
-            step(len(batch))
-    finally:
-        for file in files:
-            file.close()
+                file.close()
     return count
+
+
+def _finish(writing: Sequence[Future[None]]) -> None:
+    """Wait until they are done, and raise what they raised."""
+    for one in writing:
+        one.result()
 
 
 def _schema(columns: Sequence[Column]) -> pa.Schema:
