@@ -78,7 +78,7 @@ class Trial:
     def __init__(self, study: Study, people: int) -> None:
         self._study = study
         self._people = people
-        self._random = random.Random(20260301)  # noqa: S311 - a named seed, so that each run writes the same
+        self._random = random.Random(20260301)
         tables = ("person", "consent", "participant", "visit", "rating", "form", "answer", "turn", "event")
         self._tables = {name: Writer(study, name) for name in tables}
         self._measures = {

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ MANIFEST = "manifest.json"
 def write_manifest(folder: Path, rows: dict[str, int], about: dict[str, Any]) -> None:
     """`rows` has the number of rows (lines, fields, records) of those files that have any, by their path."""
     files = []
-    for path in _files(folder):
+    paths = _files(folder)
+    with ThreadPoolExecutor() as pool:
+        hashes = list(pool.map(_hash, paths))
+    for path, sha256 in zip(paths, hashes, strict=True):
         name = path.relative_to(folder).as_posix()
-        entry: dict[str, Any] = {"path": name, "bytes": path.stat().st_size, "sha256": _hash(path)}
+        entry: dict[str, Any] = {"path": name, "bytes": path.stat().st_size, "sha256": sha256}
         if name in rows:
             entry["rows"] = rows[name]
         files.append(entry)
