@@ -1,5 +1,6 @@
 """Writing, checking and amending the protocol."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -8,31 +9,46 @@ import click
 from bedside.commands.common import StudyFolder
 from study.errors import ProtocolError, StudyError
 
-__all__ = ["check", "init"]
+__all__ = ["amend", "check", "init", "schema", "versions"]
+
+TEMPLATES = {
+    "start": "the least: three arms, one rating, nothing asked beforehand",
+    "kian2024": "38 students, 15 days, robot, chatbot and worksheets without a model, after arXiv 2402.17937",
+    "factorial": "media crossed with personas: robot and chat, neutral and warm",
+}
 
 
 @click.command()
 @StudyFolder
-def init(folder: Path) -> None:
-    """Write a commented study.toml into DIR, to begin from.
+@click.option(
+    "--template",
+    type=click.Choice(list(TEMPLATES)),
+    default="start",
+    show_default=True,
+    help="; ".join(f"{name}: {text}" for name, text in TEMPLATES.items()) + ".",
+)
+def init(folder: Path, template: str) -> None:
+    """Write a commented study.toml into DIR, to begin from, and the schema by which an editor completes it.
 
-    Example: bedside init mystudy
+    Example: bedside init mystudy --template kian2024
     """
+    from study.schema import FILE, json_schema
     from study.study import create
 
-    path = create(folder)
+    path = create(folder, template)
+    (folder / FILE).write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     click.echo(f"Wrote {path}. Edit it, then: bedside check {folder}")
 
 
 @click.command()
 @StudyFolder
-@click.option("--locked", is_flag=True, help="Print the protocol as the first enrolment locked it.")
+@click.option("--locked", is_flag=True, help="Print the protocol as it was locked or last amended.")
 def check(folder: Path, locked: bool) -> None:
-    """Say whether the study in DIR is right, naming each mistake.
+    """Say whether the study in DIR is right, naming each mistake; show what a participant does on which day.
 
     Example: bedside check mystudy
     """
-    from bedside import assembly
+    from bedside import assembly, calendar
     from study.records import Records
     from study.study import Study
 
@@ -40,10 +56,10 @@ def check(folder: Path, locked: bool) -> None:
         record = folder / "study.sqlite"
         text = None
         if record.exists():
-            row = Records(record).row("SELECT text FROM protocol ORDER BY rowid DESC LIMIT 1")
+            row = Records(record).row("SELECT text FROM protocol ORDER BY version DESC LIMIT 1")
             text = row["text"] if row else None
         if text is None:
-            raise StudyError(f"The protocol of {folder} is not locked yet: nobody is enrolled.")
+            raise StudyError(f"The protocol of {folder} is not locked yet: nobody came.")
         click.echo(text, nl=False)
         return
     try:
@@ -55,5 +71,62 @@ def check(folder: Path, locked: bool) -> None:
     Study.open(folder).close()
     arms = ", ".join(f"{arm.name} ({arm.medium}, {arm.persona})" for arm in protocol.arms)
     click.echo(f"{folder / 'study.toml'} is right: {protocol.days} days; arms {arms}.")
+    calendar.show(protocol)
     if not protocol.safety.notify:
         click.echo("Note: safety.notify is empty, so safety events wait on the researcher's page until somebody looks.")
+
+
+@click.command()
+@StudyFolder
+@click.option("--by", required=True, help="Who amends it.")
+@click.option("--why", required=True, help="Why.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def amend(folder: Path, by: str, why: str, yes: bool) -> None:
+    """Record a change of the protocol in DIR that was locked: edit study.toml first, then amend.
+
+    Shows what changes, key by key, and asks. Whoever came before finishes on the version they began on. Restart
+    `bedside serve` afterwards.
+
+    Example: bedside amend mystudy --by "Dr Imani Okafor" --why "ethics asked for a longer follow-up"
+    """
+    from bedside.assembly import check as check_whole
+    from study.amendment import amend as record
+    from study.amendment import pending
+
+    check_whole(folder)
+    changes = pending(folder)
+    for change in changes:
+        old, new = ("(not there)" if value is None else json.dumps(value) for value in (change.old, change.new))
+        click.echo(f"{change.key}: {old} -> {new}")
+    if changes and not yes:
+        click.confirm("Record this as an amendment?", abort=True)
+    number = record(folder, by=by, why=why)
+    click.echo(f"The protocol is at version {number} now. Restart `bedside serve`.")
+
+
+@click.command(name="versions")
+@StudyFolder
+def versions(folder: Path) -> None:
+    """List the versions of the protocol in DIR: who locked or amended it, when and why.
+
+    Example: bedside versions mystudy
+    """
+    from study.amendment import versions as known
+    from study.study import Study
+
+    rows = known(Study.open(folder))
+    for row in rows:
+        click.echo(f"{row['version']:3}  {row['locked_at']}  {row['locked_by']}: {row['why']}  ({row['sha256'][:12]})")
+    if not rows:
+        click.echo("The protocol is not locked yet: nobody came.")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of study.toml. `bedside init` puts it beside the file.
+
+    Example: bedside schema > study.schema.json
+    """
+    from study.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))
