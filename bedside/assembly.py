@@ -1,7 +1,7 @@
 """Putting the rooms together: a study with its engines, checked as a whole, and the portal that serves it."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
@@ -10,8 +10,8 @@ from flask import Flask
 from portal import create_app
 from portal.sessions import Sessions
 from study.clock import Clock
-from study.errors import ProtocolError
-from study.measure import measure_names
+from study.errors import MeasureError, ProtocolError
+from study.measure import load_measure, measure_names
 from study.messages import address_mistakes
 from study.protocol import EngineChoice, Protocol, load
 from study.study import Study
@@ -42,17 +42,45 @@ def check(folder: Path) -> Protocol:
         for number, arm in enumerate(protocol.arms, 1)
         if arm.persona not in persona_names()
     ]
-    mistakes += [
-        _unknown(f"measures[{number}].measure", due.measure, measure_names(folder))
-        for number, due in enumerate(protocol.measures, 1)
-        if due.measure not in measure_names(folder)
-    ]
+    mistakes += _mistakes_of_measures(protocol, folder)
     mistakes += address_mistakes("safety.notify", protocol.safety.notify)
     mistakes += address_mistakes("safety.escalate", protocol.safety.escalate)
     mistakes += address_mistakes("reminders.send", protocol.reminders.send)
     if mistakes:
         raise ProtocolError(mistakes)
     return protocol
+
+
+def _mistakes_of_measures(protocol: Protocol, folder: Path) -> Iterator[str]:
+    """Measures that are not there or lack wording, and scales that a rule, a stratum or the plan names wrongly."""
+    scales: dict[str, list[str]] = {}
+    for number, due in enumerate(protocol.measures, 1):
+        key = f"measures[{number}]"
+        if due.measure not in measure_names(folder):
+            yield _unknown(f"{key}.measure", due.measure, measure_names(folder))
+            continue
+        try:
+            measure = load_measure(due.measure, folder)
+            measure.wording(due.language or protocol.language)
+        except MeasureError as error:
+            yield f"study.toml: {key}: {error}"
+        else:
+            scales[due.measure] = [scale.name for scale in measure.scales]
+    named = {f"eligibility[{number}].question": rule.question for number, rule in enumerate(protocol.eligibility, 1)}
+    named |= {
+        f"allocation.strata[{number}].question": factor.question
+        for number, factor in enumerate(protocol.allocation.strata, 1)
+    }
+    if protocol.analysis:
+        named["analysis.primary.measure"] = protocol.analysis.primary.measure
+        named |= {
+            f"analysis.secondary[{number}].measure": outcome.measure
+            for number, outcome in enumerate(protocol.analysis.secondary, 1)
+        }
+    for key, name in named.items():
+        measure_name, dot, scale = name.partition(".")
+        if dot and measure_name in scales and scale not in scales[measure_name]:
+            yield _unknown(key, name, [f"{measure_name}.{one}" for one in scales[measure_name]])
 
 
 def _unknown(key: str, name: str, allowed: list[str]) -> str:

@@ -42,10 +42,13 @@ def rows(protocol: Protocol) -> list[tuple[str, str, str]]:
 
 
 def show(protocol: Protocol) -> None:
-    table = Table("when", "what is answered", "exercise", box=None, padding=(0, 2))
+    table = Table("when", "what is answered", box=None, padding=(0, 2))
+    table.add_column("exercise", no_wrap=True)
     for row in rows(protocol):
         table.add_row(*row)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, 100)
+    console.print(table)
 
 
 def _ranges(numbers: list[int]) -> str:

@@ -260,14 +260,17 @@ def blinded_page(role: Any) -> str:
     """Who is where, with masked arms; no transcript, no exercise, nothing else from which an arm follows."""
     study = sessions().study
     by_person = _visits()
+    # One arm shown beside its label would unblind all who have it: an unblinding of one person shows nothing here.
+    blind = blinding.is_blinded(study, role)
+    masked = blinding.labels(study, role)
     rows = [
         {
             "participant": person,
-            "arm": blinding.label(study, role, person),
+            "arm": masked[person.arm.name] if blind else person.arm.name,
             "today": study.day_of(person),
             "days": [_square(day, study.day_of(person), by_person[person.code].get(day)) for day in _days(person)],
         }
         for person in study.participants()
         if person.kind == "participant"
     ]
-    return render_template("blinded.html", role=role, rows=rows, blind=blinding.is_blinded(study, role))
+    return render_template("blinded.html", role=role, rows=rows, blind=blind)

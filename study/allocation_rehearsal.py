@@ -7,7 +7,7 @@ here is the word `simulate` and a number, which no such hash can be.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 from study.allocation import Slot, minimise, sequence
 from study.eligibility import stratum_of
@@ -33,7 +33,7 @@ def levels_of(protocol: Protocol, factor: Factor) -> list[str]:
     if question is not None and question.answers:
         return list(question.answers)
     cuts = [f"{cut:g}" for cut in factor.cuts]
-    between = [f"{low} to below {high}" for low, high in zip(cuts, cuts[1:], strict=False)]
+    between = [f"{low} to below {high}" for low, high in pairwise(cuts)]
     return [f"below {cuts[0]}", *between, f"{cuts[-1]} or more"]
 
 

@@ -28,7 +28,7 @@ class Change:
 
 def changes_between(old: Protocol, new: Protocol) -> list[Change]:
     """What differs, key by key, in the order of the protocol."""
-    before, after = _flat(old.model_dump(exclude_defaults=True)), _flat(new.model_dump(exclude_defaults=True))
+    before, after = _flat(old.model_dump()), _flat(new.model_dump())
     return [
         Change(key, before.get(key), after.get(key))
         for key in [*before, *(key for key in after if key not in before)]
@@ -44,8 +44,8 @@ def pending(folder: Path) -> list[Change]:
 def amend(folder: Path, *, by: str, why: str, clock: Clock | None = None) -> int:
     """Record what `study.toml` says now as the next version of the protocol; return its number.
 
-    Raises `ProtocolError` for a file with mistakes, and `StudyError` when there is nothing to amend, no reason is given,
-    or the change would leave what happened without meaning.
+    Raises `ProtocolError` for a file with mistakes, and `StudyError` when there is nothing to amend, no reason is
+    given, or the change would leave what happened without meaning.
     """
     if not why.strip() or not by.strip():
         raise StudyError("Say who amends the protocol and why: --by NAME --why REASON.")

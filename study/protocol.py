@@ -10,6 +10,7 @@ import json
 import tomllib
 from collections.abc import Iterator
 from datetime import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -40,7 +41,7 @@ from study.grammar import (
     Visits,
 )
 
-__all__ = ["DISTRESS", "Arm", "Contact", "EngineChoice", "Medium", "Protocol", "load", "parse"]
+__all__ = ["DISTRESS", "Arm", "Contact", "EngineChoice", "Medium", "Protocol", "load", "parse", "understood"]
 
 DISTRESS = "distress"
 """The measure that every visit begins and ends with: 0 (none) to 100 (the worst imaginable)."""
@@ -126,9 +127,25 @@ class Protocol(Table):
             for one in due.when:
                 if one not in allowed:
                     yield f"measures[{number}].when has {one!r}; allowed: {_some(allowed)}"
+        ends = sorted((one.day, one.day + one.open_days) for one in self.follow_ups)
+        for (_, end), (day, _) in pairwise(ends):
+            if day < end:
+                yield f"follow_ups: one opens on day {day}, when another is still open; put them further apart"
+        yield from self._mistakes_of_reminders()
         yield from self._mistakes_of_questions()
         if self.analysis is not None:
             yield from self._mistakes_of_analysis(self.analysis)
+
+    def _mistakes_of_reminders(self) -> Iterator[str]:
+        for number, address in enumerate(self.reminders.send, 1):
+            wanted = [name for name in ("email", "phone") if "{" + name + "}" in address]
+            if not wanted:
+                yield f"reminders.send[{number}] has neither {{email}} nor {{phone}}: whom shall it reach?"
+            for name in wanted:
+                if name not in self.identity.ask:
+                    yield f"reminders.send[{number}] has {{{name}}}, which nobody is asked for; add it to identity.ask"
+        if self.reminders.send and self.url is None:
+            yield "reminders.send: reminders have a link in them; write url, where participants reach the portal"
 
     def _mistakes_of_questions(self) -> Iterator[str]:
         for number, rule in enumerate(self.eligibility, 1):
@@ -163,6 +180,8 @@ class Protocol(Table):
     def _mistakes_of_analysis(self, plan: Analysis) -> Iterator[str]:
         names = [arm.name for arm in self.arms]
         for pair in plan.contrasts:
+            if pair[0] == pair[1]:
+                yield f"analysis.contrasts compares {pair[0]!r} with itself"
             for name in pair:
                 if name not in names:
                     yield f"analysis.contrasts has {name!r}; allowed: {_some(names)}"
@@ -272,6 +291,11 @@ def parse(text: str, name: str = "study.toml") -> Protocol:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProtocolError([f"{name}: not valid TOML: {error}."]) from None
+    return understood(data, name)
+
+
+def understood(data: dict[str, Any], name: str = "study.toml") -> Protocol:
+    """The protocol in what a file says. Raises `ProtocolError`."""
     try:
         return Protocol.model_validate(data)
     except ValidationError as error:

@@ -45,7 +45,9 @@ class _Reader:
     def read(self) -> Verdict:
         # A connection of its own, because the index of what the log says goes into a temporary table, which for two
         # million rows is better on the disk than in memory.
-        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=30)
+        connection = sqlite3.connect(
+            f"{self._path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30
+        )
         try:
             connection.execute("PRAGMA temp_store = FILE")
             connection.execute("BEGIN")

@@ -13,7 +13,10 @@ __all__ = ["allocation"]
 
 @click.group()
 def allocation() -> None:
-    """How participants come to their arm: show the procedure, or upload a list made elsewhere."""
+    """How participants come to their arm: show the procedure, or upload a list made elsewhere.
+
+    Example: bedside allocation simulate mystudy --participants 38 --seed 1
+    """
 
 
 @allocation.command()

@@ -8,6 +8,7 @@ import click
 
 from bedside.commands.common import StudyFolder
 from study.errors import ProtocolError, StudyError
+from study.protocol import Protocol
 
 __all__ = ["amend", "check", "init", "schema", "versions"]
 
@@ -72,8 +73,16 @@ def check(folder: Path, locked: bool) -> None:
     arms = ", ".join(f"{arm.name} ({arm.medium}, {arm.persona})" for arm in protocol.arms)
     click.echo(f"{folder / 'study.toml'} is right: {protocol.days} days; arms {arms}.")
     calendar.show(protocol)
+    left = (folder / "study.toml").read_text(encoding="utf-8").count('"<') + consent_gaps(protocol)
+    if left:
+        click.echo(f"Note: {left} texts in <angle brackets> are still to be filled in.")
     if not protocol.safety.notify:
         click.echo("Note: safety.notify is empty, so safety events wait on the researcher's page until somebody looks.")
+
+
+def consent_gaps(protocol: Protocol) -> int:
+    """How many places of the consent's text are still to be filled in."""
+    return protocol.consent.text.count("<") if protocol.consent else 0
 
 
 @click.command()

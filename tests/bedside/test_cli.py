@@ -101,7 +101,7 @@ def test_mistakes_get_one_line_each(tmp_path: Path, folder: Path) -> None:
     assert "needs --token" in refused("robot", "http://127.0.0.1:1")
     assert "bedside safety" in refused("safety", str(folder), "--acknowledge", "5", "--by", "me")
     assert "--by NAME" in refused("safety", str(folder), "--acknowledge", "5")
-    assert "nobody is enrolled" in refused("check", str(folder), "--locked")
+    assert "nobody came" in refused("check", str(folder), "--locked")
     assert "letters, digits" in refused("device", str(folder), "robot 1")
 
 
@@ -145,11 +145,16 @@ def test_an_engine_that_cannot_be_opened_ends_the_server_with_a_line(folder: Pat
     assert "Traceback" not in result.stderr
 
 
-def test_an_altered_log_is_found_by_check(folder: Path, study: Study) -> None:
+def test_an_altered_record_is_found_by_verify(folder: Path, study: Study) -> None:
     take_in(study)
-    study.records.db.conn.execute("DROP TRIGGER event_is_never_changed")
-    study.records.db.conn.execute("UPDATE event SET actor = 'nobody' WHERE id = 2")
-    assert "event 2 does not fit" in refused("check", str(folder))
+    head = run("verify", str(folder)).output.split()[-1]
+    assert run("verify", str(folder), "--expect", head).exit_code == 0
+    study.records.db.conn.execute("UPDATE participant SET arm = 'x'")
+    result = run("verify", str(folder))
+    assert result.exit_code == 1
+    assert "was altered." in result.output
+    result = run("verify", str(folder), "--expect", "0" * 64)
+    assert "not in the log: it was cut short or written anew" in result.output
 
 
 def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
@@ -157,7 +162,7 @@ def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
     path = folder / "study.toml"
     text = path.read_text()
     path.write_text(text.replace("days = 15 ", "days = 14 "))
-    assert "changed after the first participant enrolled" in refused("enrol", str(folder))
+    assert "changed after the first person came" in refused("enrol", str(folder))
     assert run("check", str(folder), "--locked").output == text
 
 

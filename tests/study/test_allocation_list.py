@@ -96,7 +96,7 @@ def test_a_list_is_uploaded_once_and_only_where_one_is_wanted(listed: Study, stu
 
 
 def test_another_method_wants_no_list(study: Study, tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match='allocation.method is not "list"'):
+    with pytest.raises(StudyError, match=r'allocation\.method is not "list"'):
         upload(study, a_list(tmp_path, "arm\nrobot\n"), by="Trial unit")
 
 
@@ -104,7 +104,7 @@ def test_a_list_under_another_key_or_altered_gives_nobody_an_arm(listed: Study, 
     upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
     key = (folder / "study.key").read_text()
     (folder / "study.key").write_text("0" * 64 + "\n")
-    with pytest.raises(StudyError, match="study.key is not the one it was uploaded with"):
+    with pytest.raises(StudyError, match=r"study\.key is not the one it was uploaded with"):
         take_in(Study.open(folder))
     (folder / "study.key").write_text(key)
     listed.records.db.conn.execute(

@@ -1,11 +1,15 @@
 """study.toml: what is right, and how each kind of mistake is named."""
 
+import tomllib
 from importlib.resources import files
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from study.errors import ProtocolError
-from study.protocol import Protocol, load, parse
+from study.protocol import Protocol, load, parse, understood
 
 TEMPLATE = files("study").joinpath("templates", "start.toml").read_text()
 
@@ -112,3 +116,121 @@ def test_every_key_says_what_it_is_for() -> None:
             for name, field in getattr(model, "model_fields", {}).items():
                 inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
                 assert field.description or any(hasattr(one, "model_fields") for one in inner), name
+
+
+WHOLE = files("study").joinpath("templates", "kian2024.toml").read_text()
+
+WHOLE_MISTAKES = [
+    (
+        "a rule on an unknown question",
+        'question = "student"',
+        'question = "studnet"',
+        "eligibility[2].question is 'studnet'",
+    ),
+    (
+        "an answer that is none",
+        'one_of = ["no"]',
+        'one_of = ["nein"]',
+        "'nein' is no answer to therapy; allowed: yes, no",
+    ),
+    ("words for a number", "at_least = 18", 'one_of = ["18"]', "age is a number; write at_least or at_most"),
+    ("no cuts for a number", ", cuts = [22]", "", "k10 is a number; write cuts"),
+    ("cuts that fall", "cuts = [22]", "cuts = [22, 10]", "cuts must rise"),
+    (
+        "an occasion that is none",
+        '"day 8", "day 15", "month"]    #',
+        '"day 16", "month"]    #',
+        "has 'day 16'; allowed",
+    ),
+    (
+        "distress not after",
+        '["baseline", "before", "after"]',
+        '["before"]',
+        "distress is due before and after every visit",
+    ),
+    ("a follow-up too early", "day = 45", "day = 12", "it comes after the last day, 15"),
+    ("a window that is closed", 'closes = "23:59"', 'closes = "05:00"', "comes before opens"),
+    ("a contrast with itself", '["robot", "chatbot"]', '["robot", "robot"]', "compares 'robot' with itself"),
+    ("a contrast with nobody", '["robot", "chatbot"]', '["robot", "video"]', "has 'video'; allowed: robot, chatbot"),
+    ("an unknown covariate", 'covariates = ["severity"]', 'covariates = ["age"]', "has 'age'; allowed: severity"),
+    (
+        "an outcome never measured",
+        'measure = "distress", when',
+        'measure = "nars", when',
+        "analysis.primary.measure is 'nars'",
+    ),
+    ("an outcome at another time", 'when = "after", ch', 'when = "month", ch', "analysis.primary.when is 'month'"),
+    ("a reminder for nobody", "send = []", 'send = ["mailto://x@example.org"]', "whom shall it reach?"),
+    ("a reminder nobody can get", "send = []", 'send = ["tel://{phone}"]', "which nobody is asked for"),
+    ("a reminder without a link", "send = []", 'send = ["mailto://example.org?to={email}"]', "write url"),
+    ("options for a number", 'kind = "number"\nlow = 0', 'kind = "number"\noptions = ["1"]', "options belong to"),
+    ("a choice without options", 'kind = "yes-no"', 'kind = "choice"', "needs options"),
+    ("blocks under minimisation", 'method = "blocks"', 'method = "minimisation"', "block_sizes belongs to"),
+    ("a list with blocks", 'method = "blocks"', 'method = "list"', "block_sizes belongs to"),
+    ("the same measure twice", 'measure = "gad7"', 'measure = "phq9"', "measures: two are called 'phq9'"),
+    ("an unknown role", 'roles = ["analyst"]', 'roles = ["editor"]', "allowed: 'analyst', 'assessor'"),
+    (
+        "a stopping rule that counts nothing",
+        "at_least = 1, within",
+        "at_least = 0, within",
+        "stopping[1].at_least is 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "right", "wrong", "said"), WHOLE_MISTAKES, ids=[kind for kind, *_ in WHOLE_MISTAKES])
+def test_a_mistake_in_a_whole_protocol_is_named(kind: str, right: str, wrong: str, said: str) -> None:
+    assert right in WHOLE
+    with pytest.raises(ProtocolError) as caught:
+        parse(WHOLE.replace(right, wrong, 1))
+    assert said in str(caught.value.mistakes)
+    assert all("\n" not in line for line in caught.value.mistakes)
+
+
+def test_every_mistake_of_how_tables_fit_together_has_a_line_of_its_own() -> None:
+    wrong = WHOLE.replace("day = 45", "day = 12").replace('["robot", "chatbot"]', '["robot", "video"]')
+    with pytest.raises(ProtocolError) as caught:
+        parse(wrong)
+    assert len(caught.value.mistakes) == 2
+
+
+values = st.recursive(
+    st.one_of(
+        st.integers(-5, 2000), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.text(max_size=8)
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(min_size=1, max_size=6), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for key, part in inner for found in places(part, (*path, key)))]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_whatever_stands_in_the_file_it_is_a_protocol_or_lines_that_name_the_mistakes(data: st.DataObject) -> None:
+    whole = tomllib.loads(WHOLE)
+    *path, last = data.draw(st.sampled_from([place for place in places(whole) if place]))
+    place: Any = whole
+    for part in path:
+        place = place[part]
+    if data.draw(st.booleans()):
+        place[last] = data.draw(values)
+    elif isinstance(place, dict):
+        place[data.draw(st.text(min_size=1, max_size=8))] = place.pop(last)
+    else:
+        place.append(place[last])
+    lines = mistakes_of(whole)
+    assert all(line.startswith("study.toml: ") and "\n" not in line for line in lines)
+
+
+def mistakes_of(data: dict[str, Any]) -> list[str]:
+    try:
+        understood(data)
+    except ProtocolError as error:
+        return error.mistakes or ["no line at all"]
+    return []
