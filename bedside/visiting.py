@@ -204,7 +204,7 @@ def _text(answer: httpx2.Response) -> str:
 
 
 def _hidden(page: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
     if found is None:
         raise StudyError("The portal showed a simulated participant a page without the form that is due.")
     return found[1]

@@ -14,7 +14,7 @@ NUMBERS = [number for number, _, _ in ROWS]
 
 
 @cache
-def tests_in(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text())
     found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     # A state machine of hypothesis is a test by being assigned: TestVisits = VisitMachine.TestCase.
@@ -42,4 +42,4 @@ def test_the_requirement_is_tested(number: str, tests: str) -> None:
     assert named, f"{number} names no test"
     for file, test in named:
         assert (ROOT / file).exists(), f"{number} names {file}, which is not there"
-        assert test in tests_in(file), f"{number} names {test}, which is not in {file}"
+        assert test in names_in(file), f"{number} names {test}, which is not in {file}"

@@ -11,6 +11,7 @@ from study.errors import RecordError
 from study.records import Records
 from study.study import Study
 from study.verify import verify
+from tests import trial
 
 
 def simulate(folder: Path, *more: str) -> tuple[str, Path]:
@@ -61,3 +62,29 @@ def test_the_screen_stays_quiet_over_everything_the_simulated_say() -> None:
     for phrases in _phrases().values():
         for phrase in phrases:
             assert screen.check(phrase, "participant") is None, phrase
+
+
+@pytest.mark.timeout(280)
+def test_a_whole_trial_is_rehearsed_through_the_door(folder: Path) -> None:
+    """Screening, consent, baseline, days with measures, the follow-up; without the robot, whose days take their time."""
+    trial.write(folder, ("days = 15 ", "days = 2  "), ('"day 8", "day 15", "follow-up"', '"day 2", "follow-up"'))
+    path = folder / "study.toml"
+    text = path.read_text().replace('when = ["baseline", "day 15"]', 'when = ["baseline", "day 2"]')
+    path.write_text(text.replace('name = "robot"\nmedium = "robot"', 'name = "robot"\nmedium = "chat"'))
+    said, record = simulate(folder, "--participants", "6", "--seed", "3")
+    study = Study.open(folder, rehearsal=record)
+    people = study.people()
+    assert sum(person.state == "enrolled" for person in people) == 6
+    assert "visits made" in said
+    given = study.records.rows("SELECT DISTINCT measure, occasion FROM form")
+    assert {(row["measure"], row["occasion"]) for row in given} >= {
+        ("screening", "screening"),
+        ("k10", "screening"),
+        ("phq9", "baseline"),
+        ("k10", "day 2"),
+        ("ucla3", "after"),
+        ("k10", "follow-up"),
+    }
+    assert study.records.rows("SELECT * FROM consent")
+    assert verify(study.records).mistakes == []
+    study.close()

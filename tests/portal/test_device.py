@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from study import halting
 from study.study import Study
 from study.visits import find
 from tests.portal.conftest import Browser, Robot
@@ -114,3 +115,13 @@ def test_words_at_the_rating_that_need_a_person_stop_the_visit(browser_in: Open,
     assert stopped["state"] == "stopped"
     assert "116 123" in stopped["message"]
     assert len(study.records.rows("SELECT * FROM safety_event")) == 1
+
+
+def test_a_robot_cannot_go_on_while_the_study_is_halted(browser_in: Open, study: Study, robot: Robot) -> None:
+    visit = robot.call("POST", "/claims", {"code": code_of(study, browser_in("robot"))}).get_json()
+    path = f"/visits/{visit['visit']}"
+    number = halting.halt(study, "study", "", by="Dr Okafor", why="to look")
+    refused = robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70})
+    assert (refused.status_code, "paused" in refused.get_json()["error"]) == (409, True)
+    halting.lift(study, number, by="Dr Okafor", why="looked")
+    assert robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70}).status_code == 200

@@ -15,6 +15,7 @@ from study.study import Participant, Study
 from study.verify import verify
 from tests.conftest import HandClock
 from therapist.engines import open_engine
+from therapist.exercise import load_exercise
 
 
 @pytest.fixture
@@ -311,3 +312,39 @@ def test_nothing_of_the_visits_can_be_reached_before_the_enrolment(visitor: Visi
         assert visitor.client.get(visitor.path + way).status_code == 409
     assert visitor.client.post(visitor.path + "rating", data={"visit": "1"}).status_code == 409
     assert visitor.client.post(visitor.path + "turns", json={"visit": "1"}).status_code == 409
+
+
+class Broken:
+    """An engine that fails whenever it is asked for a word."""
+
+    identity = open_engine("eliza").identity
+
+    def generate(self, *asked: object, **more: object) -> Iterator[str]:
+        raise RuntimeError("the engine is away")
+
+
+def test_a_crisis_is_met_while_the_engine_is_broken(whole: Study) -> None:
+    """Rules decide, in words and in answers, also when no model can be reached."""
+    app = create_app(whole, {whole.protocol.engine: Broken()})  # type: ignore[dict-item]
+    try:
+        while True:
+            visitor = Visitor(app, whole).come()
+            if visitor.enrol().arm.medium == "worksheet":
+                break
+        visitor.client.post(visitor.path + "rating", data=rating(visitor))
+        page = visitor.client.get(visitor.path + "visit").get_json()
+        sent = {"visit": str(page["visit"]), "words": "I want to kill myself"}
+        step = whole_step(whole, page["visit"])
+        visitor.client.put(visitor.path + f"drafts/{step}", json=sent)
+        assert visitor.title() == "Let's stop here for today"
+        assert [(event["source"], event["participant"]) for event in safety.events(whole)] == [("draft", visitor.code)]
+    finally:
+        app.extensions["bedside"].close()
+
+
+def rating(visitor: Visitor) -> dict[str, str]:
+    return {"visit": hidden(visitor.page(), "visit"), "occasion": "before", "value": "60"}
+
+
+def whole_step(study: Study, visit: int) -> str:
+    return load_exercise(visits.find(study, visit).exercise).steps[0].id
