@@ -65,7 +65,8 @@ def serve(
         )
         if greet:
             console.print(f"Researcher's page: {url}{study.researcher_path()}", soft_wrap=True)
-            console.print(f"Participants: bedside enrol {folder} --url {url}", soft_wrap=True)
+            console.print(f"People come by:    {url}{study.join_path()}", soft_wrap=True)
+            console.print(f"All links:         bedside links {folder} --url {url}", soft_wrap=True)
         else:
             _print_links(console, study, folder, url)
         return app

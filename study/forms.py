@@ -95,7 +95,7 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
         measure = measure_of(study, due.measure)
         whole = {item.id: answers.get(item.id) for item in measure.items}
         measure.check({**answers, **whole})
-        version = measure.version
+        version = f"{measure.version}+{measure.sha256[:12]}"
         rows = [{"item": item, "value": value, "choice": None} for item, value in whole.items()]
     with study.records.write() as write:
         if (due.measure, due.occasion) in _done(study, code, due.visit):

@@ -5,6 +5,8 @@ its grammar is in `study.measure_file`. What is here is pure but for `load_measu
 files. Answers are a mapping from an item's id to a whole number, or None for an item that was left out.
 """
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -104,6 +106,12 @@ class Measure:
     @property
     def version(self) -> str:
         return self.file.version
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all that its file says: a wording or a rule that changed shows."""
+        canonical = json.dumps(self.file.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
     @property
     def licence(self) -> str:
