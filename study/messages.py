@@ -106,13 +106,13 @@ def claim_alarms(study: Study) -> None:
 
 
 def claim_reminder(study: Study, participant: Participant, visit: Visit) -> bool:
-    """Claim the reminder that is due now for a visit that is open and not done.
+    """Claim the reminder that is due now for a visit that is open and not done, of somebody who can be reached.
 
     Of several times that have passed, the last counts: after a pause nobody gets all reminders at once.
     """
     rules = participant.protocol.reminders
     now = study.clock.now()
-    if not rules.at or not rules.send or not identity.contact(study, participant.code):
+    if not rules.at or not rules.send:
         return False
     today = now.astimezone(participant.zone).date()
     boundary = participant.protocol.boundary

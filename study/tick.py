@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from study import halting, messages, retention
+from study import halting, identity, messages, retention
 from study.messages import Post, post_by_apprise
 from study.records import stamp
 from study.study import Participant, Study
@@ -38,16 +38,14 @@ def tick(study: Study, post: Post = post_by_apprise) -> Ticked:
     for row in study.records.rows("SELECT participant, day FROM visit"):
         days[row["participant"]].add(row["day"])
     opened = missed = 0
-    for participant in study.participants():
+    people = study.participants()
+    for participant in people:
         if participant.status != "withdrawn":
             for day in _missed_days(study, participant, days[participant.code]):
                 open_on(study, participant, day, by="bedside", state="missed")
                 missed += 1
             opened += _open(study, participant, days[participant.code])
-    for visit in _open_visits(study):
-        participant = study.participant(visit.participant)
-        if participant.status == "active" and not halting.is_halted(study, participant):
-            messages.claim_reminder(study, participant, visit)
+    _remind(study, people)
     later = messages.deliver(study, post)
     retention.delete_identities(study)
     return Ticked(
@@ -96,6 +94,17 @@ def _open(study: Study, participant: Participant, known: set[int]) -> int:
     return 1
 
 
-def _open_visits(study: Study) -> list[Visit]:
-    rows = study.records.rows("SELECT id FROM visit WHERE state IN ('before', 'exercise', 'after')")
-    return [find(study, row["id"]) for row in rows]
+def _remind(study: Study, people: list[Participant]) -> None:
+    """Claim the reminders that are due, of those who can be reached."""
+    wanted = {
+        one.code: one
+        for one in people
+        if one.status == "active" and one.protocol.reminders.at and one.protocol.reminders.send
+    }
+    reachable = identity.known(study) if wanted else {}
+    if not reachable:
+        return
+    for row in study.records.rows("SELECT id, participant FROM visit WHERE state IN ('before', 'exercise', 'after')"):
+        participant = wanted.get(row["participant"])
+        if participant and row["participant"] in reachable and not halting.is_halted(study, participant):
+            messages.claim_reminder(study, participant, find(study, row["id"]))

@@ -214,7 +214,7 @@ def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
     with study.records.write() as write:
         given = write.row("SELECT 1 FROM rating WHERE visit = ? AND occasion = ?", visit.id, occasion)
         if not given:
-            if now >= visit.window.ends:
+            if now >= (visit.window.closes if occasion == "before" else visit.window.ends):
                 raise NotDue("This cannot be taken now: the time for this visit is over.")
             write.insert(
                 "rating",
