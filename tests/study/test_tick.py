@@ -22,13 +22,14 @@ RULES = (
     '[reminders]\nat = ["08:00", "18:00"]\nsend = ["mailto://portal.example.org?to={email}"]\n\n[safety]\n'
     'notify = ["json://officer.example.org"]\nescalate = ["json://deputy.example.org"]\nacknowledge_minutes = 30\n',
 )
+URL = ('language = "en"\n', 'language = "en"\nurl = "https://study.example.org"\n')
 EVENING = datetime(2026, 3, 4, 18, 30, tzinfo=UTC)
 
 
 @pytest.fixture
 def busy(folder: Path, clock: HandClock) -> Study:
     """Three participants on their third day, one of whom has missed a day; an alarm that nobody acknowledged."""
-    trial.write(folder, RULES)
+    trial.write(folder, RULES, URL)
     study = Study.open(folder, clock=clock)
     for number in range(3):
         person = join(study)
@@ -261,7 +262,7 @@ def test_two_processes_that_tick_at_once_send_nothing_twice(
 
 
 def test_a_rehearsal_sends_nothing(folder: Path, clock: HandClock, tmp_path: Path) -> None:
-    trial.write(folder, RULES)
+    trial.write(folder, RULES, URL)
     rehearsal = Study.open(folder, clock=clock, rehearsal=tmp_path / "rehearsal.sqlite")
     person = join(rehearsal)
     safety.report(rehearsal, person.code, by="nurse", description="a fall")
