@@ -69,7 +69,7 @@ def amend(folder: Path, *, by: str, why: str, clock: Clock | None = None) -> int
                 "locked_at": stamp(now),
                 "locked_by": by,
                 "why": why,
-                "scheme": last["scheme"] + _changes_allocation(old, new),
+                "scheme": last["scheme"] + new.allocates_otherwise(old),
             },
         )
         told = {change.key: [change.old, change.new] for change in found}
@@ -95,15 +95,8 @@ def _check(old: Protocol, new: Protocol) -> None:
         raise StudyError(
             f"The consent is another one, and its version is still {new.consent.version!r}: raise consent.version."
         )
-    if old.allocation.method == "list" and new.allocation.method == "list" and _changes_allocation(old, new):
+    if old.allocation.method == "list" and new.allocation.method == "list" and new.allocates_otherwise(old):
         raise StudyError("The arms or strata of an uploaded list cannot be amended: the list was made for these.")
-
-
-def _changes_allocation(old: Protocol, new: Protocol) -> bool:
-    """Whether places have to be counted anew: another sequence, or other arms in it."""
-    return old.allocation != new.allocation or [(a.name, a.ratio) for a in old.arms] != [
-        (a.name, a.ratio) for a in new.arms
-    ]
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

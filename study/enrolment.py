@@ -26,7 +26,7 @@ __all__ = ["come", "consent_sha256", "decline", "enrol", "give_consent", "may_re
 
 
 def come(study: Study, *, kind: Kind = "participant", timezone: str | None = None, by: str = "portal") -> Person:
-    """Somebody opens the study's door: they get a code, and begin on the newest version of the protocol.
+    """Somebody opens the study's door: they get a code, and begin on the protocol as it is now.
 
     `timezone` is theirs, an IANA name; the study's if left out. Raises `StudyError` for one that does not exist.
     """

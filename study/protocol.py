@@ -228,6 +228,11 @@ class Protocol(Table):
         """Whether there is anything to answer or to agree to before somebody is enrolled."""
         return bool(self.screening or self.consent or self.due("screening") or self.due("baseline"))
 
+    def allocates_otherwise(self, other: "Protocol") -> bool:
+        """Whether its allocation is another one than `other`'s, so that places have to be counted anew."""
+        ratios, others = ([(arm.name, arm.ratio) for arm in one.arms] for one in (self, other))
+        return self.allocation != other.allocation or ratios != others
+
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
 

@@ -1,7 +1,8 @@
 -- The record of one study. Times are UTC in ISO 8601. The columns are described in dictionary.toml.
 -- Each table is written through `study.records.Write` alone, which puts the hash of every row into the event log.
 
--- One row for each version of the protocol: the first as locked by the first person, the others by amendments.
+-- One row for each version of the protocol that somebody began on: as it was edited before the first enrolment, and as it
+-- was amended after it.
 CREATE TABLE protocol (
     version INTEGER PRIMARY KEY,
     sha256 TEXT NOT NULL,

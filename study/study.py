@@ -224,11 +224,12 @@ class Study:
         return row["text"] if row else None
 
     def _check_lock(self) -> None:
+        enrolled = self.records.row("SELECT 1 FROM participant WHERE kind = 'participant'")
         locked = self.locked_text()
-        if locked is not None and parse(locked) != self.protocol:
+        if enrolled and locked is not None and parse(locked) != self.protocol:
             raise StudyError(
-                f"{self.folder / 'study.toml'} was changed after the first person came, which locked it. Put it back "
-                f"(`bedside check {self.folder} --locked` prints the locked text), or record the change with "
+                f"{self.folder / 'study.toml'} was changed after the first participant enrolled, which locked it. Put "
+                f"it back (`bedside check {self.folder} --locked` prints the locked text), or record the change with "
                 f"`bedside amend {self.folder}`."
             )
 
@@ -237,24 +238,30 @@ _PARTICIPANTS = "SELECT participant.*, person.protocol, person.timezone FROM par
 
 
 def lock(study: Study, write: Write, now: datetime) -> int:
-    """The newest version of the protocol, locked now if it is not yet; inside the transaction that needs it."""
-    version = write.value("SELECT max(version) FROM protocol")
-    if version is None:
-        version = 1
-        write.insert(
-            "protocol",
-            {
-                "version": version,
-                "sha256": study.protocol.sha256,
-                "text": study.text,
-                "locked_at": stamp(now),
-                "locked_by": "bedside",
-                "why": "the first person came",
-                "scheme": 0,
-            },
-        )
-        write.log(now, "bedside", "protocol locked", study.protocol.sha256)
-    return int(version)
+    """The number of the version that `study.protocol` is, recorded now if it is not yet, in the transaction of `write`.
+
+    Before the first enrolment the file may still be edited: whoever comes then begins on what it says by then.
+    """
+    known = write.value("SELECT version FROM protocol WHERE sha256 = ? ORDER BY version DESC", study.protocol.sha256)
+    if known is not None:
+        return int(known)
+    last = write.row("SELECT * FROM protocol ORDER BY version DESC LIMIT 1")
+    scheme = last["scheme"] + study.protocol.allocates_otherwise(parse(last["text"])) if last else 0
+    version = last["version"] + 1 if last else 1
+    write.insert(
+        "protocol",
+        {
+            "version": version,
+            "sha256": study.protocol.sha256,
+            "text": study.text,
+            "locked_at": stamp(now),
+            "locked_by": "bedside",
+            "why": "edited before the first enrolment" if last else "the first person came",
+            "scheme": scheme,
+        },
+    )
+    write.log(now, "bedside", "protocol recorded", f"version {version}", sha256=study.protocol.sha256)
+    return version
 
 
 def template_names() -> list[str]:

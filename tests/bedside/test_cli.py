@@ -162,7 +162,7 @@ def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
     path = folder / "study.toml"
     text = path.read_text()
     path.write_text(text.replace("days = 15 ", "days = 14 "))
-    assert "changed after the first person came" in refused("enrol", str(folder))
+    assert "changed after the first participant enrolled" in refused("enrol", str(folder))
     assert run("check", str(folder), "--locked").output == text
 
 

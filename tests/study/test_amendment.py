@@ -129,6 +129,28 @@ def test_comments_need_no_amendment_and_a_change_without_one_is_refused(
         Study.open(folder, clock=clock)
 
 
+def test_before_the_first_enrolment_the_file_can_be_edited_and_whoever_is_on_the_way_keeps_theirs(
+    folder: Path, clock: HandClock
+) -> None:
+    trial.write(folder)
+    study = Study.open(folder, clock=clock)
+    first = enrolment.come(study).code
+    enrolment.take_in(study, kind="test", skip=True)
+    edit(folder, ("days = 15 ", "days = 16 "), ("block_sizes = [3] ", "block_sizes = [6] "))
+    edited = Study.open(folder, clock=clock)
+    second = enrolment.come(edited).code
+    assert [edited.person(code).protocol.days for code in (first, second)] == [15, 16]
+    assert enrolment.come(study).version == 1  # a server that was not restarted goes on with what it has read
+    assert [one["scheme"] for one in versions(edited)] == [0, 1]
+    for code in (first, second):
+        trial.fill(edited, code)
+        enrolment.enrol(edited, code)
+    edit(folder, ("days = 16 ", "days = 17 "))
+    with pytest.raises(StudyError, match="first participant enrolled"):
+        Study.open(folder, clock=clock)
+    assert verify(edited.records).mistakes == []
+
+
 def test_what_cannot_be_amended_is_said(folder: Path, study: Study, clock: HandClock) -> None:
     with pytest.raises(StudyError, match="Nobody came yet"):
         amend(folder, by="Dr Okafor", why="x", clock=clock)
