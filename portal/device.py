@@ -11,7 +11,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from portal import words
 from portal.looking import sessions
 from portal.stream import reply_stream
-from study import halting, visits
+from study import forms, halting, visits
 from study.errors import NotDue, UnknownCode, WrongToken
 from study.visits import Visit
 
@@ -62,7 +62,10 @@ def _held(visit_id: int) -> Visit:
     study = sessions().study
     if visit.device != g.device:
         raise UnknownCode("This device holds no such visit.")
-    if halting.is_halted(study, study.participant(visit.participant)):
+    participant = study.participant(visit.participant)
+    if participant.status == "withdrawn":
+        raise NotDue("The participant has left the study.")
+    if halting.is_halted(study, participant):
         raise NotDue("The study is paused; somebody will be in touch.")
     return visit
 
@@ -83,6 +86,8 @@ def claim() -> dict[str, Any]:
     except UnknownCode:
         wrong_codes.add(g.device)
         raise
+    if forms.due_in_visit(sessions().study, visit) is not None:
+        raise NotDue("Some questions on the participant's page come first.")
     return _described(visit)
 
 

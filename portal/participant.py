@@ -110,6 +110,8 @@ def _days() -> int:
 def rate() -> Page:
     fields = words.body()
     visit = _visit_of(fields)
+    if visit.state == "before" and forms.due_in_visit(sessions().study, visit) is not None:
+        raise NotDue("Some questions come before the rating.")
     try:
         visits.rate(sessions().study, visit, words.occasion(fields), words.rating(fields))
     except OutOfRange:

@@ -14,6 +14,7 @@ from study import forms, identity, safety, visits
 from study.study import Participant, Study
 from study.verify import verify
 from tests.conftest import HandClock
+from tests.portal.conftest import Robot
 from therapist.engines import open_engine
 from therapist.exercise import load_exercise
 
@@ -348,3 +349,50 @@ def rating(visitor: Visitor) -> dict[str, str]:
 
 def whole_step(study: Study, visit: int) -> str:
     return load_exercise(visits.find(study, visit).exercise).steps[0].id
+
+
+def in_arm(app: Flask, study: Study, medium: str) -> tuple[Visitor, Participant]:
+    while True:
+        visitor = Visitor(app, study).come()
+        person = visitor.enrol()
+        if person.arm.medium == medium:
+            return visitor, person
+
+
+def test_forms_before_the_exercise_come_before_the_rating(whole: Study, app: Flask, clock: HandClock) -> None:
+    visitor, _ = in_arm(app, whole, "chat")
+    clock.forward(days=7)
+    sent = {"visit": hidden(visitor.page(), "visit"), "occasion": "before", "value": "60"}  # K10 is due on day 8
+    assert visitor.client.post(visitor.path + "rating", data=sent).status_code == 409
+    visitor.answer()
+    assert visitor.client.post(visitor.path + "rating", data=sent).status_code == 303
+
+
+def test_a_robot_takes_a_visit_when_the_forms_before_it_are_given(whole: Study, app: Flask, clock: HandClock) -> None:
+    visitor, person = in_arm(app, whole, "robot")
+    clock.forward(days=7)
+    assert 'class="code"' not in visitor.page()
+    visit = visits.today(whole, person)
+    assert visit is not None
+    robot = Robot(app.test_client(), whole.device_token("robot-1"))
+    assert robot.call("POST", "/claims", {"code": visit.code}).status_code == 409
+    visitor.answer()
+    assert robot.call("POST", "/claims", {"code": visit.code}).status_code == 200
+
+
+def test_a_robot_adds_nothing_to_the_visit_of_somebody_who_left(whole: Study, app: Flask) -> None:
+    visitor, person = in_arm(app, whole, "robot")
+    visit = visits.today(whole, person)
+    assert visit is not None
+    robot = Robot(app.test_client(), whole.device_token("robot-1"))
+    robot.call("POST", "/claims", {"code": visit.code})
+    robot.call("POST", f"/visits/{visit.id}/ratings", {"occasion": "before", "value": 60})
+    visitor.client.post(visitor.path + "leave", data={"data": "erase"})
+    for path, body in (
+        ("ratings", {"occasion": "after", "value": 50}),
+        ("turns", {"words": "I failed the exam", "token": "t"}),
+        ("screen", {"words": "I failed the exam"}),
+    ):
+        assert robot.call("POST", f"/visits/{visit.id}/{path}", body).status_code == 409
+    assert whole.records.rows("SELECT * FROM turn") == []
+    assert verify(whole.records).mistakes == []
