@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
+    multiple,
     precondition,
     rule,
 )
@@ -91,6 +93,14 @@ class AllocationMachine(RuleBasedStateMachine):
         person = fill(self.study, code, {"age": 30, "sex": sex, "treatment": "no"}, k10=k10)
         assert person.state == "baseline"
         return code, f"sex: {sex}; k10: {'20 or more' if k10 else 'below 20'}"
+
+    @rule(target=enrolled, sex=st.sampled_from(["female", "male"]), count=st.integers(1, 4))
+    def some_go_all_the_way(self, sex: str, count: int) -> Any:
+        codes = []
+        for _ in range(0 if self.halts else count):
+            code = self.somebody_comes()
+            codes.append(self.they_are_enrolled(self.they_answer_and_consent(code, sex, 0)))
+        return multiple(*codes)
 
     @rule(code=consumes(answering))
     def they_cannot_take_part(self, code: str) -> None:

@@ -378,6 +378,25 @@ def test_test_participants_and_rehearsals_use_up_no_place(folder: Path, tmp_path
         enrolment.enrol(study, fill(study, enrolment.come(study).code).code, arm="robot")
 
 
+def test_an_amended_allocation_begins_a_new_scheme_and_who_came_before_stays_with_theirs(
+    folder: Path, whole: Study, clock: HandClock
+) -> None:
+    early = [fill(whole, enrolment.come(whole).code).code for _ in range(5)]
+    first = [enrolment.enrol(whole, code).arm.name for code in early[:2]]
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("block_sizes = [3] ", "block_sizes = [6] "))
+    amend(folder, by="Board", why="to be harder to guess", clock=clock)
+    study = Study.open(folder, clock=clock)
+    second = [join(study).arm.name for _ in range(7)]
+    first += [enrolment.enrol(study, code).arm.name for code in early[2:]]
+    for public, sizes, arms in (("20260301", [3], first), ("20260301/1", [6], second)):
+        expected = sequence(study.key.allocation_seed(public), "sex: female; k10: below 20", ARMS, [1, 1, 1], sizes)
+        assert arms == [slot.arm for slot in islice(expected, len(arms))]
+    rows = study.records.rows("SELECT scheme, position FROM participant ORDER BY scheme, position")
+    assert [(row["scheme"], row["position"]) for row in rows] == [(0, n) for n in range(5)] + [(1, n) for n in range(7)]
+    assert verify(study.records).mistakes == []
+
+
 # Concealment
 
 
