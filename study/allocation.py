@@ -15,15 +15,17 @@ Minimisation (Pocock & Simon 1975, Biometrics 31:103), for the participant at po
 
 - for each arm k, suppose that the participant is given k. For each factor, take all participants so far who have the
   participant's level of it, and the participant; the imbalance of the factor is the largest minus the smallest, over
-  the arms, of (their number in the arm) / (the arm's ratio). The imbalance of k is the sum of weight * imbalance;
+  the arms, of (their number in the arm) / (the arm's ratio). The imbalance of k is the sum of weight * imbalance.
+  All this is exact: weights and `chance` are the decimal numbers as they are written, and nothing is rounded;
 - the arm preferred is the one with the least imbalance; of several, the arm that is drawn among them in proportion to
   their ratios by `u("{seed}/minimise/{n}/tie")`, with `u(text) = h(text) / 2**256`, going through the arms in the
   order of the protocol;
 - with R the sum of the ratios and r the smallest, the preferred arm i is given with the probability
   1 - c * (R - ratio of i), and any other arm j with c * ratio of j, where c = (1 - chance) / (R - r); it is drawn by
   `u("{seed}/minimise/{n}/arm")` going through the arms in the order of the protocol. An arm of the smallest ratio, when
-  preferred, is thus given with probability `chance`, and the ratios hold in the long run for whatever is preferred
-  (Han, Enas & McEntegart 2009, Stat Med 28:3329).
+  preferred, is thus given with probability `chance`; and if each arm is preferred as often as its ratio says, it is
+  given as often as its ratio says, which the same `chance` for every arm would not do (Han, Enas & McEntegart 2009,
+  Stat Med 28:3329). `chance` must be more than r / R: with less, the arm preferred would be avoided.
 """
 
 import hashlib
@@ -80,7 +82,7 @@ def minimise(
     _, least = preferred_among(arms, ratios, before, levels, weights)
     preferred = _pick(f"{seed}/minimise/{position}/tie", {arm: Fraction(share[arm]) for arm in least})
     whole, smallest = sum(ratios), min(ratios)
-    spread = (1 - Fraction(chance)) / (whole - smallest) if len(arms) > 1 else Fraction(0)
+    spread = (1 - _exactly(chance)) / (whole - smallest) if len(arms) > 1 else Fraction(0)
     odds = {arm: 1 - spread * (whole - share[arm]) if arm == preferred else spread * share[arm] for arm in arms}
     return Slot(position, None, _pick(f"{seed}/minimise/{position}/arm", odds))
 
@@ -104,9 +106,17 @@ def preferred_among(
         total = Fraction(0)
         for factor, counts in alike.items():
             parts = [Fraction(counts[arm] + (arm == given), share[arm]) for arm in arms]
-            total += Fraction(weights[factor]) * (max(parts) - min(parts))
+            total += _exactly(weights[factor]) * (max(parts) - min(parts))
         imbalance[given] = total
     return imbalance, [arm for arm in arms if imbalance[arm] == min(imbalance.values())]
+
+
+def _exactly(number: float) -> Fraction:
+    """The decimal number as somebody wrote it: 0.1 is a tenth, not the binary number nearest to it.
+
+    So 0.1 + 0.2 ties with 0.3 here as it does on paper.
+    """
+    return Fraction(str(number))
 
 
 def _pick(what: str, odds: Mapping[str, Fraction]) -> str:

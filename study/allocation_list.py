@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -30,12 +30,14 @@ __all__ = ["listed", "upload"]
 def upload(study: Study, path: Path, *, by: str) -> dict[str, int]:
     """Take the list in the file `path`; return how many places each stratum has.
 
-    Raises `StudyError`, naming the line, for a file that can't be read or an arm that the protocol does not have, and
-    when the protocol asks for no list or one was uploaded before.
+    Strata in which somebody may be, and for which the list has nothing, are there with none. Raises `StudyError`,
+    naming the line, for a file that can't be read or an arm or stratum that the protocol does not have, and when the
+    protocol asks for no list or one was uploaded before.
     """
     if study.protocol.allocation.method != "list":
         raise StudyError('study.toml: allocation.method is not "list", so there is nothing to upload a list for.')
-    places = _read(path, study.protocol)
+    text = _text(path)
+    places = _read(text, path, study.protocol)
     now = study.clock.now()
     cipher = _cipher(study)
     with study.records.write() as write:
@@ -43,15 +45,18 @@ def upload(study: Study, path: Path, *, by: str) -> dict[str, int]:
             raise StudyError("A list was uploaded before; places of a list are never exchanged.")
         lock(study, write, now)
         counts: Counter[str] = Counter()
+        opened = []
         for stratum, arm in places:
-            # Every sealed place has the same length, whatever the arm: only the key tells them apart.
-            sealed = cipher.encrypt(json.dumps([stratum, counts[stratum], arm]).encode().ljust(400))
-            row = {"stratum": stratum, "position": counts[stratum], "sealed": sealed.decode()}
-            write.insert("allocation_list", row)
+            opened.append((stratum, counts[stratum], json.dumps([stratum, counts[stratum], arm]).encode()))
             counts[stratum] += 1
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        write.log(now, by, "allocation list uploaded", digest, places=dict(counts))
-    return dict(counts)
+        # Every sealed place has the same length, whatever the arm: only the key tells them apart.
+        longest = max(len(place) for _, _, place in opened)
+        for stratum, position, place in opened:
+            sealed = cipher.encrypt(place.ljust(longest)).decode()
+            write.insert("allocation_list", {"stratum": stratum, "position": position, "sealed": sealed})
+        write.log(now, by, "allocation list uploaded", _fingerprint(study, text), places=dict(counts))
+    expected = (stratum_of(levels) for levels in _levels(study.protocol) if UNKNOWN not in levels.values())
+    return dict.fromkeys(expected, 0) | dict(counts)
 
 
 def listed(study: Study, write: Write, stratum: str, position: int, arms: Sequence[str]) -> Slot:
@@ -73,34 +78,63 @@ def listed(study: Study, write: Write, stratum: str, position: int, arms: Sequen
     return Slot(position, None, place[2])
 
 
-def _read(path: Path, protocol: Protocol) -> list[tuple[str, str]]:
-    arms = [arm.name for arm in protocol.arms]
-    factors = {factor.name: [*levels_of(protocol, factor), UNKNOWN] for factor in protocol.allocation.strata}
-    strata = [stratum_of(dict(zip(factors, levels, strict=True))) for levels in product(*factors.values())]
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise StudyError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    if "arm" not in (reader.fieldnames or []):
-        raise StudyError(f"{path}, line 1: there is no column arm; write the columns stratum and arm.")
+
+
+def _read(text: str, path: Path, protocol: Protocol) -> list[tuple[str, str]]:
+    """The places as stratum and arm, in order."""
+    strata = [stratum_of(levels) for levels in _levels(protocol)]
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    arms = [arm.name for arm in protocol.arms]
     places = []
-    for row in reader:
-        arm = (row["arm"] or "").strip()
-        if arm not in arms:
-            raise StudyError(f"{path}, line {reader.line_num}: {arm!r} is no arm; allowed: {', '.join(arms)}.")
-        stratum = (row.get("stratum") or "").strip() or "all"
-        if stratum not in strata:
-            raise StudyError(
-                f"{path}, line {reader.line_num}: {stratum!r} is no stratum of the protocol; allowed: "
-                f"{', '.join(strata[:6])}{', ...' if len(strata) > 6 else ''}."
-            )
-        places.append((stratum, arm))
+    try:
+        header = [name.strip() for name in next(lines, [])]
+        for name in ("arm", "stratum"):
+            if header.count(name) > 1:
+                raise StudyError(f"{path}, line 1: there are two columns {name}.")
+        if "arm" not in header:
+            raise StudyError(f"{path}, line 1: there is no column arm; write the columns stratum and arm.")
+        for row in lines:
+            if row:
+                where = f"{path}, line {lines.line_num}"
+                places.append(_place(dict(zip(header, row, strict=False)), where, arms, strata))
+    except csv.Error as error:
+        raise StudyError(f"{path}, line {lines.line_num}: this is no CSV: {error}.") from None
     if not places:
         raise StudyError(f"{path} has no places; write one line for each.")
     return places
+
+
+def _place(row: Mapping[str, str], where: str, arms: list[str], strata: list[str]) -> tuple[str, str]:
+    arm = row.get("arm", "").strip()
+    if arm not in arms:
+        raise StudyError(f"{where}: {arm[:40]!r} is no arm; allowed: {', '.join(arms)}.")
+    stratum = row.get("stratum", "").strip() or "all"
+    if stratum not in strata:
+        allowed = " | ".join(strata[:6]) + (" | ..." if len(strata) > 6 else "")
+        raise StudyError(f"{where}: {stratum[:200]!r} is no stratum of the protocol; allowed: {allowed}.")
+    return stratum, arm
+
+
+def _levels(protocol: Protocol) -> Iterator[dict[str, str]]:
+    """Every combination of levels that somebody may have; that of a measure may be unknown."""
+    factors = protocol.allocation.strata
+    possible = [
+        [*levels_of(protocol, factor), *([] if protocol.question(factor.question) else [UNKNOWN])] for factor in factors
+    ]
+    for chosen in product(*possible):
+        yield dict(zip((factor.name for factor in factors), chosen, strict=True))
+
+
+def _fingerprint(study: Study, text: str) -> str:
+    """What the log knows the list by. A short list could be found from its plain hash, by trying all lists."""
+    return study.key.token("allocation list", hashlib.sha256(text.encode()).hexdigest())
 
 
 def _cipher(study: Study) -> Fernet:

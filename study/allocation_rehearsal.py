@@ -7,10 +7,9 @@ here is the word `simulate` and a number, which no such hash can be.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
 
 from study.allocation import Slot, minimise, sequence
-from study.eligibility import stratum_of
+from study.eligibility import intervals, stratum_of
 from study.grammar import Factor
 from study.protocol import Protocol
 
@@ -32,30 +31,30 @@ def levels_of(protocol: Protocol, factor: Factor) -> list[str]:
     question = protocol.question(factor.question)
     if question is not None and question.answers:
         return list(question.answers)
-    cuts = [f"{cut:g}" for cut in factor.cuts]
-    between = [f"{low} to below {high}" for low, high in pairwise(cuts)]
-    return [f"below {cuts[0]}", *between, f"{cuts[-1]} or more"]
+    return intervals(factor.cuts)
 
 
-def rehearse(protocol: Protocol, seed: int, participants: int) -> Iterator[Rehearsed]:
+def rehearse(protocol: Protocol, seed: str, participants: int) -> Iterator[Rehearsed]:
     """Allocate invented participants by the protocol's procedure, with the seed `simulate {seed}`.
 
-    Participant n has, of the combinations of levels in the order of the protocol (the last factor changing first), the
-    one numbered h("simulate {seed}/participant/{n}") modulo their number, `h` as in `study.allocation`.
+    Participant n has, of each factor, the level numbered h("simulate {seed}/participant/{n}/{factor}") modulo the
+    number of its levels, from 0 in the order of the protocol, with `h` as in `study.allocation`.
     """
     plan = protocol.allocation
     name = f"simulate {seed}"
     arms = [arm.name for arm in protocol.arms]
     ratios = [arm.ratio for arm in protocol.arms]
     weights = {factor.name: factor.weight for factor in plan.strata}
-    combinations = list(product(*(levels_of(protocol, factor) for factor in plan.strata)))
+    possible = {factor.name: levels_of(protocol, factor) for factor in plan.strata}
     # A list is somebody else's: the procedure shown for it is that of blocks of the smallest size.
     sizes = plan.block_sizes or [sum(ratios)]
     strata: dict[str, Iterator[Slot]] = {}
     before: list[tuple[str, dict[str, str]]] = []
     for number in range(1, participants + 1):
-        chosen = combinations[_number(f"{name}/participant/{number}") % len(combinations)]
-        levels = dict(zip(weights, chosen, strict=True))
+        levels = {
+            factor: some[_number(f"{name}/participant/{number}/{factor}") % len(some)]
+            for factor, some in possible.items()
+        }
         stratum = stratum_of(levels)
         if plan.method == "minimisation":
             slot = minimise(name, number - 1, arms, ratios, before, levels, weights, plan.chance)

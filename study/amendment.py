@@ -56,6 +56,8 @@ def amend(folder: Path, *, by: str, why: str, clock: Clock | None = None) -> int
     _check(old, new)
     now = (clock or SystemClock()).now()
     with records.write() as write:
+        if new.allocation.method == "list" != old.allocation.method and write.row("SELECT 1 FROM allocation_list"):
+            raise StudyError("The places of the list that was uploaded are known by now; they cannot be used again.")
         last = write.row("SELECT * FROM protocol ORDER BY version DESC LIMIT 1") or {}
         if parse(last["text"]) != old:
             raise StudyError("Somebody else amended the protocol meanwhile; look at it again.")

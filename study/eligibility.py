@@ -1,10 +1,12 @@
 """Who can take part, and which level of each factor somebody has. Pure: answers and scores in, a decision out."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from study.grammar import Factor, Rule
 
-__all__ = ["UNKNOWN", "Known", "excluded_by", "level", "stratum_of"]
+__all__ = ["UNKNOWN", "Known", "excluded_by", "intervals", "level", "stratum_of"]
 
 Known = Mapping[str, str | float | None]
 """What is known of somebody: answers by the question's name, scores by the measure's (and `measure.scale`)."""
@@ -33,13 +35,14 @@ def level(factor: Factor, known: Known) -> str:
         return UNKNOWN
     if isinstance(answer, str):
         return answer
-    below = [cut for cut in factor.cuts if answer >= cut]
-    above = [cut for cut in factor.cuts if answer < cut]
-    if not below:
-        return f"below {_number(above[0])}"
-    if not above:
-        return f"{_number(below[-1])} or more"
-    return f"{_number(below[-1])} to below {_number(above[0])}"
+    return intervals(factor.cuts)[bisect_right(factor.cuts, answer)]
+
+
+def intervals(cuts: Sequence[float]) -> list[str]:
+    """The levels that rising `cuts` make of a number, in words, from the lowest. A cut begins the level above it."""
+    names = [_number(cut) for cut in cuts]
+    between = [f"{low} to below {high}" for low, high in pairwise(names)]
+    return [f"below {names[0]}", *between, f"{names[-1]} or more"]
 
 
 def stratum_of(levels: Mapping[str, str]) -> str:
@@ -48,4 +51,5 @@ def stratum_of(levels: Mapping[str, str]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:g}"
+    """Every digit of it: two cuts that differ make two levels, however close they are."""
+    return str(value).removesuffix(".0")

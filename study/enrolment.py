@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Any
 
-from study import forms, halting
+from study import forms, halting, on_paper
 from study.allocation import Slot, minimise, sequence
 from study.allocation_list import listed
 from study.eligibility import level, stratum_of
@@ -134,9 +134,19 @@ def enrol(study: Study, code: str, *, by: str = "bedside", arm: str | None = Non
     person = study.person(code)
     if person.state == "enrolled":
         return study.participant(code)
+    _check_choice(person.protocol, person.kind, arm)
     if person.state != "baseline" or forms.due_before_enrolment(study, person) is not None:
         raise NotDue("Something is still to be answered before the enrolment.")
     return _allocate(study, person, by, arm)
+
+
+def _check_choice(protocol: Protocol, kind: Kind, arm: str | None) -> None:
+    """Raises `StudyError` for an arm that is not there, or that somebody would choose for a participant."""
+    names = [one.name for one in protocol.arms]
+    if arm is not None and kind != "test":
+        raise StudyError("The arm of a test participant can be chosen, and of nobody else.")
+    if arm is not None and arm not in names:
+        raise StudyError(f"There is no arm {arm!r}; choose one of {', '.join(names)}.")
 
 
 def _allocate(study: Study, person: Person, by: str, arm: str | None) -> Participant:
@@ -147,18 +157,15 @@ def _allocate(study: Study, person: Person, by: str, arm: str | None) -> Partici
     now = study.clock.now()
     first = local_day(now, person.zone, protocol.boundary).toordinal() + protocol.visits.first_day
     with study.records.write() as write:
-        if write.value("SELECT state FROM person WHERE code = ?", code) == "enrolled":
+        state = write.value("SELECT state FROM person WHERE code = ?", code)
+        if state == "enrolled":
             return study.participant(code)
-        halting.refuse_enrolment(write)
+        if state != "baseline":  # they declined, or were withdrawn, since it was looked at
+            raise NotDue("Who is not on the way to take part any more cannot be enrolled.")
+        halting.refuse_enrolment(write, [one.name for one in protocol.arms])
         place: dict[str, Any] = {"scheme": None, "stratum": None, "position": None, "block": None}
         if person.kind == "test":
             given = arm or protocol.arms[_tests(write) % len(protocol.arms)].name
-            if given not in [one.name for one in protocol.arms]:
-                raise StudyError(
-                    f"There is no arm {given!r}; choose one of {', '.join(a.name for a in protocol.arms)}."
-                )
-        elif arm is not None:
-            raise StudyError("The arm of a test participant can be chosen, and of nobody else.")
         else:
             scheme = write.value("SELECT scheme FROM protocol WHERE version = ?", person.version)
             stratum = "all" if protocol.allocation.method == "minimisation" else stratum_of(levels)
@@ -200,10 +207,16 @@ def take_in(
 
     `answers` are those to the screening's questions, `scores` the answers to the items of the measures due before the
     enrolment. `by` vouches for the consent. `skip` lets a test participant pass by all that. Raises `StudyError` with
-    the reasons when the rules exclude the person.
+    the reasons when the rules exclude the person, who is recorded; and before anything is recorded for answers that are
+    wrong or lacking, and while nobody can be enrolled.
     """
+    skip = skip and kind == "test"
+    _check_choice(study.protocol, kind, arm)
+    halting.refuse_enrolment(study.records, [one.name for one in study.protocol.arms])
+    if not skip:
+        on_paper.check(study, answers or {}, scores or {}, permissions)
     person = come(study, kind=kind, timezone=timezone, by=by)
-    if skip and kind == "test":
+    if skip:
         with study.records.write() as write:
             write.update("person", person.code, {"state": "baseline"})
             write.log(study.clock.now(), by, "test participant let in", person.code, person=person.code)
@@ -234,9 +247,7 @@ def _next(study: Study, write: Write, protocol: Protocol, scheme: int, stratum: 
     seed = _seed(study, plan.seed, scheme)
     arms = [arm.name for arm in protocol.arms]
     ratios = [arm.ratio for arm in protocol.arms]
-    position = write.value(
-        "SELECT count(*) FROM participant WHERE kind = 'participant' AND scheme = ? AND stratum = ?", scheme, stratum
-    )
+    position = write.value("SELECT count(*) FROM participant WHERE scheme = ? AND stratum = ?", scheme, stratum)
     if plan.method == "blocks":
         return next(islice(sequence(seed, stratum, arms, ratios, plan.block_sizes), position, None))
     if plan.method == "list" and study.rehearsal:

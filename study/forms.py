@@ -19,7 +19,18 @@ from study.records import Write, stamp
 from study.study import Person, Study
 from study.visits import Visit, closed, stop_for_item
 
-__all__ = ["SCREENING", "Due", "due_before_enrolment", "due_in_visit", "given", "known", "measure_of", "submit"]
+__all__ = [
+    "SCREENING",
+    "Due",
+    "check_answers",
+    "due_before_enrolment",
+    "due_in_visit",
+    "given",
+    "known",
+    "measure_of",
+    "scores_of",
+    "submit",
+]
 
 SCREENING = "screening"
 """The name under which the answers to the screening's questions are kept."""
@@ -88,15 +99,9 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
     """
     now = study.clock.now()
     person = study.person(code)
-    if due.measure == SCREENING:
-        version, rows = person.protocol.sha256[:12], _screening_rows(person.protocol, answers)
-        measure = None
-    else:
-        measure = measure_of(study, due.measure)
-        whole = {item.id: answers.get(item.id) for item in measure.items}
-        measure.check({**answers, **whole})
-        version = f"{measure.version}+{measure.sha256[:12]}"
-        rows = [{"item": item, "value": value, "choice": None} for item, value in whole.items()]
+    rows = check_answers(study, person.protocol, due.measure, answers)
+    measure = None if due.measure == SCREENING else measure_of(study, due.measure)
+    version = f"{measure.version}+{measure.sha256[:12]}" if measure else person.protocol.sha256[:12]
     with study.records.write() as write:
         if (due.measure, due.occasion) in _done(study, code, due.visit):
             return
@@ -127,6 +132,16 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
                 stop_for_item(study, write, due.visit, now)
         if due.occasion == SCREENING:
             _decide(study, write, person, now)
+
+
+def check_answers(study: Study, protocol: Protocol, measure: str, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The answers to a measure, or to the screening's questions, as rows of the record. Raises `OutOfRange`."""
+    if measure == SCREENING:
+        return _screening_rows(protocol, answers)
+    asked = measure_of(study, measure)
+    whole = {item.id: answers.get(item.id) for item in asked.items}
+    asked.check({**answers, **whole})
+    return [{"item": item, "value": value, "choice": None} for item, value in whole.items()]
 
 
 def _screening_rows(protocol: Protocol, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -180,10 +195,14 @@ def known(study: Study, code: str) -> Known:
         else:
             answers.setdefault(row["measure"], {})[row["item"]] = row["value"]
     for name, items in answers.items():
-        scores = measure_of(study, name).score(items)
-        found[name] = next(iter(scores.values()), None)
-        found |= {f"{name}.{scale}": score for scale, score in scores.items()}
+        found |= scores_of(study, name, items)
     return found
+
+
+def scores_of(study: Study, measure: str, answers: Mapping[str, int | None]) -> dict[str, float | None]:
+    """The scores of a measure, by the names that rules and strata use: the first scale's also by the measure's."""
+    scores = measure_of(study, measure).score(answers)
+    return {measure: next(iter(scores.values()), None)} | {f"{measure}.{scale}": one for scale, one in scores.items()}
 
 
 def given(study: Study, code: str) -> list[dict[str, Any]]:

@@ -192,7 +192,9 @@ class Factor(Table):
 
     name: Name = Field(description="a short name of the factor")
     question: str = Field(description="a question of the screening, or a measure due at screening or baseline")
-    cuts: list[float] = Field([], description="for a number: where a new level begins, rising; [25] makes two levels")
+    cuts: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        [], description="for a number: where a new level begins, rising; [25] makes two levels"
+    )
     weight: Annotated[float, Field(gt=0, le=100)] = Field(1.0, description="minimisation only: the factor's weight")
 
     @field_validator("cuts", mode="before")

@@ -1,9 +1,10 @@
 """Halting a participant, an arm or the study, and going on again. Each is recorded with who and why."""
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 from study.errors import StudyError
-from study.records import Write, stamp
+from study.records import Records, Write, stamp
 from study.study import Participant, Study
 
 __all__ = ["Scope", "halt", "halt_within", "halts", "is_halted", "lift", "refuse_enrolment"]
@@ -65,9 +66,13 @@ def lift(study: Study, number: int, *, by: str, why: str) -> None:
         write.log(now, by, "halt lifted", f"{row['scope']} {row['target']}".strip(), person=person, why=why)
 
 
-def refuse_enrolment(write: Write) -> None:
-    """Raises `StudyError` while the study or an arm is halted: a sequence can't go on without one of its arms."""
-    row = write.row("SELECT * FROM halt WHERE lifted_at IS NULL AND scope != 'participant'")
-    if row is not None:
+def refuse_enrolment(record: Write | Records, arms: Collection[str]) -> None:
+    """Raises `StudyError` while the study or one of `arms` is halted: a sequence can't go on without one of its arms.
+
+    `arms` are those that the newcomer could be given. One that an amendment took away may stay halted.
+    """
+    for row in record.rows("SELECT * FROM halt WHERE lifted_at IS NULL AND scope != 'participant' ORDER BY id"):
+        if row["scope"] == "arm" and row["target"] not in arms:
+            continue
         what = f"The arm {row['target']}" if row["scope"] == "arm" else "The study"
         raise StudyError(f"{what} is halted, so nobody can be enrolled (halt {row['id']}; `bedside halt` lists them).")

@@ -161,6 +161,7 @@ class Protocol(Table):
                 for answer in (*rule.one_of, *rule.none_of):
                     if answer not in question.answers:
                         yield f"{key}: {answer!r} is no answer to {rule.question}; allowed: {_some(question.answers)}"
+        yield from self._mistakes_of_minimisation()
         for number, factor in enumerate(self.allocation.strata, 1):
             key = f"allocation.strata[{number}]"
             yield from self._mistakes_of_reference(f"{key}.question", factor.question, ["screening", "baseline"])
@@ -170,6 +171,19 @@ class Protocol(Table):
                 yield f"{key}: {factor.question} is a number; write cuts, for example [25]"
             if not is_number and factor.cuts:
                 yield f"{key}: {factor.question} is no number; leave cuts out"
+            for answer in question.answers if question else []:
+                # Strata are named "sex: female; site: north", and no two may have the same name.
+                if any(f"; {other.name}: " in answer for other in self.allocation.strata):
+                    yield f"{key}: the answer {answer!r} reads like two factors of a stratum; write it otherwise"
+
+    def _mistakes_of_minimisation(self) -> Iterator[str]:
+        ratios = [arm.ratio for arm in self.arms]
+        least = min(ratios) / sum(ratios)
+        if self.allocation.method == "minimisation" and len(ratios) > 1 and self.allocation.chance <= least:
+            yield (
+                f"allocation.chance is {self.allocation.chance:g}, so the arm that balances best would be avoided; "
+                f"allowed: more than {least:.3g}, the smallest arm's share, and less than 1"
+            )
 
     def _mistakes_of_reference(self, key: str, name: str, occasions: list[str]) -> Iterator[str]:
         due = [one.measure for one in self.measures if set(one.when) & set(occasions)]

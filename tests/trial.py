@@ -88,6 +88,8 @@ def answers(study: Study, measure: str, low: int = 0, **items: int) -> dict[str,
     return {**given, **{name.removeprefix("item"): value for name, value in items.items()}}
 
 
+SEXES = ["female", "male", "other"]
+
 FIT = {"age": 20, "sex": "female", "treatment": "no"}
 
 

@@ -1,6 +1,7 @@
 """Allocation: a sequence to check the procedure by, and an uploaded list."""
 
 import csv
+import re
 import sys
 from pathlib import Path
 
@@ -19,11 +20,19 @@ def allocation() -> None:
     """
 
 
+def _digits(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"-?[0-9]+", value):
+        raise click.BadParameter(f"{value!r} is no whole number.")
+    return value
+
+
 @allocation.command()
 @StudyFolder
 @click.option("--participants", required=True, type=click.IntRange(1, 100_000), help="How many are invented.")
-@click.option("--seed", required=True, type=int, help="A whole number; the same gives the same sequence.")
-def simulate(folder: Path, participants: int, seed: int) -> None:
+@click.option(
+    "--seed", required=True, callback=_digits, help="A whole number, used as written; the same gives the same sequence."
+)
+def simulate(folder: Path, participants: int, seed: str) -> None:
     """Print a rehearsal sequence as CSV: participant number, stratum, block, arm.
 
     It follows the procedure of the protocol in DIR on invented participants, so that anybody can rebuild and check it

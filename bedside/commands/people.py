@@ -19,7 +19,7 @@ def _base(given: str | None, protocol_url: str | None) -> str:
 @click.command()
 @StudyFolder
 @Url
-@click.option("--by", default="researcher", show_default=True, help="Who enrols, and vouches for a consent on paper.")
+@click.option("--by", help="Who enrols, and vouches for a consent on paper.")
 @click.option("--answer", "answers", multiple=True, metavar="QUESTION=ANSWER", help="An answer to the screening.")
 @click.option(
     "--item", "items", multiple=True, metavar="MEASURE.ITEM=NUMBER", help="An answer to an item of a measure."
@@ -31,7 +31,7 @@ def _base(given: str | None, protocol_url: str | None) -> str:
 def enrol(
     folder: Path,
     url: str | None,
-    by: str,
+    by: str | None,
     answers: tuple[str, ...],
     items: tuple[str, ...],
     permissions: tuple[str, ...],
@@ -56,22 +56,25 @@ def enrol(
 
     study = open_study(folder)
     protocol = study.protocol
-    if protocol.asks_before_enrolment and not (answers or items or test):
+    on_paper = bool(answers or items or permissions)
+    if protocol.asks_before_enrolment and not (on_paper or by or test):
         raise StudyError(
             "This study asks people before it enrols them: they come by "
             f"{_base(url, protocol.url)}{study.join_path()}. "
             "Or give what they answered on paper, with --answer, --item and --by."
         )
+    if protocol.consent and not by and not test:
+        raise StudyError("Say who vouches for the consent on paper: --by NAME.")
     participant = take_in(
         study,
-        by,
+        by or "researcher",
         kind="test" if test else "participant",
         arm=arm,
         timezone=timezone,
         answers=_answers(answers, {question.name for question in protocol.screening if question.kind == "number"}),
         scores=_items(items),
         permissions=permissions,
-        skip=test and not (answers or items),
+        skip=test and not on_paper,
     )
     click.echo(f"Enrolled {participant.code} in the arm {participant.arm.name}.")
     click.echo(_base(url, protocol.url) + study.participant_path(participant.code))
@@ -121,7 +124,8 @@ def invite(folder: Path, count: int, test: bool, url: str | None) -> None:
 @StudyFolder
 @Url
 def links(folder: Path, url: str | None) -> None:
-    """Print every link again: the study's door, the researcher's page, blinded roles', and everybody's own.
+    """Print every link again: the study's door, the researcher's page, blinded roles', and everybody's own with their
+    stage, or their arm once they are enrolled.
 
     Example: bedside links mystudy
     """

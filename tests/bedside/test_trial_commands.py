@@ -50,10 +50,14 @@ def test_somebody_on_paper_is_enrolled_with_their_answers(folder: Path, whole: S
     code = re.findall(r"Enrolled (\w+) in the arm", said)[0]
     assert str(whole.participant(code).zone) == "America/Lima"
     assert whole.records.row("SELECT witness FROM consent") == {"witness": "Dr Okafor"}
-    assert "The study is for adults." in refused("enrol", folder, "--answer", "age=9", *given[2:])
-    assert "write it as QUESTION=ANSWER" in refused("enrol", folder, "--answer", "age")
-    assert "write it as MEASURE.ITEM=NUMBER" in refused("enrol", folder, "--item", "k10=1")
-    assert "one of: female, male, other" in refused("enrol", folder, "--answer", "age=20", "--answer", "sex=x")
+    assert "The study is for adults." in refused("enrol", folder, "--by", "x", "--answer", "age=9", *given[2:])
+    assert "write it as QUESTION=ANSWER" in refused("enrol", folder, "--by", "x", "--answer", "age")
+    assert "write it as MEASURE.ITEM=NUMBER" in refused("enrol", folder, "--by", "x", "--item", "k10=1")
+    assert "one of: female, male, other" in refused(
+        "enrol", folder, "--by", "x", "--answer", "age=20", "--answer", "sex=x"
+    )
+    assert "--by NAME" in refused("enrol", folder, *given)
+    assert [person.state for person in whole.people()] == ["enrolled", "ineligible"]
 
 
 def test_test_participants_invitations_and_links(folder: Path, whole: Study) -> None:
@@ -62,7 +66,7 @@ def test_test_participants_invitations_and_links(folder: Path, whole: Study) -> 
     assert len(ok("invite", folder, "--count", "3", "--url", "https://study.example.org/").splitlines()) == 3
     links = ok("links", folder, "--url", "https://study.example.org")
     assert "door        https://study.example.org/join/" in links
-    assert links.count("/p/") == 5  # also of the one whom a wrong arm left on the way
+    assert links.count("/p/") == 4  # a wrong arm left nobody on the way
     assert "screening" in links
 
 

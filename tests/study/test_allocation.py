@@ -3,11 +3,16 @@
 import hashlib
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from study.allocation import sequence
+from study.errors import ProtocolError
+from study.protocol import load
+from tests import trial
 
 ARMS = ["robot", "chat", "worksheet"]
 
@@ -62,3 +67,31 @@ def test_every_order_of_a_block_is_equally_likely() -> None:
     orders = Counter(tuple(arms[start : start + 3]) for start in range(0, 18_000, 3))
     assert len(orders) == 6
     assert sum((count - 1000) ** 2 / 1000 for count in orders.values()) < 20.5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "block_sizes = [3] ",
+            'method = "minimisation"\nchance = 0.3 ',
+            "allocation.chance is 0.3, so the arm that balances best would be avoided; allowed: more than 0.333",
+        ),
+        ("block_sizes = [3] ", 'method = "minimisation"\nchance = 1.0 ', "allocation.chance is 1.0"),
+        ("cuts = [20]", "cuts = [nan]", "allocation.strata[2].cuts[1] is nan"),
+        ("cuts = [20]", "cuts = [20, inf]", "allocation.strata[2].cuts[2] is inf"),
+        ('"male", "other"]', '"male; k10: below 20"]', "reads like two factors of a stratum"),
+    ],
+)
+def test_a_protocol_by_which_nobody_could_be_allocated_well_is_refused(
+    folder: Path, old: str, new: str, said: str
+) -> None:
+    trial.write(folder, (old, new))
+    with pytest.raises(ProtocolError) as refused:
+        load(folder / "study.toml")
+    assert said in str(refused.value)
+
+
+def test_a_chance_that_favours_the_best_arm_only_a_little_is_taken(folder: Path) -> None:
+    trial.write(folder, ("block_sizes = [3] ", 'method = "minimisation"\nchance = 0.34 '))
+    assert load(folder / "study.toml")[0].allocation.chance == 0.34

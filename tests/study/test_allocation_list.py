@@ -1,12 +1,14 @@
 """An allocation list made elsewhere."""
 
+import hashlib
 import json
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 
 import pytest
 
 from study.allocation_list import upload
+from study.amendment import amend
 from study.enrolment import take_in
 from study.errors import StudyError
 from study.study import Study
@@ -69,6 +71,12 @@ def test_what_is_kept_is_sealed_and_every_seal_looks_alike(listed: Study, tmp_pa
         ("treatment\nrobot\n", "line 1: there is no column arm"),
         ("stratum,arm\nwomen,robot\n", "line 2: 'women' is no stratum of the protocol; allowed: all"),
         ("arm\n", "has no places"),
+        ("arm,arm\nrobot,chat\n", "line 1: there are two columns arm"),
+        ('arm\nrobot\n"chat\n', "line 3: this is no CSV"),
+        ('arm\n"chat"x\n', "line 2: this is no CSV"),
+        ("arm\n" + "x" * 200_000, "line 2: this is no CSV"),
+        ("arm;stratum\nrobot;all\n", "line 1: there is no column arm; write the columns stratum and arm"),
+        ("stratum,arm\nall\n", "line 2: '' is no arm"),
         ("", "there is no column arm"),
         (b"arm\nr\xff\n", "not UTF-8"),
         (b"\x00\x01\x02", "there is no column arm"),
@@ -82,13 +90,66 @@ def test_a_wrong_list_is_refused_with_its_line(listed: Study, tmp_path: Path, co
     assert listed.records.rows("SELECT * FROM allocation_list") == []
 
 
+def test_a_list_saved_by_a_spreadsheet_is_taken(listed: Study, tmp_path: Path) -> None:
+    """With a byte order mark, the line ends of Windows, spaces, empty lines and columns of the trial unit's own."""
+    text = "\ufeffnumber, arm \r\n1,chat\r\n\r\n2, robot\r\n"
+    assert upload(listed, a_list(tmp_path, text), by="Trial unit") == {"all": 2}
+    assert [take_in(listed).arm.name for _ in range(2)] == ["chat", "robot"]
+
+
+def test_strata_are_those_that_somebody_may_be_in(folder: Path, clock: HandClock, tmp_path: Path) -> None:
+    """A score may be missing, an answer to the screening may not; a stratum without places is told of."""
+    trial.write(folder, ("block_sizes = [3] ", 'method = "list" '))
+    study = Study.open(folder, clock=clock)
+    with pytest.raises(StudyError, match="line 2: 'sex: unknown; k10: below 20' is no stratum of the protocol"):
+        upload(study, a_list(tmp_path, 'stratum,arm\n"sex: unknown; k10: below 20",chat\n'), by="Trial unit")
+    with pytest.raises(StudyError, match="line 2: 'all' is no stratum"):
+        upload(study, a_list(tmp_path, "arm\nchat\n"), by="Trial unit")
+    said = upload(study, a_list(tmp_path, 'stratum,arm\n"sex: male; k10: unknown",chat\n'), by="Trial unit")
+    assert said.pop("sex: male; k10: unknown") == 1
+    assert said == {f"sex: {sex}; k10: {k10}": 0 for sex in trial.SEXES for k10 in ("below 20", "20 or more")}
+
+
+def test_seals_look_alike_also_when_the_stratum_has_a_long_name(folder: Path, clock: HandClock, tmp_path: Path) -> None:
+    long = "other " + "word " * 90
+    trial.write(folder, ("block_sizes = [3] ", 'method = "list" '), ('"male", "other"]', f'"male", "{long}"]'))
+    study = Study.open(folder, clock=clock)
+    lines = [f'"sex: {long}; k10: below 20",{arm}' for arm in ("chat", "worksheet")]
+    upload(study, a_list(tmp_path, "stratum,arm\n" + "\n".join([*lines, '"sex: male; k10: below 20",robot'])), by="x")
+    assert len({len(row["sealed"]) for row in study.records.rows("SELECT sealed FROM allocation_list")}) == 1
+
+
+def test_the_log_has_no_hash_by_which_a_short_list_could_be_found(listed: Study, tmp_path: Path) -> None:
+    """Whoever tries all 3 ** 5 lists of five places finds none with a hash that is in the record."""
+    upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
+    kept = json.dumps(
+        [listed.records.rows("SELECT * FROM event"), listed.records.rows("SELECT * FROM allocation_list")]
+    )
+    for arms in product(("robot", "chat", "worksheet"), repeat=5):
+        assert hashlib.sha256(("arm\n" + "\n".join(arms)).encode()).hexdigest() not in kept
+
+
+def test_a_list_is_not_begun_anew_by_amending_away_from_it_and_back(
+    listed: Study, folder: Path, clock: HandClock, tmp_path: Path
+) -> None:
+    upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
+    take_in(listed)
+    path = folder / "study.toml"
+    text = path.read_text()
+    path.write_text(text.replace('method = "list" ', "block_sizes = [3] "))
+    amend(folder, by="x", why="y", clock=clock)
+    path.write_text(text)
+    with pytest.raises(StudyError, match="cannot be used again"):
+        amend(folder, by="x", why="y", clock=clock)
+
+
 def test_a_list_that_is_no_file_is_refused(listed: Study, tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.csv", tmp_path):
         with pytest.raises(StudyError, match="cannot be read"):
             upload(listed, path, by="Trial unit")
 
 
-def test_a_list_is_uploaded_once_and_only_where_one_is_wanted(listed: Study, study: Study, tmp_path: Path) -> None:
+def test_a_list_is_uploaded_once(listed: Study, tmp_path: Path) -> None:
     path = a_list(tmp_path, "arm\nrobot\n")
     upload(listed, path, by="Trial unit")
     with pytest.raises(StudyError, match="uploaded before"):

@@ -5,12 +5,23 @@ import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from study import enrolment, halting
+from study.amendment import amend
 from study.errors import NotDue, StudyError
 from study.study import Study, create
 from study.verify import verify
@@ -21,8 +32,12 @@ from tests.trial import fill
 ARMS = ["robot", "chat", "worksheet"]
 
 
-def blocks(seed: str, stratum: str, count: int) -> list[str]:
-    """The first `count` arms of a stratum, from the description of permuted blocks of 3 and 6 alone."""
+SIZES = [[3, 6], [6], [3]]
+"""The sizes of the blocks, which amendments change in turn."""
+
+
+def blocks(seed: str, stratum: str, sizes: list[int], count: int) -> list[str]:
+    """The first `count` arms of a stratum, from the description of permuted blocks alone."""
 
     def number(text: str) -> int:
         return int(hashlib.sha256(text.encode()).hexdigest(), 16)
@@ -30,7 +45,7 @@ def blocks(seed: str, stratum: str, count: int) -> list[str]:
     arms: list[str] = []
     block = 0
     while len(arms) < count:
-        size = [3, 6][number(f"{seed}/{stratum}/{block}/size") % 2]
+        size = sizes[number(f"{seed}/{stratum}/{block}/size") % len(sizes)]
         slots = [arm for arm in ARMS for _ in range(size // 3)]
         order = sorted(range(size), key=lambda slot: number(f"{seed}/{stratum}/{block}/{slot}"))
         arms += [slots[slot] for slot in order]
@@ -39,7 +54,7 @@ def blocks(seed: str, stratum: str, count: int) -> list[str]:
 
 
 class AllocationMachine(RuleBasedStateMachine):
-    """People come, answer, consent, are enrolled or not; the study is halted, reopened, rehearsed."""
+    """People come, answer, consent, are enrolled or not; the study is halted, reopened, rehearsed, amended."""
 
     answering = Bundle("answering")
     ready = Bundle("ready")
@@ -56,7 +71,9 @@ class AllocationMachine(RuleBasedStateMachine):
         self.folder = folder
         self.clock = HandClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
         self.study = Study.open(folder, clock=self.clock)
-        self.model: dict[str, list[str]] = {}  # stratum to codes, in the order of enrolment
+        self.scheme = 0  # of whoever comes now
+        self.began: dict[str, int] = {}  # code to the scheme they began on
+        self.model: dict[tuple[int, str], list[str]] = {}  # scheme and stratum to codes, in the order of enrolment
         self.tests = 0
         self.halts: set[int] = set()
 
@@ -67,13 +84,23 @@ class AllocationMachine(RuleBasedStateMachine):
 
     @rule(target=answering)
     def somebody_comes(self) -> str:
-        return enrolment.come(self.study).code
+        code = enrolment.come(self.study).code
+        self.began[code] = self.scheme
+        return code
 
     @rule(target=ready, code=consumes(answering), sex=st.sampled_from(["female", "male"]), k10=st.sampled_from([0, 1]))
     def they_answer_and_consent(self, code: str, sex: str, k10: int) -> tuple[str, str]:
         person = fill(self.study, code, {"age": 30, "sex": sex, "treatment": "no"}, k10=k10)
         assert person.state == "baseline"
         return code, f"sex: {sex}; k10: {'20 or more' if k10 else 'below 20'}"
+
+    @rule(target=enrolled, sex=st.sampled_from(["female", "male"]), count=st.integers(1, 4))
+    def some_go_all_the_way(self, sex: str, count: int) -> Any:
+        codes = []
+        for _ in range(0 if self.halts else count):
+            code = self.somebody_comes()
+            codes.append(self.they_are_enrolled(self.they_answer_and_consent(code, sex, 0)))
+        return multiple(*codes)
 
     @rule(code=consumes(answering))
     def they_cannot_take_part(self, code: str) -> None:
@@ -98,7 +125,7 @@ class AllocationMachine(RuleBasedStateMachine):
             return code
         enrolment.enrol(self.study, code)
         if not known:
-            self.model.setdefault(stratum, []).append(code)
+            self.model.setdefault((self.began[code], stratum), []).append(code)
         return code
 
     @rule()
@@ -109,7 +136,7 @@ class AllocationMachine(RuleBasedStateMachine):
 
     @rule()
     def a_rehearsal_is_held(self) -> None:
-        rehearsal = Study.open(self.folder, clock=self.clock, rehearsal=self.folder / "rehearsal.sqlite")
+        rehearsal = Study.open(self.folder, clock=self.clock, rehearsal=self.folder / f"rehearsal{self.scheme}.sqlite")
         trial.join(rehearsal)
         rehearsal.close()
 
@@ -130,6 +157,20 @@ class AllocationMachine(RuleBasedStateMachine):
         self.study.close()
         self.study = Study.open(self.folder, clock=self.clock)
 
+    @precondition(lambda self: self.began)
+    @rule()
+    def the_allocation_is_amended(self) -> None:
+        """From the first person on, whoever began before stays with the scheme they began on."""
+        self.study.close()
+        old, new = (SIZES[number % len(SIZES)] for number in (self.scheme, self.scheme + 1))
+        path = self.folder / "study.toml"
+        text = path.read_text()
+        assert f"block_sizes = {old} " in text
+        path.write_text(text.replace(f"block_sizes = {old} ", f"block_sizes = {new} "))
+        amend(self.folder, by="Dr Okafor", why="to be harder to guess", clock=self.clock)
+        self.scheme += 1
+        self.study = Study.open(self.folder, clock=self.clock)
+
     @rule(hours=st.integers(1, 100))
     def time_passes(self, hours: int) -> None:
         self.clock.forward(hours=hours)
@@ -145,14 +186,16 @@ class AllocationMachine(RuleBasedStateMachine):
     def the_record_equals_the_model(self) -> None:
         if not hasattr(self, "study"):
             return
-        seed = self.study.key.allocation_seed(str(self.study.protocol.allocation.seed))
+        public = self.study.protocol.allocation.seed
         rows = self.study.records.rows("SELECT * FROM participant WHERE kind = 'participant'")
-        found = {row["code"]: (row["stratum"], row["position"], row["arm"]) for row in rows}
-        expected = {
-            code: (stratum, place, arm)
-            for stratum, codes in self.model.items()
-            for place, (code, arm) in enumerate(zip(codes, blocks(seed, stratum, len(codes)), strict=True))
-        }
+        found = {row["code"]: (row["scheme"], row["stratum"], row["position"], row["arm"]) for row in rows}
+        expected = {}
+        for (scheme, stratum), codes in self.model.items():
+            seed = self.study.key.allocation_seed(f"{public}/{scheme}" if scheme else str(public))
+            arms = blocks(seed, stratum, SIZES[scheme % len(SIZES)], len(codes))
+            expected |= {
+                code: (scheme, stratum, place, arm) for place, (code, arm) in enumerate(zip(codes, arms, strict=True))
+            }
         assert found == expected
         assert self.study.records.row("SELECT count(*) AS n FROM participant WHERE kind = 'test'") == {"n": self.tests}
 

@@ -3,22 +3,37 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
+from portal import create_app
 from study import enrolment, forms, halting, safety
+from study.allocation import minimise, sequence
+from study.allocation_rehearsal import rehearse
+from study.amendment import amend
+from study.backup import backup
 from study.errors import NotDue, OutOfRange, StudyError
+from study.export import export
+from study.keys import StudyKey
 from study.study import Study
+from study.tick import tick
 from study.verify import verify
 from tests import trial
 from tests.conftest import HandClock
-from tests.trial import FIT, fill, join
+from tests.trial import FIT, SEXES, fill, join
+
+ARMS = ["robot", "chat", "worksheet"]
 
 
 def test_who_breaks_a_rule_is_not_enrolled_and_the_reasons_are_recorded(whole: Study) -> None:
@@ -98,6 +113,87 @@ def test_paper_goes_the_same_way_with_a_witness(whole: Study) -> None:
         enrolment.take_in(whole, "Dr Okafor", answers={**FIT, "age": 12}, scores=scores)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"answers": {**FIT, "age": "x"}}, "age is answered with a whole number"),
+        ({"answers": {**FIT, "aeg": 20}}, "'aeg' is no question of the screening; allowed: age, sex, treatment"),
+        ({"answers": {}}, "age is answered with a whole number"),
+        ({"scores": {}}, "The answers to k10 are missing: --item k10.ITEM=NUMBER"),
+        ({"scores": {"k10": {"1": 1}}}, "The answers to phq9 are missing"),
+        ({"scores": {"k10": {"99": 1}}}, "k10 has no item '99'"),
+        ({"scores": {"k10": {"1": 77}}}, "k10 item 1 is answered with a whole number from 1 to 5"),
+        ({"scores": {"k6": {}}}, "'k6' is no measure due before the enrolment; allowed: k10, phq9, ucla3"),
+        ({"permissions": ["speech"]}, "'speech' is no permission of the consent; allowed: record_speech"),
+        ({"timezone": "Mars"}, "no IANA time zone"),
+        ({"arm": "robot"}, "of nobody else"),
+        ({"kind": "test", "arm": "video", "skip": True}, "no arm 'video'"),
+    ],
+)
+def test_a_slip_on_paper_leaves_nobody_half_enrolled(whole: Study, wrong: dict[str, Any], said: str) -> None:
+    scores = {name: trial.answers(whole, name) for name in ("k10", "phq9", "ucla3")}
+    with pytest.raises(StudyError, match=re.escape(said)):
+        enrolment.take_in(whole, "Dr Okafor", **{"answers": FIT, "scores": scores, **wrong})
+    assert whole.people() == []
+
+
+def test_while_halted_nobody_on_paper_is_left_at_the_door(whole: Study) -> None:
+    halting.halt(whole, "study", "", by="Dr Okafor", why="to look")
+    scores = {name: trial.answers(whole, name) for name in ("k10", "phq9", "ucla3")}
+    with pytest.raises(StudyError, match="is halted"):
+        enrolment.take_in(whole, "Dr Okafor", answers=FIT, scores=scores)
+    assert whole.people() == []
+
+
+def test_of_somebody_excluded_on_paper_only_the_screening_is_needed(whole: Study) -> None:
+    k10 = {"k10": trial.answers(whole, "k10")}
+    with pytest.raises(StudyError, match="cannot take part: The study is for adults"):
+        enrolment.take_in(whole, "Dr Okafor", answers={**FIT, "age": 12}, scores=k10)
+    assert [(person.state, person.reasons) for person in whole.people()] == [
+        ("ineligible", ("The study is for adults.",))
+    ]
+
+
+def test_a_score_that_is_missing_has_a_level_of_its_own(whole: Study) -> None:
+    code = enrolment.come(whole).code
+    forms.submit(whole, code, forms.Due("screening", "screening", "en"), FIT)
+    forms.submit(whole, code, forms.Due("k10", "screening", "en"), {})
+    fill(whole, code)
+    enrolment.enrol(whole, code)
+    assert whole.records.row("SELECT stratum FROM participant") == {"stratum": "sex: female; k10: unknown"}
+
+
+def test_who_declines_while_being_enrolled_is_not(whole: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal of another tab arrives between the look and the transaction."""
+    code = fill(whole, enrolment.come(whole).code).code
+    known = forms.known
+
+    def meanwhile(study: Study, code: str) -> Any:
+        enrolment.decline(study, code)
+        return known(study, code)
+
+    monkeypatch.setattr("study.forms.known", meanwhile)
+    with pytest.raises(NotDue, match="not on the way"):
+        enrolment.enrol(whole, code)
+    assert whole.person(code).state == "declined"
+    assert whole.records.rows("SELECT * FROM participant") == []
+
+
+def test_an_arm_that_was_amended_away_may_stay_halted(folder: Path, whole: Study, clock: HandClock) -> None:
+    early = fill(whole, enrolment.come(whole).code).code
+    halting.halt(whole, "arm", "chat", by="Board", why="harm")
+    path = folder / "study.toml"
+    text = path.read_text()
+    start = text.index('[[arms]]\nname = "chat"')
+    text = text[:start] + text[text.index("[[arms]]", start + 1) :]
+    path.write_text(text.replace("block_sizes = [3] ", "block_sizes = [2] "))
+    amend(folder, by="Board", why="harm", clock=clock)
+    study = Study.open(folder, clock=clock)
+    assert {join(study).arm.name for _ in range(6)} == {"robot", "worksheet"}
+    with pytest.raises(StudyError, match="arm chat is halted"):  # theirs is the first version, which has it
+        enrolment.enrol(study, early)
+
+
 def test_who_raised_an_alarm_on_the_way_waits_as_a_participant(whole: Study) -> None:
     code = enrolment.come(whole).code
     fill(whole, code, phq9=1)
@@ -145,9 +241,6 @@ def places(study: Study) -> dict[str, list[str]]:
 def balanced(arms: list[str]) -> bool:
     """Whether every whole block of three has each arm once."""
     return all(len(set(arms[start : start + 3])) == 3 for start in range(0, len(arms) - len(arms) % 3, 3))
-
-
-SEXES = ["female", "male", "other"]
 
 
 def test_fifty_simultaneous_enrolments_in_eight_threads(folder: Path) -> None:
@@ -215,6 +308,7 @@ def test_an_enrolment_that_fails_leaves_no_trace_and_uses_up_no_place(
     for code in codes:
         fill(whole, code)
     events = whole.records.rows("SELECT * FROM event")
+    written = _bytes_of(whole)
 
     def fails(*args: object, **more: object) -> None:
         raise RuntimeError("the power is out")
@@ -223,10 +317,48 @@ def test_an_enrolment_that_fails_leaves_no_trace_and_uses_up_no_place(
         patched.setattr("study.records.Write.log", fails)
         with pytest.raises(RuntimeError, match="power"):
             enrolment.enrol(whole, codes[0])
+    assert _bytes_of(whole) == written
     assert whole.records.rows("SELECT * FROM event") == events
     assert whole.records.rows("SELECT * FROM participant") == []
     arms = [enrolment.enrol(whole, code).arm.name for code in codes]
-    assert balanced(arms)
+    seed = whole.key.allocation_seed(str(whole.protocol.allocation.seed))
+    stratum = "sex: female; k10: below 20"
+    assert arms == [slot.arm for slot in islice(sequence(seed, stratum, ARMS, [1, 1, 1], [3]), 4)]
+
+
+def _bytes_of(study: Study) -> bytes:
+    """The record as it lies on the disk, with SQLite's write-ahead log."""
+    return b"".join(path.read_bytes() for path in sorted(study.folder.glob("study.sqlite*")) if path.suffix != "-shm")
+
+
+def test_the_record_itself_refuses_a_place_that_is_given_twice(whole: Study) -> None:
+    first, second = join(whole).code, join(whole).code
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        whole.records.db.conn.execute(
+            "UPDATE participant SET position = (SELECT position FROM participant WHERE code = ?) WHERE code = ?",
+            [first, second],
+        )
+
+
+def test_fifty_simultaneous_enrolments_with_minimisation(folder: Path) -> None:
+    """Each is reckoned from all before it, whoever enrols: one after another they give the same arms."""
+    trial.write(folder, ("block_sizes = [3] ", 'method = "minimisation" '))
+    study = Study.open(folder)
+    codes = [enrolment.come(study).code for _ in range(50)]
+    for number, code in enumerate(codes):
+        fill(study, code, {**FIT, "sex": SEXES[number % 3]}, k10=number % 2)
+    with ThreadPoolExecutor(8) as threads:
+        assert len(list(threads.map(lambda code: enrolment.enrol(study, code), codes))) == 50
+    seed = study.key.allocation_seed(str(study.protocol.allocation.seed))
+    before: list[tuple[str, dict[str, str]]] = []
+    rows = study.records.rows("SELECT * FROM participant ORDER BY position")
+    assert [row["position"] for row in rows] == list(range(50))
+    for number, row in enumerate(rows):
+        levels = json.loads(row["levels"])
+        slot = minimise(seed, number, ARMS, [1, 1, 1], before, levels, {"sex": 1.0, "k10": 1.0}, 0.8)
+        assert row["arm"] == slot.arm
+        before.append((slot.arm, levels))
+    assert verify(study.records).mistakes == []
 
 
 def test_test_participants_and_rehearsals_use_up_no_place(folder: Path, tmp_path: Path, clock: HandClock) -> None:
@@ -244,6 +376,25 @@ def test_test_participants_and_rehearsals_use_up_no_place(folder: Path, tmp_path
     assert places(study) == {"sex: female; k10: below 20": arms}
     with pytest.raises(StudyError, match="of nobody else"):
         enrolment.enrol(study, fill(study, enrolment.come(study).code).code, arm="robot")
+
+
+def test_an_amended_allocation_begins_a_new_scheme_and_who_came_before_stays_with_theirs(
+    folder: Path, whole: Study, clock: HandClock
+) -> None:
+    early = [fill(whole, enrolment.come(whole).code).code for _ in range(5)]
+    first = [enrolment.enrol(whole, code).arm.name for code in early[:2]]
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("block_sizes = [3] ", "block_sizes = [6] "))
+    amend(folder, by="Board", why="to be harder to guess", clock=clock)
+    study = Study.open(folder, clock=clock)
+    second = [join(study).arm.name for _ in range(7)]
+    first += [enrolment.enrol(study, code).arm.name for code in early[2:]]
+    for public, sizes, arms in (("20260301", [3], first), ("20260301/1", [6], second)):
+        expected = sequence(study.key.allocation_seed(public), "sex: female; k10: below 20", ARMS, [1, 1, 1], sizes)
+        assert arms == [slot.arm for slot in islice(expected, len(arms))]
+    rows = study.records.rows("SELECT scheme, position FROM participant ORDER BY scheme, position")
+    assert [(row["scheme"], row["position"]) for row in rows] == [(0, n) for n in range(5)] + [(1, n) for n in range(7)]
+    assert verify(study.records).mistakes == []
 
 
 # Concealment
@@ -264,6 +415,35 @@ def test_nothing_anywhere_tells_an_allocation_before_it_is_made(
     assert '"arm"' not in json.dumps(whole.records.rows("SELECT detail FROM event"))
     enrolment.enrol(whole, code)
     assert seed not in json.dumps(whole.records.rows("SELECT * FROM event"))
+
+
+def test_the_sequence_is_reckoned_nowhere_but_in_the_transaction_that_enrols(
+    whole: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its seed there is no sequence to tell of, and only an enrolment under way ever asks for the seed."""
+    asked: list[bool] = []
+    seed_of = StudyKey.allocation_seed
+
+    def watched(key: StudyKey, public: str) -> str:
+        asked.append(whole.records.db.conn.in_transaction)
+        return seed_of(key, public)
+
+    monkeypatch.setattr(StudyKey, "allocation_seed", watched)
+    code = fill(whole, enrolment.come(whole).code).code
+    enrolment.decline(whole, fill(whole, enrolment.come(whole).code).code)
+    enrolment.take_in(whole, kind="test", skip=True)
+    halting.lift(whole, halting.halt(whole, "study", "", by="x", why="y"), by="x", why="y")
+    tick(whole)
+    export(whole, tmp_path / "out")
+    backup(whole, tmp_path / "study.backup")
+    verify(whole.records)
+    client = create_app(whole, {}).test_client()
+    for path in (whole.join_path(), whole.researcher_path()):
+        assert client.get(path).status_code == 200
+    list(rehearse(whole.protocol, "1", 5))
+    assert asked == []
+    enrolment.enrol(whole, code)
+    assert asked == [True]
 
 
 def test_the_same_public_seed_gives_another_study_another_sequence(folder: Path, tmp_path: Path) -> None:

@@ -1,50 +1,54 @@
 """Minimisation: as described, as published, and balanced."""
 
 import hashlib
+import math
 import random
+import statistics
 from collections import Counter
-from fractions import Fraction
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from study.allocation import minimise, preferred_among
 
 ARMS = ["robot", "chat", "worksheet"]
+FEW = ["fal", "mbh", "fbh", "fbl", "mal", "mah", "fah", "mbl", "fal", "mbh"]
 
 
-def uniform(text: str) -> tuple[int, int]:
-    """The draw as numerator and denominator."""
-    return int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16), 1 << 256
+def rebuilt(seed, n, arms, ratios, history, person, tenths, percent):  # type: ignore[no-untyped-def]
+    """The documented procedure once more, from its description alone, in whole numbers.
 
+    `tenths` are the weights times ten and `percent` the chance times a hundred, so that nothing has to be divided.
+    """
 
-def rebuilt(seed, n, ratios, history, levels, weights, chance):  # type: ignore[no-untyped-def]
-    """The documented procedure once more, from its description alone: whole numbers over one common denominator."""
-    common = ratios[0] * ratios[1] * ratios[2]
+    def drawn(purpose: str, tickets: list[int]) -> int:
+        """The place in `tickets` on which u falls, each as wide as its number."""
+        digest = hashlib.sha256(f"{seed}/minimise/{n}/{purpose}".encode()).hexdigest()
+        point = int(digest, 16) * sum(tickets) >> 256
+        place = 0
+        while point >= tickets[place]:
+            point -= tickets[place]
+            place += 1
+        return place
+
+    everybody = math.prod(ratios)
     totals = []
-    for candidate in range(3):
-        total = Fraction(0)
-        for factor, weight in weights.items():
-            same = [arm for arm, theirs in history if theirs[factor] == levels[factor]] + [ARMS[candidate]]
-            shares = [same.count(arm) * common // ratio for arm, ratio in zip(ARMS, ratios, strict=True)]
-            total += Fraction(weight) * (max(shares) - min(shares))
+    for candidate in arms:
+        total = 0
+        for factor, weight in tenths.items():
+            same = [arm for arm, theirs in history if theirs[factor] == person[factor]] + [candidate]
+            shares = [same.count(arm) * (everybody // ratio) for arm, ratio in zip(arms, ratios, strict=True)]
+            total += weight * (max(shares) - min(shares))
         totals.append(total)
-    tied = [place for place in range(3) if totals[place] == min(totals)]
-    draw, of = uniform(f"{seed}/minimise/{n}/tie")
-    tickets = [place for place in tied for _ in range(ratios[place])]
-    preferred = tickets[draw * len(tickets) // of]
-    whole, smallest = sum(ratios), min(ratios)
-    spread = (1 - Fraction(chance)) / (whole - smallest)
-    draw, of = uniform(f"{seed}/minimise/{n}/arm")
-    passed = Fraction(0)
-    for place in range(3):
-        passed += 1 - spread * (whole - ratios[place]) if place == preferred else spread * ratios[place]
-        if Fraction(draw, of) < passed:
-            return ARMS[place]
-    raise AssertionError
+    preferred = drawn("tie", [ratio * (total == min(totals)) for ratio, total in zip(ratios, totals, strict=True)])
+    rest, whole, smallest = 100 - percent, sum(ratios), min(ratios)
+    tickets = [rest * ratio for ratio in ratios]
+    tickets[preferred] = 100 * (whole - smallest) - rest * (whole - ratios[preferred])
+    return arms[drawn("arm", tickets)]
 
 
-levels = st.fixed_dictionaries(
+people = st.fixed_dictionaries(
     {"sex": st.sampled_from("fmo"), "site": st.sampled_from("abcd"), "k10": st.sampled_from("lh")}
 )
 
@@ -52,19 +56,57 @@ levels = st.fixed_dictionaries(
 @settings(max_examples=150, deadline=None)
 @given(
     st.text(max_size=12),
-    st.lists(st.integers(1, 4), min_size=3, max_size=3),
-    st.lists(levels, min_size=1, max_size=25),
-    st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.7]), min_size=3, max_size=3),
-    st.sampled_from([0.5, 0.7, 0.8, 0.95]),
+    st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    st.lists(people, min_size=1, max_size=25),
+    st.lists(st.integers(1, 40), min_size=3, max_size=3),
+    st.integers(51, 99),
 )
-def test_the_arms_are_those_that_the_description_gives(seed, ratios, people, weights, chance) -> None:  # type: ignore[no-untyped-def]
-    named = dict(zip(("sex", "site", "k10"), weights, strict=True))
+@example("sums of tenths tie", [1, 1], [{"sex": s, "site": c, "k10": k} for s, c, k in FEW], [1, 2, 3], 80)
+def test_the_arms_are_those_that_the_description_gives(seed, ratios, newcomers, tenths, percent) -> None:  # type: ignore[no-untyped-def]
+    arms = [*ARMS, "waiting"][: len(ratios)]
+    named = dict(zip(("sex", "site", "k10"), tenths, strict=True))
+    weights = {factor: weight / 10 for factor, weight in named.items()}
     history: list[tuple[str, dict[str, str]]] = []
-    for number, person in enumerate(people):
-        ours = minimise(seed, number, ARMS, ratios, history, person, named, chance)
-        assert ours.arm == rebuilt(seed, number, ratios, history, person, named, chance)
+    for number, person in enumerate(newcomers):
+        ours = minimise(seed, number, arms, ratios, history, person, weights, percent / 100)
+        assert ours.arm == rebuilt(seed, number, arms, ratios, history, person, named, percent)
         assert (ours.position, ours.block) == (number, None)
         history.append((ours.arm, person))
+
+
+def test_weights_are_the_decimal_numbers_that_were_written() -> None:
+    """A tenth and two tenths weigh as much as three tenths, though not in binary: so the two arms tie."""
+    history = [("robot", {"a": "x", "b": "x", "c": "o"}), ("chat", {"a": "o", "b": "o", "c": "x"})]
+    weights = {"a": 0.1, "b": 0.2, "c": 0.3}
+    _, least = preferred_among(["robot", "chat"], [1, 1], history, dict.fromkeys("abc", "x"), weights)
+    assert least == ["robot", "chat"]
+
+
+def history_with(counts: dict[str, tuple[int, int]]) -> list[tuple[str, dict[str, str]]]:
+    """Participants of two arms of whom `counts`, for each factor, share the newcomer's level."""
+    return [
+        (arm, {name: "hers" if number < count[place] else "other" for name, count in counts.items()})
+        for place, arm in enumerate(("first", "second"))
+        for number in range(max(count[place] for count in counts.values()))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "first", "second"),
+    [
+        # Lim & In 2019, Korean J Anesthesiol 72:221, table 4: the 15th patient; first is control, second treatment.
+        ({"site": (3, 5), "sex": (3, 3), "age": (3, 3)}, 3, 5),
+        # Ivers et al. 2012, Trials 13:120, table 3, after Scott et al. 2002: first is intervention, second control.
+        ({"baseline rate": (2, 2), "covariate rate": (3, 1)}, 4, 2),
+    ],
+)
+def test_published_examples(counts: dict[str, tuple[int, int]], first: int, second: int) -> None:
+    weights = dict.fromkeys(counts, 1.0)
+    imbalance, least = preferred_among(
+        ["first", "second"], [1, 1], history_with(counts), dict.fromkeys(counts, "hers"), weights
+    )
+    assert imbalance == {"first": first, "second": second}
+    assert least == ["first" if first < second else "second"]
 
 
 def test_an_example_worked_by_hand() -> None:
@@ -75,13 +117,7 @@ def test_an_example_worked_by_hand() -> None:
     method of Taves has it for two arms.
     """
     counts = {"age": (10, 8), "stage": (11, 9), "time": (8, 9), "ability": (5, 4)}
-    history = []
-    for place, arm in enumerate(("first", "second")):
-        size = max(count[place] for count in counts.values())
-        for number in range(size):
-            history.append(
-                (arm, {name: "hers" if number < count[place] else "other" for name, count in counts.items()})
-            )
+    history = history_with(counts)
     hers = dict.fromkeys(counts, "hers")
     weights = dict.fromkeys(counts, 1.0)
     imbalance, least = preferred_among(["first", "second"], [1, 1], history, hers, weights)
@@ -95,8 +131,20 @@ def allocated(ratios: list[int], chance: float, count: int, seed: int) -> list[t
     weights = {"sex": 1.0, "site": 1.0}
     for number in range(count):
         person = {"sex": dice.choice("fm"), "site": dice.choice("abc")}
-        history.append((minimise(f"s{seed}", number, ARMS, ratios, history, person, weights, chance).arm, person))
+        history.append(
+            (minimise(f"s{seed}", number, ARMS[: len(ratios)], ratios, history, person, weights, chance).arm, person)
+        )
     return history
+
+
+@pytest.mark.parametrize("ratios", [[1, 2], [1, 2, 3], [2, 1, 1], [1, 1, 4]])
+def test_the_mean_of_many_trials_is_the_ratio(ratios: list[int]) -> None:
+    """Two hundred trials of 48: the mean number in each arm is within four Monte-Carlo standard errors of its share."""
+    trials = [Counter(arm for arm, _ in allocated(ratios, 0.8, 48, seed)) for seed in range(200)]
+    for arm, ratio in zip(ARMS, ratios, strict=False):
+        numbers = [trial[arm] for trial in trials]
+        error = statistics.stdev(numbers) / len(trials) ** 0.5
+        assert abs(statistics.mean(numbers) - 48 * ratio / sum(ratios)) < 4 * error
 
 
 def test_unequal_ratios_hold_in_the_long_run() -> None:
