@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,19 @@ def run_robot(
         "once": once,
         "resume": str(state / f"{name}.json"),
     }
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A flag and no exception: one that is raised while a node is being started would leave that node behind.
+    told_to_stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told_to_stop.set())
     nodes = robot_nodes(body, sound)
     with Supervisor(nodes, {"companion": companion}, namespace, parameters) as supervisor:
         print(f"Starting {', '.join(node.name for node in nodes)}, connected to {url}. Ctrl-C ends them.", flush=True)
-        try:
-            while (status := supervisor.watch()) is None:
-                time.sleep(0.2)
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave nodes behind
-            return 0
-    return status
+        while not told_to_stop.is_set():
+            status = supervisor.watch()
+            if status is not None:
+                return status
+            told_to_stop.wait(0.2)
+    return 0
 
 
 def run_terminal(url: str, token: str, *, code: str | None = None, namespace: str = "") -> int:
