@@ -199,6 +199,10 @@ class Protocol(Table):
             for name in pair:
                 if name not in names:
                     yield f"analysis.contrasts has {name!r}; allowed: {_some(names)}"
+        if plan.reference is not None and plan.reference not in names:
+            yield f"analysis.reference is {plan.reference!r}; allowed: {_some(names)}"
+        if plan.deltas and (plan.deltas != sorted(set(plan.deltas)) or plan.deltas[0] < 0):
+            yield "analysis.deltas must rise, each larger than the one before, from 0 on"
         factors = [factor.name for factor in self.allocation.strata]
         for name in plan.covariates:
             if name not in factors:
