@@ -36,6 +36,9 @@ BETWEEN_VISITS_S = 5.0
 LOOK_S = 0.1
 """How often a waiting thread looks around."""
 
+AWAIT_S = 20.0
+"""At its start the robot waits at most so long for somebody who takes its sentences."""
+
 LONGEST_SENTENCE_S = 10.0
 """A voice that has not said a sentence within this and a sixth of a second a letter does not answer."""
 
@@ -272,15 +275,15 @@ class Companion(RobotNode):
             self._speak(self._text(name))
 
     def _await_colleagues(self) -> None:
-        """Wait for the ear and the voice: what is said before there is a voice, nobody hears."""
-        limit = time.monotonic() + 20.0
-        while (self._colleagues.missing() or not self._voice_reads()) and time.monotonic() < limit:
+        """Wait for the ear and the voice, or without them for whoever reads the topic: what is said before, is lost."""
+        limit = time.monotonic() + AWAIT_S
+        while (self._colleagues.missing() or not self._is_read()) and time.monotonic() < limit:
             self._pause(LOOK_S)
         self._report_missing()
 
-    def _voice_reads(self) -> bool:
+    def _is_read(self) -> bool:
         """Whether what is published to be said reaches somebody: nodes find each other topic by topic."""
-        return not self.value("voice") or self._say_topic.get_subscription_count() > 0
+        return self._say_topic.get_subscription_count() > 0
 
     def _report_missing(self) -> None:
         missing = self._colleagues.missing()
