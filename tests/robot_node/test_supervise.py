@@ -107,7 +107,9 @@ def test_a_node_that_is_told_to_end_again_and_again_ends_in_order(
     )
     # Once it catches SIGTERM it catches both; before that it would just die.
     status = Path(f"/proc/{process.pid}/status")
-    wait_until(lambda: int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> 14 & 1, 30, "it does not start")
+    wait_until(
+        lambda: int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> 14 & 1, 30, "it does not start"
+    )
     limit = time.monotonic() + 30
     while process.poll() is None:
         assert time.monotonic() < limit, "it does not end"
