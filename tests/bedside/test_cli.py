@@ -173,7 +173,9 @@ def test_verify_says_what_a_changed_log_of_a_killed_process_hides(folder: Path, 
     for _ in range(2):  # looking at it does not do away with the evidence
         result = run("verify", str(left))
         assert result.exit_code == 1
-        assert "study.sqlite-wal is damaged in frame 2, so what was confirmed after that cannot be read" in result.output
+        assert (
+            "study.sqlite-wal is damaged in frame 2, so what was confirmed after that cannot be read" in result.output
+        )
     assert log.read_bytes() == bytes(content)
 
 
