@@ -8,15 +8,14 @@ Source: Hopewell et al. 2025, CONSORT 2025 statement, item 22a and the flow diag
 
 from collections import Counter
 from collections.abc import Iterator
-
-import pandas as pd
+from dataclasses import dataclass
 
 from study.analysis.data import AnalysisData
 from study.analysis.outcomes import values
 from study.analysis.results import Column, Section, Table
 from study.errors import CannotEstimate
 
-__all__ = ["section"]
+__all__ = ["Flow", "count", "section"]
 
 _BEGUN = ("done", "stopped", "unfinished", "exercise", "after")
 """States of a visit whose exercise or rating was begun."""
@@ -41,12 +40,12 @@ ARM = (
     ("not_began_withdrew", "Began no visit: left the study before"),
     ("not_began_other", "Began no visit: no visit made yet"),
     ("not_began_missed", "Began no visit: every visit missed"),
-    ("completed", "Seen on the last study day"),
+    ("completed", "Made the visit of the last study day"),
     ("withdrew", "Left the study"),
     ("withdrew_reason", "Left the study and gave a reason"),
     ("erased", "Left the study and had their data erased"),
     ("held", "Halted for safety"),
-    ("lost", "Not seen on the last study day, without having left"),
+    ("lost", "Missed the last study day without having left"),
     ("under_way", "Last study day not over yet"),
     ("analysed", "Analysed for the primary outcome"),
     ("not_analysed", "Not analysed: no value of the primary outcome"),
@@ -55,45 +54,63 @@ ARM = (
 """What is counted in each arm, in its order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How many there are at each step."""
+
+    before: dict[str, int]
+    """By the names of `ENROLMENT`."""
+    reasons: dict[str, int]
+    """Reasons of exclusion, as they were told, the most frequent first."""
+    arms: dict[str, dict[str, int]]
+    """Of each arm, by the names of `ARM`."""
+    warnings: tuple[str, ...]
+    """What could not be counted."""
+
+    def total(self, name: str) -> int:
+        """Over all arms."""
+        return sum(arm[name] for arm in self.arms.values())
+
+
+def count(data: AnalysisData) -> Flow:
+    """The numbers of the flow diagram."""
+    told: Counter[str] = Counter(reason for reasons in data.people["reasons"] for reason in (reasons or ()))
+    reasons = dict(sorted(told.items(), key=lambda one: (-one[1], one[0])))
+    arms, warnings = _by_arm(data)
+    return Flow(_before_allocation(data), reasons, arms, tuple(warnings))
+
+
 def section(data: AnalysisData) -> Section:
     """The numbers of the flow diagram, as tables `flow_enrolment`, `flow_reasons` and `flow_arms`."""
-    before = _before_allocation(data)
-    reasons = Counter(reason for told in data.people["reasons"] for reason in (told or ()))
-    counted, warnings = _by_arm(data)
-    tables = (
+    flow = count(data)
+    tables = [
         Table(
             "flow_enrolment",
             "Enrolment",
             (Column("step", "Step"), Column("count", "Persons", "count")),
-            tuple((title, before[name]) for name, title in ENROLMENT),
+            tuple((title, flow.before[name]) for name, title in ENROLMENT),
         ),
         Table(
             "flow_reasons",
             "Criteria that were not met",
             (Column("reason", "Reason, as it was told to the person"), Column("count", "Persons", "count")),
-            tuple(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
+            tuple(flow.reasons.items()),
             note="Somebody who did not meet several criteria is counted for each.",
         ),
         Table(
             "flow_arms",
             "From allocation to analysis, by arm",
-            (
-                Column("step", "Step"),
-                *(Column(arm, arm, "count") for arm in data.arms),
-                Column("all", "All", "count"),
-            ),
-            tuple(
-                (title, *(counted[arm][name] for arm in data.arms), sum(counted[arm][name] for arm in data.arms))
-                for name, title in ARM
-            ),
+            (Column("step", "Step"), *(Column(arm, arm, "count") for arm in data.arms), Column("all", "All", "count")),
+            tuple((title, *(arm[name] for arm in flow.arms.values()), flow.total(name)) for name, title in ARM),
             note="Lines below “Left the study” are about some of the same participants.",
         ),
-    )
-    return Section("flow", "Flow of participants", tuple(_sentences(before, counted)), tables, tuple(warnings))
+    ]
+    shown = tuple(table for table in tables if table.rows)
+    return Section("flow", "Flow of participants", tuple(_sentences(flow)), shown, flow.warnings)
 
 
 def _before_allocation(data: AnalysisData) -> dict[str, int]:
-    states = Counter(data.people["state"])
+    states: Counter[str] = Counter(data.people["state"])
     pending = states["consent"] + states["baseline"]
     # Who was told to be ineligible was assessed; who declined may have done so at any step before the allocation.
     counts = {
@@ -115,8 +132,7 @@ def _by_arm(data: AnalysisData) -> tuple[dict[str, dict[str, int]], list[str]]:
     daily = data.visits[data.visits["follow_up"].isna()]
     began = set(daily.loc[daily["state"].isin(_BEGUN), "participant"])
     visited = set(daily.loc[daily["state"].isin(_OVER), "participant"])
-    last_day = people["days"] if "days" in people else pd.Series(data.protocol.days, index=people.index)
-    last = dict(zip(people["participant"], last_day, strict=True))
+    last = dict(zip(people["participant"], people["days"], strict=True))
     at_the_end = daily[daily["day"] == daily["participant"].map(last)]
     seen = set(at_the_end.loc[at_the_end["state"] == "done", "participant"])
     over = set(at_the_end.loc[at_the_end["state"].isin(_OVER), "participant"])
@@ -157,23 +173,27 @@ def _with_primary(data: AnalysisData) -> tuple[set[str], list[str]]:
     return set(frame.loc[frame["value"].notna(), "participant"]), []
 
 
-def _sentences(before: dict[str, int], counted: dict[str, dict[str, int]]) -> Iterator[str]:
+def _sentences(flow: Flow) -> Iterator[str]:
+    before = flow.before
     if not before["came"]:
         yield "Nobody has opened the door of the study yet."
         return
-    total = {name: sum(arm[name] for arm in counted.values()) for name, _ in ARM}
-    yield (
-        f"{before['came']} {_people(before['came'])} opened the door of the study, {before['excluded']} were excluded "
-        f"or declined, and {before['allocated']} were allocated at random."
-    )
-    if not before["allocated"]:
-        return
-    yield (
-        f"{total['began']} made or began at least one visit, {total['withdrew']} left the study, {total['lost']} were "
-        f"not seen on the last study day without having left, and {total['analysed']} have at least one value of the "
-        "primary outcome."
-    )
-
-
-def _people(count: int) -> str:
-    return "person" if count == 1 else "people"
+    parts = [
+        f"{before[name]} {words}"
+        for name, words in (
+            ("not_assessed", "did not complete the screening"),
+            ("ineligible", "did not meet the criteria"),
+            ("declined", "declined"),
+            ("pending", "had not completed consent or baseline"),
+            ("allocated", "were allocated at random" if before["allocated"] != 1 else "was allocated at random"),
+        )
+        if before[name] or name == "allocated"
+    ]
+    came = f"{before['came']} {'person' if before['came'] == 1 else 'people'} opened the door of the study"
+    yield f"{came}: {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
+    if before["allocated"]:
+        yield (
+            f"Of these, {flow.total('began')} made or began a visit, {flow.total('withdrew')} left the study, "
+            f"{flow.total('lost')} missed the last study day without having left, and {flow.total('analysed')} have at "
+            "least one value of the primary outcome."
+        )

@@ -39,7 +39,7 @@ def section(data: AnalysisData) -> Section:
         " ".join(part(data)) for part in (_design, _estimand, _models, _multiplicity, _missing, _further, _tools)
     )
     text = " ".join(paragraphs)
-    cited = sorted((said, listed) for said, listed in REFERENCES.values() if said in text)
+    cited = sorted((pair for pair in REFERENCES.values() if pair[0] in text), key=lambda pair: pair[1])
     references = Table(
         "references",
         "References",
@@ -220,7 +220,7 @@ def _further(data: AnalysisData) -> Iterator[str]:
 
 
 def _tools(data: AnalysisData) -> Iterator[str]:
-    yield f"The analysis was made with Bedside {version('bedside')}; whatever is drawn by chance has the seed {data.plan.seed}."
+    yield f"The analysis was made with Bedside {version('bedside')}; what is drawn has the seed {data.plan.seed}."
 
 
 def _is_daily(outcome: Outcome) -> bool:
