@@ -78,7 +78,7 @@ class Repeated:
             over_time = np.eye(occasions)
         means = np.einsum("na,tc->ntac", by_arm, over_time).reshape(count, occasions, -1)
         spread = self.covariates - self.covariates.mean(axis=0)
-        return np.concatenate([means, np.repeat(spread[:, None, :], occasions, axis=1)], axis=2)
+        return np.asarray(np.concatenate([means, np.repeat(spread[:, None, :], occasions, axis=1)], axis=2))
 
 
 def summary_weights(times: Floats, estimate: Literal["mean", "last", "trend"]) -> Floats:
@@ -99,12 +99,10 @@ class Imputer:
     Raises `CannotEstimate` when an arm has no value, or when too many bootstrap samples leave the model undetermined.
     """
 
-    def __init__(
-        self, data: Repeated, covariance: Covariance, *, imputations: int, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, data: Repeated, covariance: Covariance, *, imputations: int, rng: np.random.Generator) -> None:
         self.data = data
         self.covariance = covariance
-        seen = ~data.missing.all(axis=1)
+        seen = np.asarray(~data.missing.all(axis=1))
         if len(np.unique(data.arms[seen])) < len(np.unique(data.arms)):
             raise CannotEstimate("An arm has no value at all, so none can be imputed in it.")
         design = data.design(data.arms)
@@ -114,9 +112,7 @@ class Imputer:
         self._draws = self._bootstrap(design, seen, imputations, rng)
         self._chance = rng.standard_normal((imputations, *data.values.shape))
 
-    def _bootstrap(
-        self, design: Floats, seen: NDArray[np.bool_], imputations: int, rng: np.random.Generator
-    ) -> Model:
+    def _bootstrap(self, design: Floats, seen: NDArray[np.bool_], imputations: int, rng: np.random.Generator) -> Model:
         found: list[Model] = []
         count = 0
         for _ in range(_TRIES + imputations // _AT_ONCE):
@@ -155,8 +151,8 @@ _PARTS = ("coefficients", "covariance", "converged")
 
 
 def means(data: Repeated, coefficients: Floats, assumption: Assumption, reference: int | None) -> Floats:
-    """(M, N, T): the means around which the missing values are drawn, before anything observed is taken into account."""
-    own = np.einsum("ntp,mp->mnt", data.design(data.arms), coefficients, optimize=True)
+    """(M, N, T): the means around which missing values are drawn, before what was observed is taken into account."""
+    own: Floats = np.einsum("ntp,mp->mnt", data.design(data.arms), coefficients, optimize=True)
     if assumption == "mar":
         return own
     if reference is None:
@@ -164,7 +160,7 @@ def means(data: Repeated, coefficients: Floats, assumption: Assumption, referenc
     theirs = np.einsum("ntp,mp->mnt", data.design(reference), coefficients, optimize=True)
     dropped = data.dropped
     replaced = dropped if assumption == "jump_to_reference" else np.repeat(dropped[:, -1:], dropped.shape[1], axis=1)
-    return np.where(replaced, theirs, own)
+    return np.asarray(np.where(replaced, theirs, own))
 
 
 def compare(
@@ -198,7 +194,5 @@ def compare(
     for (a, b), name in zip(pairs, names, strict=True):
         contrast = np.zeros(x.shape[1])
         contrast[: len(arms)] = (arms == a).astype(float) - (arms == b)
-        found.append(
-            pooled(name, coefficients @ contrast, variance * (contrast @ inverse @ contrast), df, level=level)
-        )
+        found.append(pooled(name, coefficients @ contrast, variance * (contrast @ inverse @ contrast), df, level=level))
     return found

@@ -13,7 +13,7 @@ All participants have the same T occasions; `covariance` says how values of one 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +133,7 @@ def _expected(
 
 
 class _Structure:
-    """The M step: the covariance of a structure that is likeliest, given the mean square of complete errors (M, T, T)."""
+    """The M step: the likeliest covariance of a structure, given the mean square of complete errors (M, T, T)."""
 
     def __init__(self, kind: Covariance, times: Floats) -> None:
         count = len(times)
@@ -189,7 +189,7 @@ def _ar1(moments: Floats) -> Floats:
     return np.asarray(variance[:, None, None] * correlation[:, None, None] ** lags)
 
 
-def _inside(roots: NDArray[np.complex128]) -> float:
+def _inside(roots: NDArray[Any]) -> float:
     """The one real root between -1 and 1."""
     real = roots.real[(np.abs(roots.imag) < 1e-7) & (np.abs(roots.real) < 1)]
     return float(real[0]) if len(real) else 0.0

@@ -10,8 +10,8 @@ With draws in place of all allocations, p = (b + 1) / (R + 1) keeps the level (P
 Biol 9:39): b of the R draws are at least as extreme. What the draws leave unsure is told by a Monte-Carlo interval.
 
 The statistics are those of a linear model in which the arms of N participants are regressors. Everything that does not
-depend on the arms is projected out once; what remains, `Adjusted`, is a number and a row of weights of each participant,
-so that R re-allocations are a product of matrices.
+depend on the arms is projected out once; what remains, `Adjusted`, is a number and a row of weights of each
+participant, so that R re-allocations are a product of matrices.
 """
 
 import math
@@ -47,9 +47,7 @@ class RandomisationTest:
     draws: int
 
 
-def randomisation_test(
-    allocations: Arms, observed: Arms, statistic: Callable[[Arms], Floats]
-) -> RandomisationTest:
+def randomisation_test(allocations: Arms, observed: Arms, statistic: Callable[[Arms], Floats]) -> RandomisationTest:
     """Compare `statistic` of the allocation that was made, `observed` (N,), with that of `allocations` (R, N).
 
     `statistic` takes allocations (R, N) and returns R numbers, the larger the more extreme. One that is NaN counts as

@@ -156,9 +156,7 @@ class _Numbers:
         self._weights = {factor: weight // shared for factor, weight in whole.items()}
         self._shares = [lcm(*scheme.ratios) // ratio for ratio in scheme.ratios]
 
-    def given(
-        self, alike: Mapping[str, NDArray[np.int64]], draws: int, rng: np.random.Generator
-    ) -> NDArray[np.int8]:
+    def given(self, alike: Mapping[str, NDArray[np.int64]], draws: int, rng: np.random.Generator) -> NDArray[np.int8]:
         """An arm in each study, where `alike` has for each factor how many in each arm share the newcomer's level."""
         imbalance = self._imbalance(alike, draws)
         least = imbalance == imbalance.min(axis=1, keepdims=True)
