@@ -26,7 +26,7 @@ from study.statistics.means import weights
 from study.statistics.mixed import fit_mixed
 from study.statistics.repeated import fit_repeated
 
-__all__ = ["Comparison", "Contrast", "Model", "adjusted", "compare", "pairs", "planned_model", "prepared"]
+__all__ = ["Comparison", "Contrast", "Model", "adjusted", "certain", "compare", "pairs", "planned_model", "prepared"]
 
 Model = Literal["mixed", "mmrm", "ancova"]
 
@@ -191,7 +191,7 @@ def prepared(values: Values) -> tuple[pd.DataFrame, list[str], list[str]]:
 def _fit(frame: pd.DataFrame, terms: list[str], plan: Analysis, model: Model) -> tuple[Fit, str, list[str]]:
     """The fit, the model in words, and what had to be done otherwise than planned."""
     if model == "ancova":
-        return fit_ancova(_design(frame, [*terms, "arm"], daily=False)), "analysis of covariance", []
+        return certain(fit_ancova(_design(frame, [*terms, "arm"], daily=False))), "analysis of covariance", []
     whole = [*terms, "arm", "day", "arm:day"]
     failures: list[str] = []
     if model == "mixed":
@@ -204,7 +204,7 @@ def _fit(frame: pd.DataFrame, terms: list[str], plan: Analysis, model: Model) ->
         for random in choices:
             random_words = "random intercept and slope" if random == "slope" else "random intercept"
             try:
-                fit = fit_mixed(design, random=random, df=plan.df)
+                fit = certain(fit_mixed(design, random=random, df=plan.df))
             except CannotEstimate as error:
                 failures.append(f"The model with a {random_words} could not be fitted: {error}")
                 continue
@@ -214,12 +214,20 @@ def _fit(frame: pd.DataFrame, terms: list[str], plan: Analysis, model: Model) ->
         for covariance in plan.covariance:
             words = _COVARIANCES[covariance]
             try:
-                fit = fit_repeated(design, covariance=covariance, df=plan.df)
+                fit = certain(fit_repeated(design, covariance=covariance, df=plan.df))
             except CannotEstimate as error:
                 failures.append(f"The model with the covariance {words} could not be fitted: {error}")
                 continue
             return fit, f"mixed model for repeated measures, covariance {words}", failures
     raise CannotEstimate(" ".join(failures))
+
+
+def certain(fit: Fit) -> Fit:
+    """The fit. Raises `CannotEstimate` where there is too little to say how uncertain it is."""
+    if not np.isfinite(fit.covariance).all():
+        who = "1 participant is" if fit.n_participants == 1 else f"{fit.n_participants} participants are"
+        raise CannotEstimate(f"{who} too few to say how uncertain the means are.")
+    return fit
 
 
 def _design(frame: pd.DataFrame, terms: list[str], *, daily: bool = True, factor: bool = False) -> Design:

@@ -39,7 +39,9 @@ def observed_sd(values: ArrayLike, arms: Sequence[object]) -> float:
     numbers = np.asarray(values, dtype=float)
     known = ~np.isnan(numbers)
     groups: dict[object, list[float]] = {}
-    for value, arm in zip(numbers[known].tolist(), [arm for arm, there in zip(arms, known, strict=True) if there], strict=True):
+    for value, arm in zip(
+        numbers[known].tolist(), [arm for arm, there in zip(arms, known, strict=True) if there], strict=True
+    ):
         groups.setdefault(arm, []).append(value)
     degrees = sum(len(group) - 1 for group in groups.values())
     if degrees < 1:
