@@ -1,8 +1,8 @@
 """Few events: shares and rates with exact intervals.
 
 Shares have Clopper and Pearson's interval (Biometrika 1934, 26:404), rates Garwood's (Biometrika 1936, 28:437), the
-difference of two shares Newcombe's hybrid of two score intervals (Stat Med 1998, 17:873, method 10), which is not empty where
-nobody had the event. All are statsmodels'.
+difference of two shares Newcombe's hybrid of two score intervals (Stat Med 1998, 17:873, method 10), which is not empty
+where nobody had the event. All are statsmodels'.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Time until something happens, of people who are not all watched for equally long.
 
-Kaplan-Meier's curve with Greenwood's standard errors and the log-rank test are statsmodels'. Intervals of the curve are on
-the scale of log(-log S), so that they stay within 0 and 1 (Kalbfleisch and Prentice 2002, section 1.4). The restricted mean
-is the area under the curve up to a horizon, with the variance after Irwin and Greenwood (Klein and Moeschberger 2003,
-section 4.5). It needs no proportional hazards, and has a unit: days.
+Kaplan-Meier's curve with Greenwood's standard errors and the log-rank test are statsmodels'. Intervals of the curve are
+on the scale of log(-log S), so that they stay within 0 and 1 (Kalbfleisch and Prentice 2002, section 1.4). The restricted
+mean is the area under the curve up to a horizon, with the variance after Irwin and Greenwood (Klein and Moeschberger
+2003, section 4.5). It needs no proportional hazards, and has a unit: days.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Curve:
     events: NDArray[np.int64]
 
     def at(self, time: float) -> tuple[float, float, float]:
-        """The share without an event at `time`, and its interval; before the first event it is 1 without an interval."""
+        """The share without an event at `time`, with its interval; before the first event 1, without one."""
         place = int(np.searchsorted(self.times, time, side="right")) - 1
         if place < 0:
             return 1.0, np.nan, np.nan
