@@ -1,7 +1,7 @@
 """How alike a person's days are: the share of the variance between people, and the correlation from a day to the next.
 
 The model is y = X b + u_i + e_it with u_i ~ N(0, g s2) and corr(e_it, e_is) = phi^|t - s|, s2 profiled, fitted by REML:
-what R's nlme fits with `random = ~1 | id, correlation = corAR1(form = ~ day | id)` (Pinheiro and Bates 2000, chapter 5).
+what R's nlme fits with `random = ~1 | id, correlation = corAR1(form = ~ day | id)` (Pinheiro and Bates 2000, ch. 5).
 The intercept takes up what is lasting in a person, so phi is about what today leaves for tomorrow; without it,
 differences between people would look like correlation from day to day. Days that are missing count as time that passed.
 Intervals are Wald's on nlme's scales: log((1 + phi) / (1 - phi)) and the logarithm of the ratio of variances.

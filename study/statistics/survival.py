@@ -1,9 +1,9 @@
 """Time until something happens, of people who are not all watched for equally long.
 
 Kaplan-Meier's curve with Greenwood's standard errors and the log-rank test are statsmodels'. Intervals of the curve are
-on the scale of log(-log S), so that they stay within 0 and 1 (Kalbfleisch and Prentice 2002, section 1.4). The restricted
-mean is the area under the curve up to a horizon, with the variance after Irwin and Greenwood (Klein and Moeschberger
-2003, section 4.5). It needs no proportional hazards, and has a unit: days.
+on the scale of log(-log S), so that they stay within 0 and 1 (Kalbfleisch and Prentice 2002, section 1.4). The
+restricted mean is the area under the curve up to a horizon, with the variance after Irwin and Greenwood (Klein and
+Moeschberger 2003, section 4.5). It needs no proportional hazards, and has a unit: days.
 """
 
 from collections.abc import Sequence

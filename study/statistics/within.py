@@ -1,7 +1,7 @@
 """Days within people: what of a number that is measured every day belongs to the person, and what to the day.
 
-A predictor that is measured every day is two predictors: how a person is on the whole, and how today is for this person.
-A model with the raw number mixes their effects (Curran and Bauer 2011, Annu Rev Psychol 62:583; Wang and Maxwell 2015,
+A predictor that is measured every day is two predictors: how a person is on the whole, and how today is for them. A
+model with the raw number mixes their effects (Curran and Bauer 2011, Annu Rev Psychol 62:583; Wang and Maxwell 2015,
 Psychol Methods 20:63), so it is split here: the deviation from the person's own mean, and the person's mean.
 """
 
