@@ -9,24 +9,23 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
 from study import blinding
 from study.analysis import record
+from study.analysis.masking import label_order, masked
 from study.analysis.record import ScaleInfo
 from study.analysis.tables import HISTORY, digest
 from study.blinding import Role
 from study.errors import StudyError
 from study.export.reading import reading
 from study.export.variants import Variant
-from study.grammar import Analysis, Arm
+from study.grammar import Analysis
 from study.protocol import Protocol
 from study.study import Study
 
-__all__ = ["AnalysisData", "ScaleInfo", "load"]
+__all__ = ["AnalysisData", "ScaleInfo", "load", "sha256_of"]
 
 
 @dataclass(frozen=True)
@@ -85,17 +84,18 @@ class AnalysisData:
     """What was done to the study: at, what (locked, amended, halted, lifted, unblinded), subject (the version; study,
     an arm or a participant; the role), detail (the keys amended, separated by commas; whose arm; otherwise empty)."""
 
-    def with_arms_of(self, participants: Iterable[str]) -> "AnalysisData":
-        """The same data of some participants only, for analyses of a part of them."""
+    versions: tuple[Protocol, ...] = ()
+    """Every version of the protocol, the newest last: that of a participant is `versions[version - 1]`. Masked like
+    `protocol`."""
+
+    def of(self, participants: Iterable[str]) -> "AnalysisData":
+        """The same data of some participants only, for the analysis of a part of them. The hash stays that of all."""
         chosen = set(participants)
         tables = {
             name: (table := getattr(self, name))[table["participant"].isin(chosen)].reset_index(drop=True)
             for name in ("participants", "visits", "scores", "turns", "events")
         }
         return replace(self, **tables)
-
-
-WITHHELD = "Withheld while the arms are masked."
 
 
 def load(study: Study, role: Role | None = None) -> AnalysisData:
@@ -116,23 +116,24 @@ def load(study: Study, role: Role | None = None) -> AnalysisData:
         }
         levels = {code: json.loads(text) for code, text in source.connection.execute(record.LEVELS)}
         factors = record.factors(source.protocols, levels.values(), names)
-        arms = tuple(sorted(source.arms.values(), key=record.label_order) if blinded else _arms(source.arms, protocol))
+        arms = tuple(sorted(source.arms.values(), key=label_order) if blinded else _arms(source.arms, protocol))
         tables = record.tables(study, source, levels, names)
         scales = record.scales(study, source)
-    plan = protocol.analysis
-    shown = plan.model_copy(update={"covariates": [names[one] for one in plan.covariates]})
+    versions = tuple(masked(one, source.arms) if blinded else one for one in source.protocols)
+    shown = versions[-1].analysis or protocol.analysis
     media = {} if blinded else {arm.name: arm.medium for one in source.protocols for arm in one.arms}
     return AnalysisData(
-        protocol=_masked(protocol, source.arms) if blinded else protocol,
-        plan=_masked_plan(shown, protocol, source.arms) if blinded else shown,
+        protocol=versions[-1],
+        plan=shown.model_copy(update={"covariates": [names[one] for one in shown.covariates]}),
         arms=arms,
         blinded=blinded,
         rehearsal=study.rehearsal,
         media=media,
         factors=factors,
         sha256=digest((arms, blinded, study.rehearsal, factors), tables),
-        plan_sha256=_sha256_of(plan),
+        plan_sha256=sha256_of(protocol.analysis),
         scales=scales,
+        versions=versions,
         **tables,
     )
 
@@ -143,39 +144,7 @@ def _arms(known: Mapping[str, str], protocol: Protocol) -> list[str]:
     return [*now, *(name for name in known if name not in now)]
 
 
-def _sha256_of(plan: Analysis) -> str:
+def sha256_of(plan: Analysis) -> str:
     """As `Protocol.sha256`: of what it says, without what is left out."""
     canonical = json.dumps(plan.model_dump(exclude_defaults=True), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _masked(protocol: Protocol, labels: Mapping[str, str]) -> Protocol:
-    """The protocol with labels in place of its arms, in the order of the labels, and without texts."""
-    nothing: dict[str, Any] = {"medium": "", "persona": "", "engine": None, "assist": True}
-    arms: list[Arm] = [arm.model_copy(update={"name": labels[arm.name], **nothing}) for arm in protocol.arms]
-    return protocol.model_copy(
-        update={
-            "title": "A study whose arms are masked",
-            "registration": "",
-            "arms": sorted(arms, key=lambda arm: record.label_order(arm.name)),
-            "consent": None,
-            "analysis": _masked_plan(protocol.analysis, protocol, labels) if protocol.analysis else None,
-        }
-    )
-
-
-def _masked_plan(plan: Analysis, protocol: Protocol, labels: Mapping[str, str]) -> Analysis:
-    """The plan without what would tell which label is which arm to somebody who has read `study.toml`."""
-    known = sorted((labels[arm.name] for arm in protocol.arms), key=record.label_order)
-    texts = {
-        name: WITHHELD if any(arm in text.lower() for arm in labels) else text
-        for name, text in plan.estimand.model_dump().items()
-    }
-    return plan.model_copy(
-        update={
-            "estimand": plan.estimand.model_copy(update=texts),
-            "contrasts": [list(pair) for pair in combinations(known, 2)],
-            "reference": None,
-            "missing": "mar",
-        }
-    )

@@ -87,7 +87,7 @@ def values(data: AnalysisData, outcome: Outcome) -> Values:
     columns = ["participant", "arm", *(["day"] if repeated else []), "value", "baseline", *covariates]
     return Values(
         name=_word(outcome.measure) + f"_{_word(outcome.when)}" + ("_change" if outcome.change_from else ""),
-        title=f"{info.title}, {_words(outcome)}",
+        title=f"{info.title}{_words(outcome)}",
         unit=f"points ({info.low:g}-{info.high:g})",
         repeated=repeated,
         frame=frame[columns].reset_index(drop=True),
@@ -146,15 +146,11 @@ def _baseline(data: AnalysisData, scores: pd.DataFrame, outcome: Outcome) -> "tu
 
 def _words(outcome: Outcome) -> str:
     """When it is taken, as people read it."""
-    when = {"before": "before each visit's exercise", "after": "after each visit's exercise"}.get(
-        outcome.when, outcome.when if outcome.when.startswith("day ") else f"at {outcome.when}"
-    )
-    when = f"on {when}" if when.startswith("day ") else when
-    if outcome.change_from is None:
-        return when
     if (outcome.change_from, outcome.when) == DAILY:
-        return "change from before to after each visit"
-    return f"{when}, change from {outcome.change_from}"
+        return ", change from before to after each visit"
+    when = f" {outcome.when} the exercise of each visit" if outcome.when in DAILY else f" at {outcome.when}"
+    when = f" on {outcome.when}" if outcome.when.startswith("day ") else when
+    return when if outcome.change_from is None else f"{when}, change from {outcome.change_from}"
 
 
 def _word(text: str) -> str:

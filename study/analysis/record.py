@@ -21,7 +21,7 @@ from study.export.reading import Reading
 from study.protocol import DISTRESS, Protocol
 from study.study import Study
 
-__all__ = ["LEVELS", "ScaleInfo", "column_of", "factors", "label_order", "scales", "tables"]
+__all__ = ["LEVELS", "ScaleInfo", "column_of", "factors", "scales", "tables"]
 
 LEVELS = "SELECT t.code, t.levels FROM participant t JOIN people p ON p.code = t.code ORDER BY t.rowid"
 
@@ -45,11 +45,6 @@ def column_of(factor: str) -> str:
     """The column in which a factor's levels stand: called like the factor, unless another column is."""
     taken = {*PARTICIPANTS, *VISITS, *SCORES, *TURNS, *EVENTS, "value", "baseline"}
     return f"factor_{factor}" if factor in taken else factor
-
-
-def label_order(label: str) -> tuple[int, str]:
-    """Sorts Arm B before Arm AA."""
-    return len(label), label
 
 
 def factors(
