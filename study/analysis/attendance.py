@@ -12,13 +12,23 @@ import pandas as pd
 from study import schedule
 from study.analysis.data import AnalysisData
 
-__all__ = ["MADE", "STATES", "attendance"]
+__all__ = ["BEGUN", "MADE", "STATES", "attendance", "visits_begun"]
 
 STATES = ("done", "stopped", "unfinished", "missed", "left")
 """What a visit that was due came to: `left` is a day after the participant had left the study."""
 
 MADE = ("done", "stopped")
 """The participant did what was theirs to do: a visit that was stopped was ended by the study, for safety."""
+
+BEGUN = ("done", "stopped", "unfinished", "exercise", "after")
+"""States of a visit in which at least the rating before was given."""
+
+
+def visits_begun(data: AnalysisData) -> dict[str, int]:
+    """How many visits of study days were begun in each arm: the exposure in which something could happen."""
+    begun = data.visits[data.visits["follow_up"].isna() & data.visits["state"].isin(BEGUN)]
+    counted = begun["arm"].value_counts()
+    return {arm: int(counted.get(arm, 0)) for arm in data.arms}
 
 
 def attendance(data: AnalysisData) -> pd.DataFrame:
