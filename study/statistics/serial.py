@@ -1,0 +1,190 @@
+"""How alike a person's days are: the share of the variance between people, and the correlation from a day to the next.
+
+The model is y = X b + u_i + e_it with u_i ~ N(0, g s2) and corr(e_it, e_is) = phi^|t - s|, s2 profiled, fitted by REML:
+what R's nlme fits with `random = ~1 | id, correlation = corAR1(form = ~ day | id)` (Pinheiro and Bates 2000, ch. 5).
+The intercept takes up what is lasting in a person, so phi is about what today leaves for tomorrow; without it,
+differences between people would look like correlation from day to day. Days that are missing count as time that passed.
+Intervals are Wald's on nlme's scales: log((1 + phi) / (1 - phi)) and the logarithm of the ratio of variances.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, stats
+
+from study.errors import CannotEstimate
+from study.statistics.counts import Interval
+
+__all__ = ["Serial", "fit_serial"]
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """The fitted model."""
+
+    between: float
+    """The variance between participants, in squared units of the response."""
+    within: float
+    """The variance of a day around the participant's own course."""
+    icc: Interval
+    """between / (between + within). Its interval is NaN where no variance between participants was found."""
+    phi: Interval | None
+    """The correlation of one day with the next, within a participant; None when it was not asked for."""
+    loglik: float
+    """Of REML, with nlme's constants."""
+    n_values: int
+    n_participants: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """Participants who gave values on the same days: they share one covariance."""
+
+    gaps: Numbers  # (d, d): days between
+    y: Numbers  # (n, d)
+    x: Numbers  # (n, d, p)
+
+
+def fit_serial(
+    y: Sequence[float],
+    x: Sequence[Sequence[float]],
+    participant: Sequence[str],
+    day: Sequence[int],
+    *,
+    autocorrelation: bool = True,
+    level: float = 0.95,
+) -> Serial:
+    """Fit the model to `y` (n,), with fixed effects `x` (n, p), of `participant` (n,) on `day` (n,).
+
+    Raises `CannotEstimate` for fewer than two participants, no participant with two values (or two neighbouring days),
+    a response without variance, a singular `x`, or no convergence.
+    """
+    patterns, n, people = _patterns(y, x, participant, day, autocorrelation)
+    p = patterns[0].x.shape[2]
+
+    def loglik(theta: Numbers) -> float:
+        return _loglik(patterns, n, p, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)[0]
+
+    starts = [[0.0, z] for z in (0.2, 1.5, -0.5)] if autocorrelation else [[0.0]]
+    bounds = [(-12.0, 8.0), (-9.0, 9.0)][: len(starts[0])]
+    fits = [optimize.minimize(lambda t: -loglik(t), start, method="L-BFGS-B", bounds=bounds) for start in starts]
+    best = min(fits, key=lambda fit: float(fit.fun))
+    if not np.isfinite(best.fun):
+        raise CannotEstimate("The model of a day and the next did not converge.")
+    theta = np.asarray(best.x, float)
+    if autocorrelation and abs(theta[1]) > 7.6:  # |phi| > 0.999
+        raise CannotEstimate(
+            "The correlation from one day to the next cannot be told apart from lasting differences between people."
+        )
+    value, s2 = _loglik(patterns, n, p, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)
+    ratio = float(np.exp(theta[0]))
+    bounded = theta[0] < -9.0  # no variance between people: what is left to vary is phi
+    free = [1] if bounded and autocorrelation else [] if bounded else list(range(len(theta)))
+    covariance = _covariance(loglik, theta, free)
+    half = float(stats.norm.ppf((1 + level) / 2))
+
+    icc = ratio / (1 + ratio)
+    icc_interval = Interval(0.0 if bounded else icc, np.nan, np.nan)
+    if not bounded:
+        width = half * float(np.sqrt(covariance[0, 0]))
+        icc_interval = Interval(icc, _expit(theta[0] - width), _expit(theta[0] + width))
+    phi = None
+    if autocorrelation:
+        width = half * float(np.sqrt(covariance[free.index(1), free.index(1)]))
+        phi = Interval(*(2 * _expit(z) - 1 for z in (theta[1], theta[1] - width, theta[1] + width)))
+    return Serial(0.0 if bounded else s2 * ratio, s2, icc_interval, phi, value, n, people)
+
+
+def _patterns(
+    y: Sequence[float],
+    x: Sequence[Sequence[float]],
+    participant: Sequence[str],
+    day: Sequence[int],
+    autocorrelation: bool,
+) -> tuple[list[_Pattern], int, int]:
+    response, design, days = np.asarray(y, float), np.asarray(x, float), np.asarray(day, float)
+    who = np.asarray(participant, dtype=object)
+    names = list(dict.fromkeys(who))
+    if len(names) < 2:
+        raise CannotEstimate("There are values of fewer than two people.")
+    if np.linalg.matrix_rank(design) < design.shape[1] or len(response) <= design.shape[1] + 1:
+        raise CannotEstimate("There are too few values for the terms of the model.")
+    left = response - design @ np.linalg.lstsq(design, response, rcond=None)[0]
+    if left.std() <= 1e-9 * max(1.0, float(np.abs(response).max())):
+        raise CannotEstimate("The values do not vary beyond their means.")
+    found: dict[tuple[float, ...], list[tuple[Numbers, Numbers]]] = {}
+    for name in names:
+        rows = np.flatnonzero(who == name)
+        rows = rows[np.argsort(days[rows], kind="stable")]
+        found.setdefault(tuple(days[rows]), []).append((response[rows], design[rows]))
+    longest = max(len(key) for key in found)
+    if longest < 2:
+        raise CannotEstimate("Nobody has values of two days.")
+    if autocorrelation and not any((np.diff(key) == 1).any() for key in found):
+        raise CannotEstimate("Nobody has values of two days that follow each other.")
+    patterns = [
+        _Pattern(
+            np.abs(np.subtract.outer(key, key)),
+            np.stack([one[0] for one in group]),
+            np.stack([one[1] for one in group]),
+        )
+        for key, group in found.items()
+    ]
+    return patterns, len(response), len(names)
+
+
+def _loglik(patterns: list[_Pattern], n: int, p: int, log_ratio: float, z: float) -> tuple[float, float]:
+    """The restricted log-likelihood, and the variance within participants at which it is highest."""
+    phi, ratio = 2 * _expit(z) - 1, float(np.exp(log_ratio))
+    logdet, xx, xy, yy = 0.0, np.zeros((p, p)), np.zeros(p), 0.0
+    for one in patterns:
+        correlation = np.sign(phi) ** one.gaps * np.abs(phi) ** one.gaps if phi < 0 else phi**one.gaps
+        try:
+            root = np.linalg.cholesky(correlation + ratio)
+        except np.linalg.LinAlgError:
+            return -np.inf, np.nan
+        inverse = np.linalg.inv(root)
+        logdet += 2 * len(one.y) * float(np.log(np.diag(root)).sum())
+        wx, wy = np.einsum("ij,njp->nip", inverse, one.x), one.y @ inverse.T
+        xx += np.einsum("nip,niq->pq", wx, wx)
+        xy += np.einsum("nip,ni->p", wx, wy)
+        yy += float((wy**2).sum())
+    sign, logdet_xx = np.linalg.slogdet(xx)
+    rest = yy - float(xy @ np.linalg.solve(xx, xy))
+    if sign <= 0 or rest <= 0:
+        return -np.inf, np.nan
+    s2 = rest / (n - p)
+    return -0.5 * ((n - p) * (np.log(2 * np.pi * s2) + 1) + logdet + float(logdet_xx)), s2
+
+
+def _covariance(function: Callable[[Numbers], float], theta: Numbers, free: list[int]) -> Numbers:
+    """The inverse of the observed information about the `free` elements of `theta`."""
+    if not free:
+        return np.zeros((0, 0))
+    step = 1e-3
+    units = np.eye(len(theta))[free] * step
+    hessian = np.array(
+        [
+            [
+                (function(theta + a + b) - function(theta + a - b) - function(theta - a + b) + function(theta - a - b))
+                / (4 * step**2)
+                for b in units
+            ]
+            for a in units
+        ]
+    )
+    try:
+        covariance = np.linalg.inv(-hessian)
+    except np.linalg.LinAlgError:
+        covariance = np.full_like(hessian, np.nan)
+    if not (np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()):
+        raise CannotEstimate("The model of a day and the next did not converge.")
+    return covariance
+
+
+def _expit(z: float) -> float:
+    return float(1 / (1 + np.exp(-z)))
