@@ -32,8 +32,8 @@ def as_csv(table: Table, provenance: Provenance) -> str:
     return stream.getvalue()
 
 
-def as_shown(table: Table) -> Shown:
-    """The table for people: the two bounds of an interval are one column."""
+def as_shown(table: Table, level: str = "95% CI") -> Shown:
+    """The table for people: the two bounds of an interval are one column, called `level` where they have no name."""
     heads: list[tuple[str, bool]] = []
     columns: list[list[str]] = []
     for place, column, high in _joined(table.columns):
@@ -41,15 +41,15 @@ def as_shown(table: Table) -> Shown:
             heads.append((column.title, column.kind != "text"))
             columns.append([_cell(row[place], column) for row in table.rows])
         else:
-            heads.append((_title(column.title, high.title), True))
+            heads.append((_title(column.title, level), True))
             columns.append([_interval(row[place], row[place + 1], column) for row in table.rows])
     return Shown(tuple(heads), tuple(zip(*columns, strict=True)) if table.rows else ())
 
 
 def typographic(text: str) -> str:
-    """A minus for the hyphen before a number, an en dash in a range of numbers, a minus between the arms of a contrast."""
+    """A minus before a number and between the arms of a contrast; an en dash in a range of numbers, not in a date."""
+    text = re.sub(r"(?<![\w-])(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)(?![\w-])", "\\1\u2013\\2", text)
     text = re.sub(r"(?<![\w.-])-(?=\d)", "\u2212", text)
-    text = re.sub(r"(?<=\d)-(?=\d)", "\u2013", text)
     return text.replace(" - ", " \u2212 ")
 
 
@@ -64,10 +64,9 @@ def _joined(columns: tuple[Column, ...]) -> Iterator[tuple[int, Column, Column |
         place += 2 if paired else 1
 
 
-def _title(low: str, high: str) -> str:
-    """What the titles of the two bounds have in common: 95% CI of `95% CI, low` and `95% CI, high`."""
-    shared = re.sub(r"[\s,]*\b(low|lower|from)\b[\s,]*(limit|bound)?", "", low, flags=re.IGNORECASE).strip(" ,:")
-    return shared or f"{low} to {high[0].lower()}{high[1:]}"
+def _title(low: str, level: str) -> str:
+    """What the title of the lower bound says beside being the lower one: 95% CI of `95% CI, low`; of `Low` nothing."""
+    return re.sub(r"[\s,]*\b(low|lower|from)\b[\s,]*(limit|bound)?", "", low, flags=re.IGNORECASE).strip(" ,:") or level
 
 
 def _cell(cell: Cell, column: Column) -> str:
