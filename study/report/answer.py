@@ -12,7 +12,7 @@ PRIMARY = "primary"
 """The section of the primary outcome."""
 
 CONTRASTS = "primary_contrasts"
-"""Its table of contrasts: contrast, estimate, low, high, p, p_adjusted."""
+"""Its table of contrasts: arm, compared_with, difference, low, high, p, p_adjusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def answers(data: AnalysisData, results: Results) -> Answers:
     found, lacking = [], []
     for row in table.rows:
         cells = {column.name: cell for column, cell in zip(table.columns, row, strict=True)}
-        estimate, low, high = (cells.get(name) for name in ("estimate", "low", "high"))
-        contrast = str(cells["contrast"])
+        estimate, low, high = (cells.get(name) for name in ("difference", "low", "high"))
+        contrast = f"{cells['arm']} compared with {cells['compared_with']}"
         if not isinstance(estimate, float) or not isinstance(low, float) or not isinstance(high, float):
             lacking.append(f"{contrast}: not estimated; the section on the primary outcome says why.")
             continue
@@ -60,8 +60,7 @@ def _lead(data: AnalysisData, table: Table) -> str:
 def _answer(
     data: AnalysisData, contrast: str, estimate: float, low: float, high: float, cells: dict[str, Cell], family: int
 ) -> Answer:
-    first, _, second = contrast.partition(" - ")
-    head = f"{first} compared with {second}:" if second else f"{contrast}:"
+    head = f"{contrast}:"
     level = f"{100 * (1 - data.plan.alpha):g}% CI"
     body = f"{number(estimate, 1)} points ({level} {interval(low, high, 1)})"
     p, adjusted = cells.get("p"), cells.get("p_adjusted")

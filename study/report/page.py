@@ -68,7 +68,7 @@ def page(
     data: AnalysisData,
     results: Results,
     figures: Sequence[Figure],
-    undrawn: Mapping[str, str],
+    undrawn: Mapping[str, Sequence[str]],
     *,
     extra_css: str = "",
     for_screen: bool = True,
@@ -83,7 +83,7 @@ def page(
 
 
 def _assembled(
-    data: AnalysisData, results: Results, figures: Sequence[Figure], undrawn: Mapping[str, str], for_screen: bool
+    data: AnalysisData, results: Results, figures: Sequence[Figure], undrawn: Mapping[str, Sequence[str]], for_screen: bool
 ) -> _Report:
     level = f"{100 * (1 - data.plan.alpha):g}% CI"
     counted = {"table": 0, "figure": 0}
@@ -107,7 +107,7 @@ def _assembled(
         own = [figure for figure in figures if figure.name not in FIRST and figure.section == section.name]
         if place == len(results.sections) - 1:  # figures of sections that this analysis does not have
             own += [figure for figure in figures if figure.name not in FIRST and figure.section not in known]
-        warnings = (*section.warnings, *([undrawn[section.name]] if section.name in undrawn else []))
+        warnings = (*section.warnings, *undrawn.get(section.name, ()))
         parts.append(
             _Part(
                 section,
