@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Results, Table
+from study.analysis.results import Cell, Results
 from study.report.numbers import interval, number, p_value
 
 __all__ = ["Answer", "Answers", "answers"]
@@ -13,6 +13,12 @@ PRIMARY = "primary"
 
 CONTRASTS = "primary_contrasts"
 """Its table of contrasts: arm, compared_with, difference, low, high, p, p_adjusted."""
+
+
+CAUTION = (
+    "An interval says which differences are compatible with the data; one that has 0 in it does not show that the arms "
+    "are alike."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,7 @@ def answers(data: AnalysisData, results: Results) -> Answers:
         found.append(_answer(data, contrast, estimate, low, high, cells, len(table.rows)))
     if not found:
         return Answers("", (), section.warnings or tuple(lacking), "")
-    return Answers(_lead(data, table), tuple(found), tuple(lacking), _caution(data))
-
-
-def _lead(data: AnalysisData, table: Table) -> str:
-    return f"{table.title}." if not table.title.endswith(".") else table.title
+    return Answers(section.text[0] if section.text else "", tuple(found), tuple(lacking), CAUTION)
 
 
 def _answer(
@@ -71,11 +73,8 @@ def _answer(
             parts.append(f"{p_value(p, alone=True)} unadjusted")
     elif isinstance(p, float):
         parts.append(p_value(p, alone=True))
+    judged = adjusted if isinstance(adjusted, float) else p
+    if isinstance(judged, float):
+        verdict = "A difference is shown" if judged < data.plan.alpha else "No difference is shown"
+        parts[0] = f"{verdict}: {parts[0]}"
     return Answer(head, body, "; ".join(parts))
-
-
-def _caution(data: AnalysisData) -> str:
-    return (
-        "An interval says which differences are compatible with the data; one that has 0 in it does not show that the "
-        "arms are alike."
-    )

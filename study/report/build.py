@@ -88,7 +88,7 @@ def write(data: AnalysisData, results: Results, out: Path, progress: Progress = 
             without = str(reason)
         if out.exists():
             shutil.rmtree(out)
-        os.replace(folder, out)
+        folder.replace(out)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -1,5 +1,6 @@
 """The contrasts of the primary outcome: the planned analysis first, below it what others say of the same."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from study.report.style import GRID, INK, PAPER, QUIET, drawing, new_figure, svg
 __all__ = ["figure"]
 
 PLANNED = "Planned analysis"
+
+BESIDE = ("primary_sensitivity",)
+"""Tables of the same contrasts by other analyses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +60,34 @@ def figure(data: AnalysisData, results: Results) -> Figure:
 
 
 def _rows(results: Results) -> list[_Row]:
-    """By contrast, in the order of the plan; the planned analysis first."""
+    """By contrast, in the order of the plan; the planned analysis first, then the others."""
     tables = {table.name: table for section in results.sections for table in section.tables}
-    planned = list(_contrasts(tables[CONTRASTS], PLANNED)) if CONTRASTS in tables else []
-    others = [row for name, table in tables.items() if name.startswith("sensitivity") for row in _contrasts(table, "")]
+    found = {name: list(_contrasts(tables[name])) for name in (CONTRASTS, *BESIDE) if name in tables}
+    planned = found.pop(CONTRASTS, [])
+    others = [row for rows in found.values() for row in rows]
     return [row for one in planned for row in (one, *(other for other in others if other.contrast == one.contrast))]
 
 
-def _contrasts(table: Table, analysis: str) -> list[_Row]:
+def _contrasts(table: Table) -> Iterator[_Row]:
     """The rows of `table` that have a contrast with an estimate and an interval."""
-    found = []
     for row in table.rows:
         cells: dict[str, Cell] = {column.name: cell for column, cell in zip(table.columns, row, strict=True)}
-        numbers = [cells.get(name) for name in ("estimate", "low", "high")]
-        if "contrast" in cells and all(isinstance(one, float) for one in numbers):
+        numbers = [cells.get(name) for name in ("difference", "low", "high")]
+        analysis = PLANNED if table.name == CONTRASTS else _analysis(cells)
+        if analysis and all(isinstance(one, float) for one in numbers):
             estimate, low, high = (float(one) for one in numbers if isinstance(one, float))
-            said = analysis or str(cells.get("analysis") or table.title)
-            found.append(_Row(str(cells["contrast"]), said, estimate, low, high))
-    return found
+            yield _Row(f"{cells['arm']} - {cells['compared_with']}", analysis, estimate, low, high)
+
+
+def _analysis(cells: dict[str, Cell]) -> str:
+    """What is otherwise than planned, in few words; empty for the planned analysis itself."""
+    what, whose = str(cells.get("analysis", "")), str(cells.get("population", ""))
+    if what == "another model":
+        model = str(cells["model"]).partition(",")[0]
+        return f"{model[0].upper()}{model[1:]}, {str(cells['compares']).removeprefix('the ')}"
+    if what == "as planned":
+        return whose[0].upper() + whose[1:] if whose.startswith("per protocol") else ""
+    return what[:1].upper() + what[1:]
 
 
 def _draw(rows: list[_Row], level: str) -> str:
