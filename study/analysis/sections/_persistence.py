@@ -11,7 +11,7 @@ import pandas as pd
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Table
-from study.analysis.sections._tables import ESTIMATE, cell, contrast_rows, level, tell
+from study.analysis.sections._tables import ESTIMATE, adjustment, cell, contrast_rows, level, tell
 from study.errors import CannotEstimate
 from study.statistics.estimate import Estimate
 from study.statistics.survival import curve, log_rank, restricted_mean
@@ -97,8 +97,9 @@ def tables(data: AnalysisData, days: pd.DataFrame, warnings: list[str]) -> tuple
                 *ESTIMATE,
             ),
             tuple(means),
-            note="Restricted mean: the area under the curve up to that day. Contrasts with p values, adjusted "
-            f"within each end; {share} intervals from the normal distribution.",
+            note=f"Restricted mean: the area under the curve up to that day, with {share} intervals from the normal "
+            "distribution. An arm in which nobody stopped adds no variance, so contrasts with it look surer than they "
+            f"are. {adjustment(data)}",
         ),
         Table(
             "adherence_log_rank",

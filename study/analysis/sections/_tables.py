@@ -9,7 +9,7 @@ from study.analysis.results import Cell, Column
 from study.errors import CannotEstimate
 from study.statistics.estimate import Estimate, holm
 
-__all__ = ["ESTIMATE", "cell", "contrast_rows", "level", "pairs", "tell"]
+__all__ = ["ESTIMATE", "adjustment", "cell", "contrast_rows", "level", "pairs", "tell"]
 
 ESTIMATE = (
     Column("estimate", "Estimate", "number"),
@@ -35,6 +35,11 @@ def pairs(data: AnalysisData) -> list[tuple[str, str]]:
     """The plan's contrasts; all pairs if it names none."""
     named = [(first, second) for first, second in data.plan.contrasts]
     return named or list(combinations(data.arms, 2))
+
+
+def adjustment(data: AnalysisData) -> str:
+    """How p values of contrasts are adjusted, as a sentence under their table."""
+    return "p values are " + ("adjusted after Holm." if data.plan.multiplicity == "holm" else "not adjusted.")
 
 
 def contrast_rows(

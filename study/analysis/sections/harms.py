@@ -42,8 +42,9 @@ def section(data: AnalysisData) -> Section:
     words = int((events["kind"] == "screen").sum())
     if words and {"robot", "chat"} & set(data.media.values()) and len(set(data.media.values())) > 1:
         text.append(
-            "Media differ in how many words are said, and the screen reads words: arms with more words have more "
-            "occasions for a hit. The section on engagement has the words by arm."
+            "Media differ in how many words are said, and the screen reads words, also those of the model before "
+            "anybody sees them: arms with more words have more occasions for a hit. The section on engagement has "
+            "the words."
         )
     open_events = int(data.events["acknowledged_at"].isna().sum())
     if open_events:
