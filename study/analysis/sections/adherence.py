@@ -13,7 +13,7 @@ from study.analysis.attendance import MADE, STATES, attendance
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
 from study.analysis.sections import _persistence
-from study.analysis.sections._tables import ESTIMATE, adjustment, cell, contrast_rows, level
+from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level
 from study.errors import CannotEstimate
 from study.grammar import minutes_after
 from study.statistics.estimate import Estimate
@@ -114,7 +114,7 @@ def _contrasts(data: AnalysisData, shares: Any, warnings: list[str]) -> Table:
     return Table(
         "adherence_contrasts",
         "Share of visits made, difference between arms",
-        (Column("contrast", "Contrast"), *ESTIMATE),
+        DIFFERENCES,
         tuple(contrast_rows(data, (), difference, warnings, "Share of visits made")),
         note=f"Percentage points; a value for each participant, Welch's t. {adjustment(data)}",
     )

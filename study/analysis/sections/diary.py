@@ -14,7 +14,7 @@ import pandas as pd
 from study.analysis.daily import daily
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import ESTIMATE, adjustment, cell, contrast_rows, level, tell
+from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -207,7 +207,7 @@ def _correlation(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
             Column("participants", "Participants", "count"),
         ),
         tuple(rows),
-        note="REML. ICC: from a model with a random intercept. Day to day: the autocorrelation of a continuous "
+        note="REML. ICC: from a model with a random intercept. Day to day: the autocorrelation of a "
         "first-order process beside the random intercept; missing days count as time that passed. Wald "
         "intervals on the scale of the logit. A straight line over the days, in each arm, is taken out first.",
     )
@@ -265,7 +265,7 @@ def _variability(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
         def difference(first: str, second: str, of: Callable[[str], list[float]] = of) -> Estimate:
             return welch(of(first), of(second), level=level(data))
 
-        contrasts += contrast_rows(data, (title,), difference, warnings, f"Variability, {title.lower()}", math.exp)
+        contrasts += contrast_rows(data, (title,), difference, warnings, f"Variability, {title.lower()}", ratio=True)
     return [
         Table(
             "diary_variability",
@@ -286,7 +286,7 @@ def _variability(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
         Table(
             "diary_variability_contrasts",
             "Variability, ratio between arms",
-            (Column("what", "Variability"), Column("contrast", "Ratio of"), *ESTIMATE),
+            (Column("what", "Variability"), *RATIOS),
             tuple(contrasts),
             note=f"Ratios of geometric means: 1 is no difference. Welch's t of the logarithms. {adjustment(data)}",
         ),

@@ -12,7 +12,7 @@ from study.analysis.attendance import visits_begun
 from study.analysis.data import AnalysisData
 from study.analysis.events import KINDS, harms, of_kind
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import ESTIMATE, adjustment, cell, contrast_rows, level, tell
+from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level, tell
 from study.errors import CannotEstimate
 from study.statistics.counts import rate
 from study.statistics.estimate import Estimate
@@ -126,7 +126,7 @@ def _bond(data: AnalysisData, text: list[str], warnings: list[str]) -> tuple[dic
     table = Table(
         "bond_contrasts",
         "Bond, difference between arms",
-        (Column("contrast", "Contrast"), *ESTIMATE),
+        DIFFERENCES,
         tuple(rows),
         note=f"Points of the scale. Welch's t. {adjustment(data)}",
     )

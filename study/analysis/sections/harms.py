@@ -104,13 +104,14 @@ def _differences(data: AnalysisData, events: pd.DataFrame, sizes: dict[str, int]
                 found = share_difference(one, other, level(data))
             except CannotEstimate:
                 continue  # an arm without anybody: said above
-            rows.append((title, f"{first} - {second}", cell(found.value), cell(found.low), cell(found.high)))
+            rows.append((title, first, second, cell(found.value), cell(found.low), cell(found.high)))
     return Table(
         "harms_differences",
         "Share of participants with at least one, difference between arms",
         (
             Column("kind", "Kind"),
-            Column("contrast", "Contrast"),
+            Column("arm", "Arm"),
+            Column("compared_with", "minus"),
             Column("difference", "Difference", "percent"),
             Column("low", "Low", "percent"),
             Column("high", "High", "percent"),
