@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from study.errors import CannotEstimate
 from study.statistics.counts import Interval
@@ -87,15 +87,14 @@ def fit_serial(
     covariance = _covariance(loglik, theta, free)
     half = float(stats.norm.ppf((1 + level) / 2))
 
-    icc = ratio / (1 + ratio)
-    icc_interval = Interval(0.0 if bounded else icc, np.nan, np.nan)
+    icc_interval = Interval(0.0, np.nan, np.nan)
     if not bounded:
         width = half * float(np.sqrt(covariance[0, 0]))
-        icc_interval = Interval(icc, _expit(theta[0] - width), _expit(theta[0] + width))
+        icc_interval = Interval(*(float(special.expit(theta[0] + side * width)) for side in (0, -1, 1)))
     phi = None
     if autocorrelation:
         width = half * float(np.sqrt(covariance[free.index(1), free.index(1)]))
-        phi = Interval(*(2 * _expit(z) - 1 for z in (theta[1], theta[1] - width, theta[1] + width)))
+        phi = Interval(*(float(2 * special.expit(theta[1] + side * width) - 1) for side in (0, -1, 1)))
     return Serial(0.0 if bounded else s2 * ratio, s2, icc_interval, phi, value, len(rows.data), len(rows.begins))
 
 
@@ -128,7 +127,7 @@ def _loglik(rows: _Rows, log_ratio: float, z: float) -> tuple[float, float]:
     Each value is replaced by what is new in it after the one before, which makes the errors of a participant
     uncorrelated; the random intercept then takes one more rank away (Sherman and Morrison).
     """
-    phi, ratio = 2 * _expit(z) - 1, float(np.exp(log_ratio))
+    phi, ratio = float(2 * special.expit(z) - 1), float(np.exp(log_ratio))
     p = rows.data.shape[1] - 2
     n = len(rows.data)
     follows = ~np.isnan(rows.gaps)
@@ -175,7 +174,3 @@ def _covariance(function: Callable[[Numbers], float], theta: Numbers, free: list
     if not (np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()):
         raise CannotEstimate("The model of a day and the next did not converge.")
     return covariance
-
-
-def _expit(z: float) -> float:
-    return float(1 / (1 + np.exp(-z)))

@@ -4,12 +4,26 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
+import numpy as np
+
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column
 from study.errors import CannotEstimate
 from study.statistics.estimate import Estimate, holm
+from study.statistics.fit import Fit
 
-__all__ = ["DIFFERENCES", "INTERVAL", "RATIOS", "adjustment", "cell", "contrast_rows", "level", "pairs", "tell"]
+__all__ = [
+    "DIFFERENCES",
+    "INTERVAL",
+    "RATIOS",
+    "adjustment",
+    "cell",
+    "contrast_rows",
+    "level",
+    "pairs",
+    "sound",
+    "tell",
+]
 
 INTERVAL = (Column("low", "Interval from", "number"), Column("high", "to", "number"))
 
@@ -26,7 +40,14 @@ DIFFERENCES = (
 )
 """The columns of a difference between two arms; the degrees of freedom are empty where they are infinite."""
 
-RATIOS = (Column("arm", "Arm"), Column("compared_with", "over"), Column("ratio", "Ratio", "number", 3), *INTERVAL, *_P)
+RATIOS = (
+    Column("arm", "Arm"),
+    Column("compared_with", "over"),
+    Column("ratio", "Ratio", "number", 3),
+    Column("low", "Interval from", "number", 3),
+    Column("high", "to", "number", 3),
+    *_P,
+)
 """The columns of a ratio of two arms, which was estimated as a difference of logarithms."""
 
 
@@ -85,6 +106,13 @@ def contrast_rows(
             numbers = [cell(x) for x in (one.value, one.low, one.high, one.se, one.df, one.p, p)]
         rows.append((*head, first, second, *numbers))
     return rows
+
+
+def sound(fit: Fit) -> Fit:
+    """`fit`, if it says how sure it is. Raises `CannotEstimate` otherwise: an estimate without that is none."""
+    if not np.isfinite(fit.covariance).all() or (np.diag(fit.covariance) < 0).any():
+        raise CannotEstimate("There are too few participants to say how sure the model is.")
+    return fit
 
 
 def tell(warnings: list[str], sentence: str) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from study.analysis.daily import daily
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, tell
+from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, sound, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -67,7 +67,7 @@ def _fitted(data: AnalysisData, frame: pd.DataFrame, terms: Sequence[str]) -> Fi
     present = [arm for arm in data.arms if (frame["arm"] == arm).any()]
     used = [one for one in terms if one != "arm" or len(present) > 1]
     design = build(frame, "change", used, participant="participant", occasion="day", factors={"arm": present})
-    return fit_mixed(design, random="intercept", df=data.plan.df)
+    return sound(fit_mixed(design, random="intercept", df=data.plan.df))
 
 
 def _row(head: Sequence[Cell], one: Estimate, fit: Fit) -> tuple[Cell, ...]:
@@ -207,9 +207,10 @@ def _correlation(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
             Column("participants", "Participants", "count"),
         ),
         tuple(rows),
-        note="REML. ICC: from a model with a random intercept. Day to day: the autocorrelation of a "
-        "first-order process beside the random intercept; missing days count as time that passed. Wald "
-        "intervals on the scale of the logit. A straight line over the days, in each arm, is taken out first.",
+        note="REML. ICC: from a model with a random intercept. Day to day: the autocorrelation of a first-order "
+        "process beside the random intercept; missing days count as time that passed. Wald intervals on the "
+        "scale of the logit. A straight line over the days, in each arm, is taken out first. No interval: no "
+        "differences between participants were found.",
     )
 
 

@@ -75,7 +75,8 @@ def section(data: AnalysisData) -> Section:
     tables.append(_rates_table(data, rates))
     if contrasts:
         tables.append(contrasts)
-    return Section("dimensions", "Bond, clinical safety, epistemic cost", tuple(text), tuple(tables), tuple(warnings))
+    shown = tuple(table for table in tables if table.rows)
+    return Section("dimensions", "Bond, clinical safety, epistemic cost", tuple(text), shown, tuple(warnings))
 
 
 def _epistemic_cost(data: AnalysisData) -> Mapping[str, str]:

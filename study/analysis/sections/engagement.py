@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, tell
+from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, sound, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -157,9 +157,9 @@ def _fit(data: AnalysisData, frame: pd.DataFrame, present: list[str], title: str
     terms = ["arm", "day", "arm:day"] if len(present) > 1 else ["day"]
     design = build(frame, "log", terms, participant="participant", occasion="day", factors={"arm": present})
     try:
-        return fit_mixed(design, random="slope", df=data.plan.df)
+        return sound(fit_mixed(design, random="slope", df=data.plan.df))
     except CannotEstimate:
-        fit = fit_mixed(design, random="intercept", df=data.plan.df)
+        fit = sound(fit_mixed(design, random="intercept", df=data.plan.df))
         tell(
             warnings,
             f"{title}: participants' own slopes could not be estimated, so the model has a random intercept alone "
