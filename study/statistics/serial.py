@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import optimize, stats
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, special, stats
 
 from study.errors import CannotEstimate
 from study.statistics.counts import Interval
@@ -41,17 +41,17 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pattern:
-    """Participants who gave values on the same days: they share one covariance."""
+class _Rows:
+    """The values, by participant and day."""
 
-    gaps: Numbers  # (d, d): days between
-    y: Numbers  # (n, d)
-    x: Numbers  # (n, d, p)
+    data: Numbers  # (n, 1 + p + 1): the response, the fixed effects, ones for the random intercept
+    gaps: Numbers  # (n,): days since the participant's value before; NaN at the first
+    begins: NDArray[np.intp]  # (participants,): the first row of each
 
 
 def fit_serial(
     y: Sequence[float],
-    x: Sequence[Sequence[float]],
+    x: ArrayLike,
     participant: Sequence[str],
     day: Sequence[int],
     *,
@@ -63,16 +63,16 @@ def fit_serial(
     Raises `CannotEstimate` for fewer than two participants, no participant with two values (or two neighbouring days),
     a response without variance, a singular `x`, or no convergence.
     """
-    patterns, n, people = _patterns(y, x, participant, day, autocorrelation)
-    p = patterns[0].x.shape[2]
+    rows = _rows(y, x, participant, day, autocorrelation)
 
     def loglik(theta: Numbers) -> float:
-        return _loglik(patterns, n, p, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)[0]
+        return _loglik(rows, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)[0]
 
-    starts = [[0.0, z] for z in (0.2, 1.5, -0.5)] if autocorrelation else [[0.0]]
-    bounds = [(-12.0, 8.0), (-9.0, 9.0)][: len(starts[0])]
-    fits = [optimize.minimize(lambda t: -loglik(t), start, method="L-BFGS-B", bounds=bounds) for start in starts]
-    best = min(fits, key=lambda fit: float(fit.fun))
+    slopes = (-0.5, 0.2, 1.0, 2.5) if autocorrelation else (0.0,)
+    grid = [np.array([ratio, z][: 1 + autocorrelation]) for ratio in (-6.0, -2.0, 0.0, 2.0) for z in slopes]
+    bounds = [(-12.0, 8.0), (-9.0, 9.0)][: 1 + autocorrelation]
+    start = max(grid, key=loglik)
+    best = optimize.minimize(lambda t: -loglik(t), start, method="L-BFGS-B", bounds=bounds)
     if not np.isfinite(best.fun):
         raise CannotEstimate("The model of a day and the next did not converge.")
     theta = np.asarray(best.x, float)
@@ -80,83 +80,73 @@ def fit_serial(
         raise CannotEstimate(
             "The correlation from one day to the next cannot be told apart from lasting differences between people."
         )
-    value, s2 = _loglik(patterns, n, p, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)
+    value, s2 = _loglik(rows, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)
     ratio = float(np.exp(theta[0]))
     bounded = theta[0] < -9.0  # no variance between people: what is left to vary is phi
     free = [1] if bounded and autocorrelation else [] if bounded else list(range(len(theta)))
     covariance = _covariance(loglik, theta, free)
     half = float(stats.norm.ppf((1 + level) / 2))
 
-    icc = ratio / (1 + ratio)
-    icc_interval = Interval(0.0 if bounded else icc, np.nan, np.nan)
+    icc_interval = Interval(0.0, np.nan, np.nan)
     if not bounded:
         width = half * float(np.sqrt(covariance[0, 0]))
-        icc_interval = Interval(icc, _expit(theta[0] - width), _expit(theta[0] + width))
+        icc_interval = Interval(*(float(special.expit(theta[0] + side * width)) for side in (0, -1, 1)))
     phi = None
     if autocorrelation:
         width = half * float(np.sqrt(covariance[free.index(1), free.index(1)]))
-        phi = Interval(*(2 * _expit(z) - 1 for z in (theta[1], theta[1] - width, theta[1] + width)))
-    return Serial(0.0 if bounded else s2 * ratio, s2, icc_interval, phi, value, n, people)
+        phi = Interval(*(float(2 * special.expit(theta[1] + side * width) - 1) for side in (0, -1, 1)))
+    return Serial(0.0 if bounded else s2 * ratio, s2, icc_interval, phi, value, len(rows.data), len(rows.begins))
 
 
-def _patterns(
-    y: Sequence[float],
-    x: Sequence[Sequence[float]],
-    participant: Sequence[str],
-    day: Sequence[int],
-    autocorrelation: bool,
-) -> tuple[list[_Pattern], int, int]:
+def _rows(
+    y: Sequence[float], x: ArrayLike, participant: Sequence[str], day: Sequence[int], autocorrelation: bool
+) -> _Rows:
     response, design, days = np.asarray(y, float), np.asarray(x, float), np.asarray(day, float)
-    who = np.asarray(participant, dtype=object)
-    names = list(dict.fromkeys(who))
-    if len(names) < 2:
+    _, who = np.unique(np.asarray(participant, dtype=str), return_inverse=True)
+    if len(set(who)) < 2:
         raise CannotEstimate("There are values of fewer than two people.")
     if np.linalg.matrix_rank(design) < design.shape[1] or len(response) <= design.shape[1] + 1:
         raise CannotEstimate("There are too few values for the terms of the model.")
     left = response - design @ np.linalg.lstsq(design, response, rcond=None)[0]
     if left.std() <= 1e-9 * max(1.0, float(np.abs(response).max())):
         raise CannotEstimate("The values do not vary beyond their means.")
-    found: dict[tuple[float, ...], list[tuple[Numbers, Numbers]]] = {}
-    for name in names:
-        rows = np.flatnonzero(who == name)
-        rows = rows[np.argsort(days[rows], kind="stable")]
-        found.setdefault(tuple(days[rows]), []).append((response[rows], design[rows]))
-    longest = max(len(key) for key in found)
-    if longest < 2:
+    order = np.lexsort((days, who))
+    first = np.diff(who[order], prepend=-1) != 0
+    gaps = np.where(first, np.nan, np.diff(days[order], prepend=np.nan))
+    if first.all():
         raise CannotEstimate("Nobody has values of two days.")
-    if autocorrelation and not any((np.diff(key) == 1).any() for key in found):
+    if autocorrelation and not (gaps == 1).any():
         raise CannotEstimate("Nobody has values of two days that follow each other.")
-    patterns = [
-        _Pattern(
-            np.abs(np.subtract.outer(key, key)),
-            np.stack([one[0] for one in group]),
-            np.stack([one[1] for one in group]),
-        )
-        for key, group in found.items()
-    ]
-    return patterns, len(response), len(names)
+    data = np.column_stack([response, design, np.ones(len(response))])[order]
+    return _Rows(data, gaps, np.flatnonzero(first))
 
 
-def _loglik(patterns: list[_Pattern], n: int, p: int, log_ratio: float, z: float) -> tuple[float, float]:
-    """The restricted log-likelihood, and the variance within participants at which it is highest."""
-    phi, ratio = 2 * _expit(z) - 1, float(np.exp(log_ratio))
-    logdet, xx, xy, yy = 0.0, np.zeros((p, p)), np.zeros(p), 0.0
-    for one in patterns:
-        correlation = np.sign(phi) ** one.gaps * np.abs(phi) ** one.gaps if phi < 0 else phi**one.gaps
-        try:
-            root = np.linalg.cholesky(correlation + ratio)
-        except np.linalg.LinAlgError:
-            return -np.inf, np.nan
-        inverse = np.linalg.inv(root)
-        logdet += 2 * len(one.y) * float(np.log(np.diag(root)).sum())
-        wx, wy = np.einsum("ij,njp->nip", inverse, one.x), one.y @ inverse.T
-        xx += np.einsum("nip,niq->pq", wx, wx)
-        xy += np.einsum("nip,ni->p", wx, wy)
-        yy += float((wy**2).sum())
-    sign, logdet_xx = np.linalg.slogdet(xx)
-    rest = yy - float(xy @ np.linalg.solve(xx, xy))
-    if sign <= 0 or rest <= 0:
+def _loglik(rows: _Rows, log_ratio: float, z: float) -> tuple[float, float]:
+    """The restricted log-likelihood, and the variance within participants at which it is highest.
+
+    Each value is replaced by what is new in it after the one before, which makes the errors of a participant
+    uncorrelated; the random intercept then takes one more rank away (Sherman and Morrison).
+    """
+    phi, ratio = float(2 * special.expit(z) - 1), float(np.exp(log_ratio))
+    p = rows.data.shape[1] - 2
+    n = len(rows.data)
+    follows = ~np.isnan(rows.gaps)
+    carried = np.zeros(n)
+    carried[follows] = phi ** rows.gaps[follows]
+    new = 1 - carried**2
+    if new.min() <= 0:
         return -np.inf, np.nan
+    before = np.vstack([np.zeros(p + 2), rows.data[:-1]])
+    white = (rows.data - carried[:, None] * before) / np.sqrt(new)[:, None]
+    sums = np.add.reduceat(white * white[:, -1:], rows.begins)  # (participants, p + 2): the last is of ones with ones
+    shrunk = ratio / (1 + ratio * sums[:, -1])
+    products = white[:, :-1].T @ white[:, :-1] - (sums[:, :-1] * shrunk[:, None]).T @ sums[:, :-1]
+    xx, xy = products[1:, 1:], products[1:, 0]
+    sign, logdet_xx = np.linalg.slogdet(xx)
+    rest = float(products[0, 0] - xy @ np.linalg.solve(xx, xy)) if sign > 0 else 0.0
+    if rest <= 0:
+        return -np.inf, np.nan
+    logdet = float(np.log(new).sum() + np.log1p(ratio * sums[:, -1]).sum())
     s2 = rest / (n - p)
     return -0.5 * ((n - p) * (np.log(2 * np.pi * s2) + 1) + logdet + float(logdet_xx)), s2
 
@@ -184,7 +174,3 @@ def _covariance(function: Callable[[Numbers], float], theta: Numbers, free: list
     if not (np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()):
         raise CannotEstimate("The model of a day and the next did not converge.")
     return covariance
-
-
-def _expit(z: float) -> float:
-    return float(1 / (1 + np.exp(-z)))

@@ -11,12 +11,14 @@ import pandas as pd
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Table
-from study.analysis.sections._tables import ESTIMATE, cell, contrast_rows, level, tell
+from study.analysis.sections._tables import DIFFERENCES, INTERVAL, adjustment, cell, contrast_rows, level, tell
 from study.errors import CannotEstimate
 from study.statistics.estimate import Estimate
 from study.statistics.survival import curve, log_rank, restricted_mean
 
 __all__ = ["tables", "times"]
+
+_Rows = list[tuple[Cell, ...]]
 
 ENDS = {"visits": "Last visit made", "study": "Left the study"}
 
@@ -63,11 +65,13 @@ def tables(data: AnalysisData, days: pd.DataFrame, warnings: list[str]) -> tuple
     share = f"{100 * level(data):g}%"
     curves: list[tuple[Cell, ...]] = []
     means: list[tuple[Cell, ...]] = []
+    contrasts: list[tuple[Cell, ...]] = []
     tests: list[tuple[Cell, ...]] = []
     for end in ends:
         for arm in data.arms:
             curves += _curve(data, end, arm)
-        means += _means(data, end, warnings)
+        for found_rows, into in zip(_means(data, end, warnings), (means, contrasts), strict=True):
+            into += found_rows
         tests.append(_log_rank(end, warnings))
     head = (Column("end", "Until"), Column("arm", "Arm"))
     return (
@@ -89,16 +93,19 @@ def tables(data: AnalysisData, days: pd.DataFrame, warnings: list[str]) -> tuple
         ),
         Table(
             "adherence_restricted_means",
-            "Mean number of days until then",
-            (
-                Column("end", "Until"),
-                Column("horizon", "Up to day", "count"),
-                Column("what", "Arm or contrast"),
-                *ESTIMATE,
-            ),
+            "Mean number of days until then, by arm",
+            (*head[:1], Column("horizon", "Up to day", "count"), head[1], Column("days", "Days", "number"), *INTERVAL),
             tuple(means),
-            note="Restricted mean: the area under the curve up to that day. Contrasts with p values, adjusted "
-            f"within each end; {share} intervals from the normal distribution.",
+            note=f"Restricted mean: the area under the curve up to that day, with {share} intervals from the normal "
+            "distribution; none where nobody stopped.",
+        ),
+        Table(
+            "adherence_restricted_contrasts",
+            "Mean number of days until then, difference between arms",
+            (*head[:1], Column("horizon", "Up to day", "count"), *DIFFERENCES),
+            tuple(contrasts),
+            note="An arm in which nobody stopped adds no variance, so that contrasts with it look surer than they are; "
+            f"the log-rank test does not have this weakness. {adjustment(data)}",
         ),
         Table(
             "adherence_log_rank",
@@ -143,7 +150,9 @@ def _curve(data: AnalysisData, end: _End, arm: str) -> list[tuple[Cell, ...]]:
     return rows
 
 
-def _means(data: AnalysisData, end: _End, warnings: list[str]) -> list[tuple[Cell, ...]]:
+def _means(data: AnalysisData, end: _End, warnings: list[str]) -> tuple[_Rows, _Rows]:
+    """Of each arm, and of each contrast."""
+
     def of(arm: str) -> Estimate:
         time, event = _of(end, arm)
         return restricted_mean(time, event, end.horizon, arm, level(data))
@@ -163,8 +172,8 @@ def _means(data: AnalysisData, end: _End, warnings: list[str]) -> list[tuple[Cel
             tell(warnings, f"{end.title}, {arm}: {reason}")
             continue
         interval = (cell(one.low), cell(one.high)) if one.se > 0 else (None, None)
-        rows.append((end.title, int(end.horizon), arm, one.value, *interval, None, None))
-    return rows + contrast_rows(data, (end.title, int(end.horizon)), difference, warnings, end.title)
+        rows.append((end.title, int(end.horizon), arm, one.value, *interval))
+    return rows, contrast_rows(data, (end.title, int(end.horizon)), difference, warnings, end.title)
 
 
 def _log_rank(end: _End, warnings: list[str]) -> tuple[Cell, ...]:

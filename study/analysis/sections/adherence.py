@@ -13,7 +13,7 @@ from study.analysis.attendance import MADE, STATES, attendance
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
 from study.analysis.sections import _persistence
-from study.analysis.sections._tables import ESTIMATE, cell, contrast_rows, level
+from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level
 from study.errors import CannotEstimate
 from study.grammar import minutes_after
 from study.statistics.estimate import Estimate
@@ -55,8 +55,8 @@ def section(data: AnalysisData) -> Section:
         "it was done, or when the study itself stopped it for safety. Why visits are missing is in the section on "
         "missing data.",
         "Shares are means over participants, since visits of one person are alike. The curves tell two ends apart: "
-        "the last visit that somebody made while more were due, and leaving the study. Adherence was not "
-        "randomised: who stays is not comparable between arms as those are who were allocated.",
+        "the last visit that somebody made while more were due, and leaving the study. Those who stayed in one arm "
+        "need not be like those who stayed in another: only those who were allocated are.",
     ]
     return Section("adherence", "Adherence", tuple(text), tuple(tables), tuple(warnings))
 
@@ -95,9 +95,13 @@ def _by_arm(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[
         Column("lowest", "Lowest", "percent"),
         Column("complete", "Made all", "count"),
     )
-    note = "Share made: of each participant's visits that were due, then the mean over participants, with the "
-    "interval of t."
-    return Table("adherence_arms", "Visits by arm", columns, tuple(rows), note)
+    return Table(
+        "adherence_arms",
+        "Visits by arm",
+        columns,
+        tuple(rows),
+        note="Share made: of each participant's visits that were due; mean over participants, with the interval of t.",
+    )
 
 
 def _contrasts(data: AnalysisData, shares: Any, warnings: list[str]) -> Table:
@@ -110,9 +114,9 @@ def _contrasts(data: AnalysisData, shares: Any, warnings: list[str]) -> Table:
     return Table(
         "adherence_contrasts",
         "Share of visits made, difference between arms",
-        (Column("contrast", "Contrast"), *ESTIMATE),
+        DIFFERENCES,
         tuple(contrast_rows(data, (), difference, warnings, "Share of visits made")),
-        note="Percentage points; a value for each participant, Welch's t.",
+        note=f"Percentage points; a value for each participant, Welch's t. {adjustment(data)}",
     )
 
 

@@ -12,7 +12,7 @@ from study.analysis.attendance import visits_begun
 from study.analysis.data import AnalysisData
 from study.analysis.events import KINDS, harms, of_kind
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import ESTIMATE, cell, contrast_rows, level, tell
+from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level, tell
 from study.errors import CannotEstimate
 from study.statistics.counts import rate
 from study.statistics.estimate import Estimate
@@ -75,7 +75,8 @@ def section(data: AnalysisData) -> Section:
     tables.append(_rates_table(data, rates))
     if contrasts:
         tables.append(contrasts)
-    return Section("dimensions", "Bond, clinical safety, epistemic cost", tuple(text), tuple(tables), tuple(warnings))
+    shown = tuple(table for table in tables if table.rows)
+    return Section("dimensions", "Bond, clinical safety, epistemic cost", tuple(text), shown, tuple(warnings))
 
 
 def _epistemic_cost(data: AnalysisData) -> Mapping[str, str]:
@@ -126,9 +127,9 @@ def _bond(data: AnalysisData, text: list[str], warnings: list[str]) -> tuple[dic
     table = Table(
         "bond_contrasts",
         "Bond, difference between arms",
-        (Column("contrast", "Contrast"), *ESTIMATE),
+        DIFFERENCES,
         tuple(rows),
-        note="Points of the scale. Welch's t.",
+        note=f"Points of the scale. Welch's t. {adjustment(data)}",
     )
     return found, table
 

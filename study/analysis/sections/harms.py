@@ -28,9 +28,9 @@ def section(data: AnalysisData) -> Section:
         f"Nobody was allocated to {arm}, so nothing can be said of harms there." for arm in data.arms if not sizes[arm]
     ]
     text = [
-        f"{_many(len(events), 'safety event')} of {_many(events['participant'].nunique(), 'participant')} "
-        f"{'is' if len(events) == 1 else 'are'} on record after the allocation, of "
-        f"{_many(sum(sizes.values()), 'participant')}. Screen hits and item alerts were looked for in the same way "
+        f"On record after the allocation are {_many(len(events), 'safety event')} of "
+        f"{_many(events['participant'].nunique(), 'participant')}, of {sum(sizes.values())} who were allocated. "
+        "Screen hits and item alerts were looked for in the same way "
         "in every arm, by rules, in all that was written, said or answered; adverse events are what somebody "
         "noticed and reported.",
         "Counts are of all who were allocated, whatever they went on to do. No event in an arm does not mean no "
@@ -38,12 +38,13 @@ def section(data: AnalysisData) -> Section:
         "rule out harm.",
     ]
     if early := before_allocation(data):
-        text.append(f"{_many(early, 'further event')} came before the allocation, and belong to no arm.")
+        text.append(f"Before the allocation came {_many(early, 'further event')}, of no arm.")
     words = int((events["kind"] == "screen").sum())
     if words and {"robot", "chat"} & set(data.media.values()) and len(set(data.media.values())) > 1:
         text.append(
-            "Media differ in how many words are said, and the screen reads words: arms with more words have more "
-            "occasions for a hit. The section on engagement has the words by arm."
+            "Media differ in how many words are said, and the screen reads words, also those of the model before "
+            "anybody sees them: arms with more words have more occasions for a hit. The section on engagement has "
+            "the words."
         )
     open_events = int(data.events["acknowledged_at"].isna().sum())
     if open_events:
@@ -103,13 +104,14 @@ def _differences(data: AnalysisData, events: pd.DataFrame, sizes: dict[str, int]
                 found = share_difference(one, other, level(data))
             except CannotEstimate:
                 continue  # an arm without anybody: said above
-            rows.append((title, f"{first} - {second}", cell(found.value), cell(found.low), cell(found.high)))
+            rows.append((title, first, second, cell(found.value), cell(found.low), cell(found.high)))
     return Table(
         "harms_differences",
         "Share of participants with at least one, difference between arms",
         (
             Column("kind", "Kind"),
-            Column("contrast", "Contrast"),
+            Column("arm", "Arm"),
+            Column("compared_with", "minus"),
             Column("difference", "Difference", "percent"),
             Column("low", "Low", "percent"),
             Column("high", "High", "percent"),
