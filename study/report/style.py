@@ -138,10 +138,12 @@ def svg_of(figure: Any, name: str) -> str:
 
 
 def clean(text: str, name: str) -> str:
-    """An SVG without prologue and metadata; what is identified in it begins with `name`, so that two can share a page."""
+    """An SVG that can stand inside a page beside others: no prologue, no rule for all, `name` before each id."""
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"\s*<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*<defs>\s*<style[^>]*>\*\{(.*?)\}</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
+    text = text.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'href="#', f'href="#{name}-', text)
     text = re.sub(r"url\(#", f"url(#{name}-", text)
