@@ -190,7 +190,7 @@ class Unstructured(Within):
         super().__init__(seen)
         self._row, self._column = np.tril_indices(self.m)
         self.k = len(self._row)
-        self._elements: Array = np.zeros((self.k, self.m, self.m))
+        self._elements = np.zeros((self.k, self.m, self.m))
         every = np.arange(self.k)
         self._elements[every, self._row, self._column] = 1
         self._elements[every, self._column, self._row] = 1
@@ -207,8 +207,8 @@ class Unstructured(Within):
         return self._elements
 
     def to_free(self, parameters: Array) -> Array:
-        found: Array = np.linalg.cholesky(self.within(parameters))[self._row, self._column]
-        return found
+        factor = np.asarray(np.linalg.cholesky(self.within(parameters)))
+        return np.asarray(factor[self._row, self._column])
 
     def _factor(self, free: Array) -> Array:
         found = np.zeros((self.m, self.m))
@@ -293,7 +293,7 @@ class CompoundSymmetry(Within):
         return np.stack([np.ones((self.m, self.m)), np.eye(self.m)])
 
     def to_free(self, parameters: Array) -> Array:
-        return np.log(np.array([self.m * parameters[0] + parameters[1], parameters[1]]))
+        return np.asarray(np.log([self.m * parameters[0] + parameters[1], parameters[1]]))
 
     def from_free(self, free: Array) -> Array:
         whole, apart = np.exp(free)

@@ -118,9 +118,10 @@ class Point:
         found: Array = np.tensordot(turned.reshape(k, -1, p), self._design.reshape(-1, p), axes=([1], [0]))
         return found.transpose(0, 2, 1)
 
-    def _traces(self, restricted: bool) -> Array:
-        """(k, k), tr(P D_a P D_b)."""
-        k = len(self.slopes)
+    @cached_property
+    def expected(self) -> Array:
+        """(k, k), the expected second derivatives of the deviance."""
+        k, restricted = len(self.slopes), self.likelihood.restricted
         middle = self.inverse - 2 * self._hat if restricted else self.inverse
         left = (middle @ self.slopes @ self.inverse).reshape(k, -1)
         found = left @ self.slopes.reshape(k, -1).T
@@ -131,16 +132,6 @@ class Point:
         if self.likelihood.blocks.spare:
             found[-1, -1] += self.likelihood.blocks.spare / self.parameters[-1] ** 2
         return np.asarray((found + found.T) / 2)
-
-    @cached_property
-    def expected(self) -> Array:
-        """(k, k), the expected second derivatives of the deviance."""
-        return self._traces(self.likelihood.restricted)
-
-    @cached_property
-    def expected_restricted(self) -> Array:
-        """(k, k), those of the restricted deviance."""
-        return self.expected if self.likelihood.restricted else self._traces(True)
 
     @cached_property
     def observed(self) -> Array:

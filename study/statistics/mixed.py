@@ -62,6 +62,7 @@ def fit_mixed(
         df,
         variances=variances,
         within=z @ g @ z.T + residual * np.eye(m),
+        information="expected",
         singular=maximum.free is not None,
         icc=float(g[0, 0] / (g[0, 0] + residual)) if q == 1 else None,
     )

@@ -7,6 +7,7 @@ least squares, with variance 1: so neither units nor a large mean cost digits, a
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,10 +80,16 @@ def finish(
     *,
     variances: Mapping[str, float],
     within: Array,
+    information: Literal["expected", "observed"],
     singular: bool = False,
     icc: float | None = None,
 ) -> Fit:
-    """The fit at a maximum; variances are in the outcome's units already."""
+    """The fit at a maximum; variances are in the outcome's units already.
+
+    `information` is what Kenward and Roger's uncertainty of the variances comes from. Their paper and pbkrtest take the
+    expected one; SAS and mmrm the observed one, which is right also when values are missing at random (Kenward and
+    Molenberghs 1998, Stat Sci 13:236).
+    """
     point = maximum.point
     n, p = design.matrix.shape
     restricted = point.likelihood.restricted
@@ -93,7 +100,7 @@ def finish(
     return Fit(
         design=design,
         coefficients=standard.start + standard.scale * (standard.turn @ point.coefficients),
-        small_sample=_small_sample(standard, maximum, df),
+        small_sample=_small_sample(standard, maximum, df, information),
         variances=variances,
         within=within,
         loglik=-deviance / 2,
@@ -103,7 +110,9 @@ def finish(
     )
 
 
-def _small_sample(standard: Standard, maximum: Maximum, df: Df) -> SmallSample:
+def _small_sample(
+    standard: Standard, maximum: Maximum, df: Df, information: Literal["expected", "observed"]
+) -> SmallSample:
     point = maximum.point
     phi = point.phi
     back = standard.scale * standard.turn
@@ -112,10 +121,10 @@ def _small_sample(standard: Standard, maximum: Maximum, df: Df) -> SmallSample:
         spread, jacobian = maximum.spread()
         slopes = np.tensordot(jacobian.T, slopes, axes=1)
         return Satterthwaite(back @ phi @ back.T, back @ slopes @ back.T, spread)
-    expected = point.expected_restricted
-    scale = 1 / np.sqrt(np.diag(expected))
+    told = point.expected if information == "expected" else point.observed
+    scale = 1 / np.sqrt(np.diag(told))
     try:
-        spread = 2 * np.linalg.inv(expected * scale[:, None] * scale) * scale[:, None] * scale
+        spread = 2 * np.linalg.inv(told * scale[:, None] * scale) * scale[:, None] * scale
     except np.linalg.LinAlgError:
         raise CannotEstimate("The values tell nothing about one of the variances.") from None
     adjusted = phi + 2 * phi @ point.adjustment(spread) @ phi

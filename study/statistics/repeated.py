@@ -63,7 +63,7 @@ def fit_repeated(
         variances = {"variance": float(within[0, 0]), "correlation": float(within[0, 1] / within[0, 0])}
         if covariance == "compound_symmetry" and variances["correlation"] >= 0:
             icc = variances["correlation"]
-    return finish(design, standard, maximum, df, variances=variances, within=within, icc=icc)
+    return finish(design, standard, maximum, df, variances=variances, within=within, information="observed", icc=icc)
 
 
 def _check(
