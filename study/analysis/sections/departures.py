@@ -60,8 +60,8 @@ def _changes(data: AnalysisData) -> Iterator[str]:
         )
         if plan:
             yield (
-                f"The plan of the analysis was changed on {when} (version {row.subject}): {words(plan)}. What follows is "
-                "by the plan as it is now."
+                f"The plan of the analysis was changed on {when} (version {row.subject}): {words(plan)}. The analysis "
+                "is by the plan as it is now."
             )
         rest = len(keys) - len(plan)
         if rest and after:
@@ -129,8 +129,8 @@ def _missing(data: AnalysisData) -> Iterator[str]:
     erased = int(people["erased"].sum())
     if erased:
         yield (
-            f"{_people(erased)} withdrew and had their values erased; they are counted as allocated, and nothing else is "
-            "known of them."
+            f"{_people(erased)} withdrew and had their values erased; they are counted as allocated, and nothing else "
+            "is known of them."
         )
     try:
         primary, secondary = outcomes(data)
@@ -191,14 +191,6 @@ def _models(data: AnalysisData) -> Iterator[str]:
         if found.fell_back:
             why = " ".join(note for note in found.notes if "could not be fitted" in note or "only" in note)
             yield f"{one.title} is compared by another model than planned, {found.how}. {why}"
-    if (
-        len(data.participants)
-        and plan.missing != "mar"
-        and not data.blinded
-        and not plan.contrasts
-        and not plan.reference
-    ):
-        yield f"The plan has missing values under {plan.missing}, and names no arm of reference."
 
 
 def _table(data: AnalysisData) -> Iterator[Table]:
