@@ -3,7 +3,7 @@
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, analysis, data, keeping, people, power, protocol, running, safety, time
+from bedside.commands import allocation, analysis, data, keeping, people, power, protocol, report, running, safety, time
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -46,6 +46,7 @@ def main() -> None:
       bedside enrol mystudy       enrols one participant and prints their link
       bedside export mystudy out  writes the data in every format
       bedside analyze mystudy     runs the analysis that study.toml plans
+      bedside report mystudy      compares the arms, as a page and a PDF
     """
     logs.set_up()
 
@@ -76,6 +77,7 @@ for command in (
     data.export,
     data.unblind,
     analysis.analyze,
+    report.report,
     keeping.verify,
     keeping.backup,
     keeping.restore,
