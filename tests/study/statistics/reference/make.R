@@ -65,8 +65,8 @@ generalised <- function(formula, data, correlation = NULL, weights = NULL, metho
   names <- names(coef(model))
   found <- list(coefficients = named(coef(model), names), se = named(sqrt(diag(vcov(model))), names),
                 loglik = as.numeric(logLik(model)), aic = AIC(model))
-  # nlme's vcov under ML has the divisor n - p
-  if (method == "ML") found$se <- named(sqrt(diag(model$varBeta)), names)
+  # Under ML nlme takes n - p as divisor of the covariance of the coefficients; here it is brought to n.
+  if (method == "ML") found$se <- named(sqrt(diag(vcov(model)) * (model$dims$N - model$dims$p) / model$dims$N), names)
   found
 }
 
