@@ -3,7 +3,7 @@
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, data, keeping, people, protocol, running, safety, time
+from bedside.commands import allocation, data, keeping, people, power, protocol, running, safety, time
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -59,6 +59,7 @@ for command in (
     running.simulate,
     running.serve,
     allocation.allocation,
+    power.power,
     people.enrol,
     people.invite,
     people.links,
