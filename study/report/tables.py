@@ -79,7 +79,7 @@ def as_shown(table: Table, level: str = "95% CI") -> Shown:
 
 def typographic(text: str) -> str:
     """A minus before a number and between the arms of a contrast; an en dash in a range of numbers, not in a date."""
-    text = re.sub(r"(?<![\w-])(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)(?![\w-])", "\\1\u2013\\2", text)
+    text = re.sub(r"(?<![\w/.-])(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)(?![\w-])", "\\1\u2013\\2", text)
     text = re.sub(r"(?<![\w.-])-(?=\d)", MINUS, text)
     return text.replace(" - ", f" {MINUS} ")
 
@@ -98,7 +98,7 @@ def _columns(table: Table, level: str) -> tuple[list[_Shown], str]:
         if column.name == "outcome" and len(set(cells)) == 1 and len(table.columns) > 1:
             about = str(cells[0])
         elif after and column.name == "arm" and after.name == "compared_with":
-            pairs = tuple(f"{one} {MINUS} {other}" for one, other in zip(cells, beside, strict=True))
+            pairs = tuple(f"{one}\u00a0{MINUS} {other}" for one, other in zip(cells, beside, strict=True))
             found.append(_Shown("Contrast", False, pairs, contrast=True))
             place += 1
         elif after and column.name.endswith("low") and after.name == column.name[:-3] + "high":
