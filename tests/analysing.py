@@ -11,7 +11,7 @@ from study.allocation import sequence
 from study.analysis.data import AnalysisData, sha256_of
 from study.analysis.masking import masked
 from study.analysis.record import ScaleInfo
-from study.analysis.tables import EVENTS, HISTORY, PARTICIPANTS, PEOPLE, SCORES, TURNS, VISITS, digest, table
+from study.analysis.tables import EVENTS, HISTORY, PARTICIPANTS, PEOPLE, SCORES, SCREENING, TURNS, VISITS, digest, table
 from study.measure import load_measure
 from study.protocol import Protocol, parse
 
@@ -75,6 +75,9 @@ def synthetic(
     last = np.where(rng.random(n) < dropout, rng.integers(1, days, n, endpoint=True), days + 1)
     shown = dict(zip(("worksheet", "robot", "chatbot"), ("Arm A", "Arm B", "Arm C"), strict=True)) if blinded else {}
     arm = [shown.get(one, one) for one in allocated]
+
+    ages = np.clip(np.round(rng.normal(22, 3, n)), 18, 40)
+    genders = rng.choice(["woman", "man", "another"], n, p=[0.6, 0.35, 0.05])
 
     participants, visits, scores, said = [], [], [], []
     level_of_distress = rng.normal(45, 12, n)
@@ -148,6 +151,19 @@ def synthetic(
         "participants": table([*PARTICIPANTS, "severity"], participants),
         "visits": table(VISITS, visits),
         "scores": table(SCORES, scores),
+        "screening": table(
+            SCREENING,
+            [
+                (codes[i], arm[i], question, *answer)
+                for i in range(n)
+                for question, answer in {
+                    "age": (float(ages[i]), None),
+                    "student": (None, "yes"),
+                    "gender": (None, str(genders[i])),
+                    "therapy": (None, "no"),
+                }.items()
+            ],
+        ),
         "turns": table(TURNS, [] if blinded or not turns else said),
         "events": table(EVENTS, happened),
         "history": table(HISTORY, [(BEGIN, "locked", "1", "")]),

@@ -16,7 +16,7 @@ from study import blinding
 from study.analysis import record
 from study.analysis.masking import label_order, masked
 from study.analysis.record import ScaleInfo
-from study.analysis.tables import HISTORY, digest
+from study.analysis.tables import HISTORY, SCREENING, digest
 from study.blinding import Role
 from study.errors import StudyError
 from study.export.reading import reading
@@ -84,6 +84,9 @@ class AnalysisData:
     """What was done to the study: at, what (locked, amended, halted, lifted, unblinded), subject (the version; study,
     an arm or a participant; the role), detail (the keys amended, separated by commas; whose arm; otherwise empty)."""
 
+    screening: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SCREENING))
+    """Participants' answers to the screening's questions: participant, arm, question, number (NaN for a question with
+    words to choose from), choice (None for a number)."""
     versions: tuple[Protocol, ...] = ()
     """Every version of the protocol, the newest last: that of a participant is `versions[version - 1]`. Masked like
     `protocol`."""
@@ -93,7 +96,7 @@ class AnalysisData:
         chosen = set(participants)
         tables = {
             name: (table := getattr(self, name))[table["participant"].isin(chosen)].reset_index(drop=True)
-            for name in ("participants", "visits", "scores", "turns", "events")
+            for name in ("participants", "visits", "scores", "turns", "events", "screening")
         }
         return replace(self, **tables)
 

@@ -13,11 +13,12 @@ import pandas as pd
 
 from study import schedule
 from study.amendment import changes_between
-from study.analysis.tables import EVENTS, HISTORY, PARTICIPANTS, PEOPLE, SCORES, TURNS, VISITS, table
+from study.analysis.tables import EVENTS, HISTORY, PARTICIPANTS, PEOPLE, SCORES, SCREENING, TURNS, VISITS, table
 from study.eligibility import UNKNOWN, intervals
 from study.export.instruments import Instrument, instruments
 from study.export.long import observations
 from study.export.reading import Reading
+from study.forms import SCREENING as SCREENING_FORM
 from study.protocol import DISTRESS, Protocol
 from study.study import Study
 
@@ -43,7 +44,7 @@ class ScaleInfo:
 
 def column_of(factor: str) -> str:
     """The column in which a factor's levels stand: called like the factor, unless another column is."""
-    taken = {*PARTICIPANTS, *VISITS, *SCORES, *TURNS, *EVENTS, "value", "baseline"}
+    taken = {*PARTICIPANTS, *VISITS, *SCORES, *TURNS, *EVENTS, *SCREENING, "value", "baseline"}
     return f"factor_{factor}" if factor in taken else factor
 
 
@@ -115,6 +116,7 @@ def tables(study: Study, source: Reading, levels: Levels, names: Mapping[str, st
         "participants": table([*PARTICIPANTS, *names.values()], participants),
         "visits": table(VISITS, _visits(source, order, zones)),
         "scores": table(SCORES, _scores(source, instruments(study, source), order)),
+        "screening": table(SCREENING, _screening(source, order)),
         "turns": table(TURNS, () if source.variant.blinded else _turns(source, order)),
         "events": table(EVENTS, _events(source)),
         "history": table(HISTORY, _history(source)),
@@ -165,6 +167,18 @@ def _scores(source: Reading, asked: list[Instrument], order: Order) -> list[tupl
                 found = {DISTRESS: next((value for item, value, _ in one.answers if item == DISTRESS), None)}
             for scale, score in found.items():
                 rows.append((subject.code, arm, one.day, one.occasion, one.measure, scale, score, one.given_at))
+    return sorted(rows, key=lambda row: order[row[0]][0])
+
+
+def _screening(source: Reading, order: Order) -> list[tuple[Any, ...]]:
+    rows = []
+    for code, question, value, choice in source.connection.execute(
+        "SELECT t.person, a.item, a.value, a.choice FROM form t JOIN people p ON p.code = t.person"
+        " JOIN answer a ON a.form = t.id WHERE t.measure = ? ORDER BY t.id, a.id",
+        [SCREENING_FORM],
+    ):
+        if code in order:
+            rows.append((code, order[code][1], question, value if choice is None else None, choice))
     return sorted(rows, key=lambda row: order[row[0]][0])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-__all__ = ["EVENTS", "HISTORY", "PARTICIPANTS", "PEOPLE", "SCORES", "TURNS", "VISITS", "digest", "table"]
+__all__ = ["EVENTS", "HISTORY", "PARTICIPANTS", "PEOPLE", "SCORES", "SCREENING", "TURNS", "VISITS", "digest", "table"]
 
 PEOPLE = ["person", "came_at", "state", "reasons"]
 PARTICIPANTS = [
@@ -39,6 +39,7 @@ VISITS = [
     "ended_at",
     "hour",
 ]
+SCREENING = ["participant", "arm", "question", "number", "choice"]
 SCORES = ["participant", "arm", "day", "occasion", "measure", "scale", "score", "given_at"]
 TURNS = [
     "participant",
@@ -89,6 +90,7 @@ NUMBERS = {
     "day",
     "hour",
     "score",
+    "number",
     "first_sentence_s",
     "minutes",
 }

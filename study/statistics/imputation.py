@@ -32,7 +32,7 @@ from study.statistics.estimate import Estimate
 from study.statistics.incomplete import Covariance, Model, fit, precisions
 from study.statistics.rubin import pooled
 
-__all__ = ["Assumption", "Imputer", "Repeated", "compare", "means", "summary_weights"]
+__all__ = ["Assumption", "Imputer", "Repeated", "compare", "filled", "means", "summary_weights"]
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +59,7 @@ class Repeated:
 
     @property
     def missing(self) -> NDArray[np.bool_]:
+        """(N, T)."""
         return np.asarray(np.isnan(self.values))
 
     @property
@@ -75,10 +76,11 @@ class Repeated:
         if self.day == "linear" and occasions > 1:
             over_time = np.column_stack([np.ones(occasions), self.times - self.times.mean()])
         else:
-            over_time = np.eye(occasions)
-        means = np.einsum("na,tc->ntac", by_arm, over_time).reshape(count, occasions, -1)
-        spread = self.covariates - self.covariates.mean(axis=0)
-        return np.asarray(np.concatenate([means, np.repeat(spread[:, None, :], occasions, axis=1)], axis=2))
+            over_time = np.eye(occasions, dtype=np.float64)
+        own: Floats = np.einsum("na,tc->ntac", by_arm, over_time).reshape(count, occasions, -1)
+        spread: Floats = self.covariates - self.covariates.mean(axis=0)
+        every: Floats = np.repeat(spread[:, None, :], occasions, axis=1)
+        return np.concatenate([own, every], axis=2)
 
 
 def summary_weights(times: Floats, estimate: Literal["mean", "last", "trend"]) -> Floats:
@@ -86,7 +88,7 @@ def summary_weights(times: Floats, estimate: Literal["mean", "last", "trend"]) -
     if estimate == "mean":
         return np.full(len(times), 1 / len(times))
     if estimate == "last":
-        return (np.arange(len(times)) == len(times) - 1).astype(float)
+        return np.asarray(np.arange(len(times)) == len(times) - 1, dtype=float)
     centred = times - times.mean()
     if not centred.any():
         raise CannotEstimate("There is one occasion, so there is no change over time to compare.")
@@ -137,17 +139,27 @@ class Imputer:
 
     def imputed(self, assumption: Assumption = "mar", reference: int | None = None) -> Floats:
         """(M, N, T): the values, complete. `reference` is the number of an arm, needed for all but `mar`."""
-        data, sigma = self.data, self._draws.covariance
-        centre = means(data, self._draws.coefficients, assumption, reference)
-        seen = (~data.missing).astype(float)
-        gain = sigma[:, None] @ precisions(sigma, seen)  # what an observed deviation says of all occasions
-        chance = np.einsum("mts,mns->mnt", np.linalg.cholesky(sigma), self._chance)
-        deviation = seen * (np.where(data.missing, 0.0, data.values) - centre - chance)
-        drawn = centre + chance + np.einsum("mnts,mns->mnt", gain, deviation)
-        return np.where(data.missing, drawn, data.values)
+        return filled(self.data, self._draws, self._chance, assumption, reference)
 
 
 _PARTS = ("coefficients", "covariance", "converged")
+
+
+def filled(data: Repeated, model: Model, chance: Floats, assumption: Assumption, reference: int | None) -> Floats:
+    """(M, N, T): the values, with the missing ones drawn given the observed ones under each of M parameters.
+
+    `chance` (M, N, T) are draws of the standard normal distribution.
+    """
+    sigma = model.covariance
+    seen = (~data.missing).astype(float)
+    # A draw of all occasions, moved by what the observed values say that it should have been: this has the mean and the
+    # variance of the missing values given the observed ones.
+    gain = sigma[:, None] @ precisions(sigma, seen)
+    drawn = means(data, model.coefficients, assumption, reference)
+    drawn = drawn + np.einsum("mts,mns->mnt", np.linalg.cholesky(sigma), chance)
+    deviation = seen * (np.where(data.missing, 0.0, data.values) - drawn)
+    drawn = drawn + np.einsum("mnts,mns->mnt", gain, deviation)
+    return np.asarray(np.where(data.missing, drawn, data.values))
 
 
 def means(data: Repeated, coefficients: Floats, assumption: Assumption, reference: int | None) -> Floats:

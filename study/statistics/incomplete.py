@@ -65,7 +65,7 @@ def fit(
     if not len(y):
         raise CannotEstimate("No value was observed, so none can be imputed.")
     counts = np.ones((1, len(y))) if weights is None else weights[:, some]
-    model = _Structure(covariance, np.asarray(times, dtype=float))
+    expected, likeliest = _Expectation(y, x, mask), _Structure(covariance, np.asarray(times, dtype=float))
     if start is None:
         flat = x.reshape(-1, x.shape[2])[mask.ravel() > 0]
         known = y[mask > 0]
@@ -78,9 +78,9 @@ def fit(
     converged = np.zeros(len(counts), dtype=bool)
     working = np.arange(len(counts))
     for _ in range(_STEPS):
-        moments, coefficients[working], sound = _expected(y, x, mask, counts[working], sigma[working])
+        moments, coefficients[working], sound = expected(counts[working], sigma[working])
         working, moments = working[sound], moments[sound]
-        new = model(moments)
+        new = likeliest(moments)
         change = np.abs(new - sigma[working]).max(axis=(1, 2))
         done = change <= tolerance * np.abs(new).max(axis=(1, 2))
         sigma[working] = new
@@ -95,41 +95,53 @@ def precisions(covariance: Floats, seen: Floats) -> Floats:
     """The inverse of each participant's observed part of `covariance` (M, T, T), with zeros where `seen` (N, T; 1 or 0)
     says missing: (M, N, T, T)."""
     patterns, which = np.unique(seen, axis=0, return_inverse=True)
+    return np.asarray(_inverses(covariance, patterns)[:, which.ravel()])
+
+
+def _inverses(covariance: Floats, patterns: Floats) -> Floats:
     both = patterns[:, :, None] * patterns[:, None, :]
-    unit = (1 - patterns)[:, :, None] * np.eye(seen.shape[1])
-    return np.asarray((np.linalg.inv(covariance[:, None] * both + unit) * both)[:, which.ravel()])
+    unit = (1 - patterns)[:, :, None] * np.eye(patterns.shape[1])
+    return np.asarray(np.linalg.inv(covariance[:, None] * both + unit) * both)
 
 
-def _expected(
-    y: Floats, x: Floats, mask: Floats, counts: Floats, sigma: Floats
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+class _Expectation:
     """The E step: the expected mean square of all errors, observed or not, and the coefficients that go with it.
 
     Under REML the coefficients are unknown as well, and their uncertainty is part of the expectation.
     """
-    inverse = precisions(sigma, mask)  # (M, N, T, T)
-    xw = np.einsum("ntp,mnts->mnps", x, inverse, optimize=True)
-    information = np.einsum("mn,mnps,nsq->mpq", counts, xw, x, optimize=True)
-    spread = np.sqrt(np.einsum("mpp->mp", information))
-    spread = np.where(spread > 0, spread, 1.0)
-    scaled = information / spread[:, :, None] / spread[:, None, :]
-    sound = np.linalg.eigvalsh(scaled)[:, 0] > 1e-9
-    scaled[~sound] = np.eye(x.shape[2])
-    variance = np.linalg.inv(scaled) / spread[:, :, None] / spread[:, None, :]
-    scores = np.einsum("mn,mnps,ns->mp", counts, xw, y, optimize=True)
-    coefficients = np.einsum("mpq,mq->mp", variance, scores)
-    errors = mask * (y - np.einsum("ntp,mp->mnt", x, coefficients, optimize=True))
-    u = np.einsum("mnts,mns->mnt", inverse, errors)
-    root = np.linalg.cholesky(variance)
-    unsure = np.einsum("mpq,mnpt->mnqt", root, xw, optimize=True)
-    weighted = counts[:, :, None]
-    middle = np.swapaxes(u * weighted, 1, 2) @ u - np.einsum("mn,mnts->mts", counts, inverse)
-    flat = unsure.reshape(len(counts), -1, y.shape[1])
-    middle += np.swapaxes((unsure * counts[:, :, None, None]).reshape(flat.shape), 1, 2) @ flat
-    moments = sigma + sigma @ middle @ sigma / counts.sum(axis=1)[:, None, None]
-    moments = (moments + np.swapaxes(moments, 1, 2)) / 2
-    sound &= np.linalg.eigvalsh(moments)[:, 0] > 1e-10 * np.einsum("mtt->m", moments)
-    return moments, coefficients, sound
+
+    def __init__(self, y: Floats, x: Floats, mask: Floats) -> None:
+        self._y, self._x, self._mask = y, x, mask
+        self._flat = x.reshape(-1, x.shape[2])
+        self._patterns, which = np.unique(mask, axis=0, return_inverse=True)
+        self._which = which.ravel()
+
+    def __call__(self, counts: Floats, sigma: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """For weights (M, N) and covariances (M, T, T): mean squares (M, T, T), coefficients (M, p), and whether they
+        are determined."""
+        (fits, people), size = counts.shape, sigma.shape[1]
+        inverse = _inverses(sigma, self._patterns)[:, self._which]
+        xw = inverse @ self._x  # (M, N, T, p)
+        weighted = np.swapaxes((counts[:, :, None, None] * xw).reshape(fits, people * size, -1), 1, 2)
+        information = weighted @ self._flat
+        spread = np.sqrt(np.diagonal(information, axis1=1, axis2=2))
+        spread = np.where(spread > 0, spread, 1.0)
+        scaled = information / spread[:, :, None] / spread[:, None, :]
+        sound = np.linalg.eigvalsh(scaled)[:, 0] > 1e-9
+        scaled[~sound] = np.eye(scaled.shape[1])
+        variance = np.linalg.inv(scaled) / spread[:, :, None] / spread[:, None, :]
+        coefficients = (variance @ (weighted @ self._y.ravel())[:, :, None])[:, :, 0]
+        errors = self._mask * (self._y - (coefficients @ self._flat.T).reshape(fits, people, size))
+        u = (inverse @ errors[:, :, :, None])[:, :, :, 0]
+        unsure = xw @ np.linalg.cholesky(variance)[:, None]
+        middle = np.swapaxes(u * counts[:, :, None], 1, 2) @ u
+        middle -= (counts[:, None, :] @ inverse.reshape(fits, people, -1)).reshape(fits, size, size)
+        root = np.swapaxes(np.sqrt(counts)[:, :, None, None] * unsure, 1, 2).reshape(fits, size, -1)
+        middle += root @ np.swapaxes(root, 1, 2)
+        moments = sigma + sigma @ middle @ sigma / counts.sum(axis=1)[:, None, None]
+        moments = (moments + np.swapaxes(moments, 1, 2)) / 2
+        sound &= np.linalg.eigvalsh(moments)[:, 0] > 1e-10 * np.trace(moments, axis1=1, axis2=2)
+        return moments, coefficients, sound
 
 
 class _Structure:

@@ -14,16 +14,16 @@ __all__ = ["Drawing", "drawings"]
 Drawing = Callable[[AnalysisData, Results], Figure]
 
 
-def drawings() -> dict[str, Drawing]:
-    """Every figure by the name of its module, in the order of the report."""
+def drawings() -> dict[str, tuple[str, Drawing]]:
+    """Every figure by its name, with the section in which it stands, in the order of the report."""
     from study.report.figures import adherence, course, flow, forest, residuals, sessions, survival
 
     return {
-        "flow": flow.figure,
-        "forest": forest.figure,
-        "course": course.figure,
-        "sessions": sessions.figure,
-        "adherence": adherence.figure,
-        "survival": survival.figure,
-        "residuals": residuals.figure,
+        "flow": ("flow", flow.figure),
+        "forest": ("primary", forest.figure),
+        "course": ("primary", course.figure),
+        "residuals": ("primary", residuals.figure),
+        "sessions": ("sessions", sessions.figure),
+        "adherence": ("adherence", adherence.figure),
+        "survival": ("adherence", survival.figure),
     }

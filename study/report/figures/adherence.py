@@ -106,16 +106,18 @@ def _draw(data: AnalysisData, cells: pd.DataFrame) -> str:
 
 def _panel(axes: Any, cells: pd.DataFrame, row: dict[str, int], style: ArmStyle) -> None:
     """All cells of one state are one path, so that the picture stays small with many participants."""
+    import numpy as np
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
+    corners = np.array([[0.0, 0.0], [0.88, 0.0], [0.88, 0.82], [0.0, 0.82], [0.0, 0.0]])
     for state in _STATES:
         boxes = [
-            Path.unit_rectangle().vertices * (0.88, 0.82) + (day - 0.44, row[who] + 0.09)
+            corners + np.array([day - 0.44, row[who] + 0.09])
             for who, day in cells.loc[cells["state"] == state, ["participant", "day"]].itertuples(index=False)
         ]
         if boxes:
-            path = Path.make_compound_path(*(Path(box, Path.unit_rectangle().codes) for box in boxes))
+            path = Path.make_compound_path(*(Path(box, closed=True) for box in boxes))
             axes.add_patch(PathPatch(path, **_look(state, style.colour)))
 
 

@@ -246,7 +246,7 @@ def _stage(axes: Any, name: str, row: list[_Box]) -> None:
     """The name of a stage, upright at the left."""
     axes.text(
         0.1,
-        row[0].top + row[0].height / 2,
+        max(row[0].top + row[0].height / 2, 0.4),
         name,
         rotation=90,
         fontsize=_SIZE,

@@ -1,0 +1,192 @@
+"""Adherence: which visits were made by whom, when in the day, and for how long.
+
+Every participant who was allocated counts, with every study day that is over; a day after somebody left is a visit that
+was not made. The participant, not the visit, is what is counted on: the visits of one person are alike, so a share over
+all visits would look more certain than it is.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from study.analysis.attendance import MADE, STATES, attendance
+from study.analysis.data import AnalysisData
+from study.analysis.results import Cell, Column, Section, Table
+from study.analysis.sections import _persistence
+from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level
+from study.errors import CannotEstimate
+from study.grammar import minutes_after
+from study.statistics.estimate import Estimate
+from study.statistics.groups import mean, welch
+
+__all__ = ["section"]
+
+_NAMES = {
+    "done": "Done",
+    "stopped": "Stopped for safety",
+    "unfinished": "Begun, not finished",
+    "missed": "Missed",
+    "left": "After leaving",
+}
+
+
+def section(data: AnalysisData) -> Section:
+    """Visits by arm and by day, shares with contrasts, hours of the day, and adherence as survival."""
+    days = attendance(data)
+    warnings: list[str] = []
+    if days.empty:
+        return Section(
+            "adherence",
+            "Adherence",
+            warnings=("No study day of any participant is over, so adherence cannot be told.",),
+        )
+    shares = days.groupby(["arm", "participant"], sort=False)["made"].mean()
+    tables = [
+        _by_arm(data, days, shares, warnings),
+        _contrasts(data, shares, warnings),
+        _by_day(data, days),
+        *_by_hour(data),
+        *_persistence.tables(data, days, warnings),
+    ]
+    due, made = len(days), int(days["made"].sum())
+    text = [
+        f"Of {due} visits that were due, {made} were made ({100 * made / due:.1f}%). A visit is due on every study "
+        "day that is over, of everybody who was allocated, also after they left the study. It counts as made when "
+        "it was done, or when the study itself stopped it for safety. Why visits are missing is in the section on "
+        "missing data.",
+        "Shares are means over participants, since visits of one person are alike. The curves tell two ends apart: "
+        "the last visit that somebody made while more were due, and leaving the study. Those who stayed in one arm "
+        "need not be like those who stayed in another: only those who were allocated are.",
+    ]
+    return Section("adherence", "Adherence", tuple(text), tuple(tables), tuple(warnings))
+
+
+def _by_arm(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[str]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for arm in data.arms:
+        own = days[days["arm"] == arm]
+        if own.empty:
+            warnings.append(f"In {arm} no visit was due yet.")
+            continue
+        counted = own["state"].value_counts()
+        each = shares[arm]
+        numbers: list[Cell] = [cell(each.mean()), None, None]
+        try:
+            one = mean(each, level=level(data))
+            if one.se > 0:
+                numbers = [one.value, cell(one.low), cell(one.high)]
+            else:
+                warnings.append(f"In {arm} all participants made the same share of visits, so it has no interval.")
+        except CannotEstimate:
+            warnings.append(f"In {arm} is one participant, so their share of visits made has no interval.")
+        states = [int(counted.get(state, 0)) for state in STATES]
+        rows.append(
+            (arm, len(each), len(own), *states, *numbers, cell(each.median()), cell(each.min()), int((each == 1).sum()))
+        )
+    columns = (
+        Column("arm", "Arm"),
+        Column("participants", "Participants", "count"),
+        Column("due", "Visits due", "count"),
+        *(Column(state, _NAMES[state], "count") for state in STATES),
+        Column("share", "Share made, mean", "percent"),
+        Column("low", "Low", "percent"),
+        Column("high", "High", "percent"),
+        Column("median", "Median", "percent"),
+        Column("lowest", "Lowest", "percent"),
+        Column("complete", "Made all", "count"),
+    )
+    return Table(
+        "adherence_arms",
+        "Visits by arm",
+        columns,
+        tuple(rows),
+        note="Share made: of each participant's visits that were due; mean over participants, with the interval of t.",
+    )
+
+
+def _contrasts(data: AnalysisData, shares: Any, warnings: list[str]) -> Table:
+    known = shares.index.get_level_values("arm")
+
+    def difference(first: str, second: str) -> Estimate:
+        one, other = ([] if arm not in known else (100 * shares[arm]).tolist() for arm in (first, second))
+        return welch(one, other, level=level(data))
+
+    return Table(
+        "adherence_contrasts",
+        "Share of visits made, difference between arms",
+        DIFFERENCES,
+        tuple(contrast_rows(data, (), difference, warnings, "Share of visits made")),
+        note=f"Percentage points; a value for each participant, Welch's t. {adjustment(data)}",
+    )
+
+
+def _by_day(data: AnalysisData, days: pd.DataFrame) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for arm in data.arms:
+        for day, own in days[days["arm"] == arm].groupby("day"):
+            counted = own["state"].value_counts()
+            states = [int(counted.get(state, 0)) for state in STATES]
+            rows.append((arm, int(day), len(own), *states, cell(own["made"].mean())))
+    columns = (
+        Column("arm", "Arm"),
+        Column("day", "Day", "count"),
+        Column("due", "Visits due", "count"),
+        *(Column(state, _NAMES[state], "count") for state in STATES),
+        Column("share", "Share made", "percent"),
+    )
+    return Table("adherence_days", "Visits by arm and day", columns, tuple(rows))
+
+
+def _by_hour(data: AnalysisData) -> list[Table]:
+    """When visits that were made were begun: by the participant's own clock, and how far apart for one participant."""
+    began = data.visits[data.visits["follow_up"].isna() & data.visits["state"].isin(MADE)].dropna(subset=["hour"])
+    if began.empty:
+        return []
+    boundary = minutes_after("00:00", data.protocol.visits.day_boundary) / 60
+    began = began.assign(late=(began["hour"] - boundary) % 24)
+    hours: list[tuple[Cell, ...]] = []
+    habits: list[tuple[Cell, ...]] = []
+    for arm in data.arms:
+        own = began[began["arm"] == arm]
+        if own.empty:
+            continue
+        counted = own["hour"].astype(int).value_counts()
+        first = int(boundary)
+        for hour in [*range(first, 24), *range(first)]:
+            hours.append((arm, hour, int(counted.get(hour, 0)), float(counted.get(hour, 0) / len(own))))
+        quarters = [_clock(float(own["late"].quantile(share)), boundary) for share in (0.25, 0.5, 0.75)]
+        spread = own.groupby("participant", sort=False)["late"].std().median()
+        habits.append((arm, len(own), *quarters, cell(spread)))
+    return [
+        Table(
+            "adherence_hours",
+            "Visits made, by the hour at which they were begun",
+            (
+                Column("arm", "Arm"),
+                Column("hour", "Hour", "count"),
+                Column("visits", "Visits", "count"),
+                Column("share", "Share of the arm's visits", "percent"),
+            ),
+            tuple(hours),
+            note="On the participant's own clock, from the hour at which a study day begins.",
+        ),
+        Table(
+            "adherence_habits",
+            "When in the day visits were begun",
+            (
+                Column("arm", "Arm"),
+                Column("visits", "Visits", "count"),
+                Column("first_quarter", "A quarter before"),
+                Column("median", "Half before"),
+                Column("third_quarter", "Three quarters before"),
+                Column("spread_hours", "From day to day, hours", "number", 1),
+            ),
+            tuple(habits),
+            note="From day to day: the standard deviation of one participant's hours; the median over participants.",
+        ),
+    ]
+
+
+def _clock(late: float, boundary: float) -> str:
+    minutes = round((late + boundary) * 60) % 1440
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
