@@ -93,20 +93,24 @@ def percent(share: Share | None) -> str:
 def main(replicates: int, participants: int, seed: int, only: str, folder: Path, jobs: int) -> None:
     chosen = [case for case in CASES if only in f"{case.truth} {case.analysed}"]
     rows = []
-    with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    with Progress(
+        *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)
+    ) as bar:
         for case in chosen:
             task = bar.add_task(case.analysed, total=None)
             assumed = Assumptions(effects={}, **TRUTHS[case.truth])
             request = Request(protocol_of(case.plan), assumed, (participants,), (0.0,), replicates, seed)
             assumed.check(request.protocol)
-            made = run(request, folder, jobs=jobs, progress=lambda done, of, t=task: bar.update(t, completed=done, total=of))
+            made = run(
+                request, folder, jobs=jobs, progress=lambda done, of, t=task: bar.update(t, completed=done, total=of)
+            )
             first, *_, either = points(request, made)
             rows.append(
                 f"| {case.truth} | {case.analysed} | {percent(first.raw)} | {percent(either.adjusted)} "
                 f"| {percent(first.coverage)} | {first.failed} | {first.fell_back} | {first.singular} |"
             )
-    print(f"{replicates} trials of {participants} participants each, without effect; percent (95 % Monte-Carlo interval)\n")
-    print("| truth | analysed by | robot - chatbot found, alone | any found, after Holm | coverage | failed | fell back | singular |")
+    print(f"{replicates} trials of {participants} participants, without effect; percent (95 % Monte-Carlo interval)\n")
+    print("| truth | analysed by | one contrast | any, after Holm | coverage | failed | fell back | singular |")
     print("|---|---|---|---|---|---|---|---|")
     print("\n".join(rows))
 

@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -84,7 +83,9 @@ def ray_cluster(work: Any) -> Iterator[dict[str, str]]:
         subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
-def test_every_piece_is_done_once_by_other_processes_in_one_thread_each(work: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_piece_is_done_once_by_other_processes_in_one_thread_each(
+    work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     found = dict(parallel.each(work.square, range(12), jobs=2))
     assert {place: result[0] for place, result in found.items()} == {number: number**2 for number in range(12)}
@@ -169,5 +170,5 @@ def test_ray_address_without_ray_is_one_sentence(work: Any, monkeypatch: pytest.
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is an extra")
 def test_a_cluster_that_is_not_there_is_one_sentence_at_once(work: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with pytest.raises(StudyError, match="No Ray cluster can be reached at RAY_ADDRESS=127.0.0.1:1"):
+    with pytest.raises(StudyError, match=r"No Ray cluster can be reached at RAY_ADDRESS=127\.0\.0\.1:1 "):
         list(parallel.each(work.square, [1], jobs=1))

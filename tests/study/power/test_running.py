@@ -94,10 +94,10 @@ def test_what_replicates_depend_on_is_in_the_key() -> None:
             Request(kian(), QUICK, (20,)),
             Request(two_arms(), Assumptions(effects={"robot": -9.0}, dropout=0.2), (20,)),
         )
-        for key in request.keys()
+        for key in request.cell_keys()
     }
     assert len(keys) == 8
-    assert asked(10, 20).keys() == asked(99, 20).keys()
+    assert asked(10, 20).cell_keys() == asked(99, 20).cell_keys()
 
 
 def test_half_a_line_of_a_process_that_was_killed_is_cut_off(tmp_path: Path) -> None:
@@ -131,9 +131,7 @@ def test_the_command_goes_on_after_it_was_killed_or_interrupted(tmp_path: Path, 
     command = [sys.executable, "-m", "bedside", "power", str(folder), "--effect", "robot=-9", "--participants", "12"]
     command += ["--jobs", "2", "--out", str(out), "--json"]
     environment = os.environ | {"PYTHONPATH": root}
-    process = subprocess.Popen(
-        [*command, "--replicates", "100000"], env=environment, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*command, "--replicates", "100000"], env=environment, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while sum(text.count(b"\n") for text in lines(out / "replicates").values()) < 20:
         assert time.monotonic() < deadline
