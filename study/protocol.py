@@ -325,7 +325,7 @@ def understood(data: dict[str, Any], name: str = "study.toml") -> Protocol:
         # A key that does not exist is often why another is missing, so it is said first.
         ordered = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         lines = [line for one in ordered for line in _in_words(one).splitlines()]
-        raise ProtocolError([f"{name}: {line}." for line in lines]) from None
+        raise ProtocolError([f"{name}: {line}{'' if line.endswith('?') else '.'}" for line in lines]) from None
 
 
 def _in_words(error: Any) -> str:
