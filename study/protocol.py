@@ -337,7 +337,8 @@ def understood(data: dict[str, Any], name: str = "study.toml") -> Protocol:
     try:
         return Protocol.model_validate(data)
     except ValidationError as error:
-        raise ProtocolError([f"{name}: {line}." for line in mistakes(error, Protocol, "the protocol")]) from None
+        lines = mistakes(error, Protocol, "the protocol")
+        raise ProtocolError([f"{name}: {line}{'' if line.endswith('?') else '.'}" for line in lines]) from None
 
 
 def mistakes(error: ValidationError, root: type[BaseModel], what: str) -> list[str]:

@@ -308,5 +308,7 @@ def create(folder: Path, template: str = "start") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
+        if path.is_file():  # half of it, on a full disk
+            path.unlink()
         raise StudyError(f"{path} cannot be written: {error.strerror}.") from None
     return path

@@ -63,14 +63,12 @@ def test_two_hundred_processes_killed_while_writing_lose_nothing_that_was_confir
     Study.open(folder).close()
     confirmed: list[str] = []
     kills = 0
-    while kills < 200:
+    while kills < 200 or len(confirmed) < 500:  # a slow machine writes less between two kills
         # Several at a time, so that they are also killed while they wait for each other.
         writers = [(process, os.fdopen(reading)) for process, reading in (start(folder) for _ in range(4))]
         assert [said.readline() for _, said in writers] == ["ready\n"] * 4
-        for process, said in dice.sample(writers, len(writers)):
-            # A slow machine writes as much before the kill as a fast one; the pause makes it come at any moment.
-            confirmed += [said.readline().rstrip("\n") for _ in range(dice.randrange(4))]
-            time.sleep(dice.expovariate(1 / 0.004))
+        for process, _ in dice.sample(writers, len(writers)):
+            time.sleep(dice.expovariate(1 / 0.04))
             os.kill(process, signal.SIGKILL)
             kills += 1
         for process, said in writers:
@@ -97,7 +95,6 @@ def test_two_hundred_processes_killed_while_writing_lose_nothing_that_was_confir
                 assert (int(visit), measure) in answered
             case other:
                 raise AssertionError(other)
-    assert len(confirmed) > 500
     # No place of the allocation was lost or used twice by whoever was killed in the middle of an enrolment.
     places = rows("SELECT stratum, position FROM participant ORDER BY stratum, position")
     for stratum in {row["stratum"] for row in places}:
