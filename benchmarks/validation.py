@@ -1,4 +1,4 @@
-"""How far our statistics are from R's, on the same tables: `python -m benchmarks.validation` prints docs/validation.md's table.
+"""How far our statistics are from R's, on the same tables: `python -m benchmarks.validation` prints it as a table.
 
 R's numbers are in tests/study/statistics/reference: r.json and mmrm.json, made by make.R there. A difference is
 relative: of a coefficient or a mean to its standard error (or to itself, when that is larger), of a variance to the
@@ -101,9 +101,7 @@ def _fev(covariance: str) -> Case:
 CASES: dict[str, Case] = {
     "btheb_intercept": _btheb("bdi.pre time treatment drug length", _mixed("intercept")),
     "btheb_intercept_ml": _btheb("bdi.pre time treatment drug length", _mixed("intercept", "ml")),
-    "btheb_months": _btheb(
-        "bdi.pre month treatment month:treatment", _mixed("intercept"), "treatment", month=8
-    ),
+    "btheb_months": _btheb("bdi.pre month treatment month:treatment", _mixed("intercept"), "treatment", month=8),
     "btheb_slope": _btheb("bdi.pre time treatment time:treatment", _mixed("slope")),
     "sleep_slope": _sleep(_mixed("slope")),
     "sleep_slope_ml": _sleep(_mixed("slope", "ml")),
@@ -177,7 +175,9 @@ def _of_r(name: str, case: Case, design: Design, theirs: dict[str, Any]) -> Iter
     if "residual_df" in theirs:
         yield _one(name, by, "df", "", fit.coefficient("(Intercept)").df, theirs["residual_df"])
     if mixed:
-        order = ["intercept", "slope", "covariance", "residual"] if "slope" in fit.variances else ["intercept", "residual"]
+        order = (
+            ["intercept", "slope", "covariance", "residual"] if "slope" in fit.variances else ["intercept", "residual"]
+        )
         residual = theirs["variances"]["Residual NA"]
         for ours, value in zip(order, theirs["variances"].values(), strict=True):
             yield _one(name, by, "variance", ours, fit.variances[ours], value, residual)
@@ -262,7 +262,8 @@ def lines() -> list[str]:
     """
     found = list(differences())
     out = [
-        "| model | with | numbers | estimates, means | standard errors | degrees of freedom | F | log-likelihood, AIC, variances |",
+        "| model | with | numbers | estimates, means | standard errors | degrees of freedom | F |"
+        " log-likelihood, AIC, variances |",
         "|---|---|---|---|---|---|---|---|",
     ]
     kinds: list[Callable[[str], bool]] = [

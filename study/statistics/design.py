@@ -1,16 +1,16 @@
 """The design of a linear model: a tidy table becomes an outcome, a matrix, and whose value each row is.
 
 Terms are products of columns ("arm:day"). Columns are looked up by name, never parsed, so that a name may hold dots,
-spaces or anything else but a colon. Factors get treatment coding, the first level being the reference; a factor whose
-margin is not in the model gets a column for every level, as in R (Chambers and Hastie, 1992, Statistical Models in S,
-section 2.4.1).
+spaces or anything else but a colon. Factors get treatment coding, the first level being the reference; where a margin
+of a product is not in the model, a factor gets a column for every level instead (Chambers and Hastie, 1992, Statistical
+Models in S, section 2.4.1).
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -178,16 +178,12 @@ def _matrix(
 ) -> tuple[tuple[str, ...], tuple[str, ...], Array]:
     """Names and terms of the columns, and (n, p) these; `arrays` has numbers, or for a factor places in its levels."""
     names, owners, columns = [INTERCEPT], [INTERCEPT], [np.ones(n)]
-    known = {frozenset[str]()} | {frozenset(term.split(":")) for term in terms}
-    for term in sorted(terms, key=lambda one: one.count(":")):
-        parts = term.split(":")
+    for term, parts in _coded(terms, levels):
         choices: list[list[tuple[str, NDArray[Any]]]] = []
-        for part in parts:
+        for part, first in parts:
             if part in levels:
-                first = 1 if frozenset(parts) - {part} in known else 0
-                choices.append(
-                    [(f"{part}[{level}]", arrays[part] == place) for place, level in enumerate(levels[part])][first:]
-                )
+                every = [(f"{part}[{level}]", arrays[part] == place) for place, level in enumerate(levels[part])]
+                choices.append(every[first:])
             else:
                 choices.append([(part, arrays[part])])
         # As in R, the first column of the product varies fastest.
@@ -200,6 +196,46 @@ def _matrix(
                 product = product * array
             columns.append(product)
     return tuple(names), tuple(owners), np.column_stack(columns)
+
+
+def _coded(
+    terms: Sequence[str], levels: Mapping[str, tuple[Any, ...]]
+) -> Iterator[tuple[str, list[tuple[str, Literal[0, 1]]]]]:
+    """Each term's products of columns, and from which level on each factor has a column in them.
+
+    A factor with all its levels is one without the first level, and a constant. So a term of factors is a sum of
+    products of subsets of them, each without its first levels; those that earlier terms hold already are left out, and
+    of the rest any two that differ in one factor only are one product with all levels of that factor.
+    """
+    held: set[tuple[frozenset[str], frozenset[str]]] = {(frozenset(), frozenset())}
+    for term in sorted(terms, key=lambda one: one.count(":")):
+        parts = term.split(":")
+        numbers = frozenset(part for part in parts if part not in levels)
+        factors = [part for part in parts if part in levels]
+        wanted: list[dict[str, Literal[0, 1]]] = [
+            dict.fromkeys(subset, 1)
+            for size in range(len(factors) + 1)
+            for subset in itertools.combinations(factors, size)
+            if (numbers, frozenset(subset)) not in held
+        ]
+        held |= {(numbers, frozenset(subset)) for subset in wanted}
+        while pair := _mergeable(wanted, factors):
+            small, factor = pair
+            wanted[wanted.index(small | {factor: 1})] = small | {factor: 0}
+            wanted.remove(small)
+        for product in wanted:
+            yield term, [(part, product.get(part, 1)) for part in parts if part in product or part in numbers]
+
+
+def _mergeable(
+    products: list[dict[str, Literal[0, 1]]], factors: Sequence[str]
+) -> tuple[dict[str, Literal[0, 1]], str] | None:
+    """A product, and a factor with which there is the same product once more."""
+    for small in products:
+        for factor in factors:
+            if factor not in small and small | {factor: 1} in products:
+                return small, factor
+    return None
 
 
 def _check_rank(names: Sequence[str], matrix: Array) -> None:

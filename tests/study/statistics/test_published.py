@@ -80,7 +80,8 @@ def test_growth_of_children_as_in_pinheiro_and_bates() -> None:
     assert shown(slope.variances["residual"] ** 0.5, "1.31004")
     sex = fit_mixed(children("age", "Sex"), "intercept", df="satterthwaite")
     agree(
-        sex, {"(Intercept)": ("17.7067", "0.83392"), "age": ("0.6602", "0.06161"), "Sex[Female]": ("-2.3210", "0.76142")}
+        sex,
+        {"(Intercept)": ("17.7067", "0.83392"), "age": ("0.6602", "0.06161"), "Sex[Female]": ("-2.3210", "0.76142")},
     )
     assert (shown(sex.aic, "447.51"), shown(sex.loglik, "-218.76")) == (True, True)
     assert shown(sex.variances["intercept"] ** 0.5, "1.80742")
