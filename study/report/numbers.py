@@ -66,7 +66,7 @@ def shown(cell: Cell, column: Column) -> str:
         case "count":
             return count(cell)
         case _:
-            return number(float(cell), column.digits) if isinstance(cell, float) else count(cell)
+            return count(cell) if column.kind == "text" and isinstance(cell, int) else number(cell, column.digits)
 
 
 def words(items: Sequence[str], last: str = "and") -> str:

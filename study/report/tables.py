@@ -73,15 +73,15 @@ def as_shown(table: Table, level: str = "95% CI") -> Shown:
     groups: list[Group] = []
     for heading, places in groupby(range(count), lambda row: tuple(column.cells[row] for column in columns[:shared])):
         rows = tuple(tuple(column.cells[row] for column in rest) for row in places)
-        groups.append(Group(_sentence(heading), rows))
+        groups.append(Group("; ".join(part for part in heading if part != NOTHING), rows))
     return Shown(tuple((column.title, column.numeric) for column in rest), tuple(groups), about)
 
 
 def typographic(text: str) -> str:
     """A minus before a number and between the arms of a contrast; an en dash in a range of numbers, not in a date."""
-    text = re.sub(r"(?<![\w-])(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)(?![\w-])", "\\1\u2013\\2", text)
+    text = re.sub(r"(?<![\w/.-])(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)(?![\w-])", "\\1\u2013\\2", text)
     text = re.sub(r"(?<![\w.-])-(?=\d)", MINUS, text)
-    return text.replace(" - ", f" {MINUS} ")
+    return text.replace(" - ", f"\u00a0{MINUS}\u00a0")
 
 
 def _columns(table: Table, level: str) -> tuple[list[_Shown], str]:
@@ -98,7 +98,7 @@ def _columns(table: Table, level: str) -> tuple[list[_Shown], str]:
         if column.name == "outcome" and len(set(cells)) == 1 and len(table.columns) > 1:
             about = str(cells[0])
         elif after and column.name == "arm" and after.name == "compared_with":
-            pairs = tuple(f"{one} {MINUS} {other}" for one, other in zip(cells, beside, strict=True))
+            pairs = tuple(f"{one}\u00a0{MINUS}\u00a0{other}" for one, other in zip(cells, beside, strict=True))
             found.append(_Shown("Contrast", False, pairs, contrast=True))
             place += 1
         elif after and column.name.endswith("low") and after.name == column.name[:-3] + "high":
@@ -124,11 +124,6 @@ def _shared(columns: Sequence[_Shown], count: int) -> int:
         if groups == len(set(keys)) and 1 < groups <= count / 2:
             return many
     return 0
-
-
-def _sentence(parts: Sequence[str]) -> str:
-    text = "; ".join(part for part in parts if part != NOTHING)
-    return text[:1].upper() + text[1:]
 
 
 def _title(low: str, level: str) -> str:

@@ -39,7 +39,6 @@ Floats = NDArray[np.float64]
 Assumption = Literal["mar", "jump_to_reference", "copy_reference"]
 
 _AT_ONCE = 100
-_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -68,19 +67,22 @@ class Repeated:
         later = np.flip(np.logical_or.accumulate(np.flip(~self.missing, axis=1), axis=1), axis=1)
         return np.asarray(~later)
 
-    def design(self, arms: NDArray[np.intp] | int) -> Floats:
-        """(N, T, p): the regressors, with each participant in one of `arms`."""
-        count, occasions = self.values.shape
-        here = np.broadcast_to(arms, (count,))
-        by_arm = (here[:, None] == np.unique(self.arms)).astype(float)
-        if self.day == "linear" and occasions > 1:
-            over_time = np.column_stack([np.ones(occasions), self.times - self.times.mean()])
-        else:
-            over_time = np.eye(occasions, dtype=np.float64)
-        own: Floats = np.einsum("na,tc->ntac", by_arm, over_time).reshape(count, occasions, -1)
-        spread: Floats = self.covariates - self.covariates.mean(axis=0)
-        every: Floats = np.repeat(spread[:, None, :], occasions, axis=1)
-        return np.concatenate([own, every], axis=2)
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """(N,): the place of each participant's arm among those that somebody has."""
+        return np.asarray(np.searchsorted(np.unique(self.arms), self.arms))
+
+    @property
+    def basis(self) -> Floats:
+        """(T, k): the functions of which the means of an arm are made."""
+        if self.day == "linear" and len(self.times) > 1:
+            return np.column_stack([np.ones(len(self.times)), self.times - self.times.mean()])
+        return np.eye(len(self.times))
+
+    @property
+    def centred(self) -> Floats:
+        """(N, q): the covariates, less their means."""
+        return np.asarray(self.covariates - self.covariates.mean(axis=0))
 
 
 def summary_weights(times: Floats, estimate: Literal["mean", "last", "trend"]) -> Floats:
@@ -98,7 +100,7 @@ def summary_weights(times: Floats, estimate: Literal["mean", "last", "trend"]) -
 class Imputer:
     """Draws of the parameters and of chance, from which each assumption makes its imputations.
 
-    Raises `CannotEstimate` when an arm has no value, or when too many bootstrap samples leave the model undetermined.
+    Raises `CannotEstimate` when an arm has no value, or when most bootstrap samples leave the model undetermined.
     """
 
     def __init__(self, data: Repeated, covariance: Covariance, *, imputations: int, rng: np.random.Generator) -> None:
@@ -107,35 +109,46 @@ class Imputer:
         seen = np.asarray(~data.missing.all(axis=1))
         if len(np.unique(data.arms[seen])) < len(np.unique(data.arms)):
             raise CannotEstimate("An arm has no value at all, so none can be imputed in it.")
-        design = data.design(data.arms)
-        self.model = fit(data.values, design, covariance, times=data.times)
+        self.model = self._fit()
         if not self.model.converged.all():
             raise CannotEstimate("The model of the observed values does not converge, so none can be imputed from it.")
-        self._draws = self._bootstrap(design, seen, imputations, rng)
+        self._draws = self._bootstrap(seen, imputations, rng)
         self._chance = rng.standard_normal((imputations, *data.values.shape))
 
-    def _bootstrap(self, design: Floats, seen: NDArray[np.bool_], imputations: int, rng: np.random.Generator) -> Model:
+    def _fit(self, weights: Floats | None = None) -> Model:
+        data = self.data
+        start, tolerance = (None, 1e-6) if weights is None else (self.model.covariance[0], 1e-3)
+        return fit(
+            data.values,
+            data.groups,
+            data.basis,
+            data.centred,
+            self.covariance,
+            times=data.times,
+            weights=weights,
+            start=start,
+            tolerance=tolerance,
+        )
+
+    def _bootstrap(self, seen: NDArray[np.bool_], imputations: int, rng: np.random.Generator) -> Model:
         found: list[Model] = []
-        count = 0
-        for _ in range(_TRIES + imputations // _AT_ONCE):
-            wanted = min(_AT_ONCE, imputations - count)
+        drawn = good = 0
+        while good < imputations:
+            wanted = min(_AT_ONCE, imputations - good)
             weights = np.zeros((wanted, len(seen)))
             for arm in np.unique(self.data.arms):
                 people = np.flatnonzero(seen & (self.data.arms == arm))
                 weights[:, people] = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=wanted)
-            fitted = fit(
-                self.data.values, design, self.covariance, times=self.data.times, weights=weights,
-                start=self.model.covariance[0], tolerance=1e-4,
-            )  # fmt: skip
-            good = fitted.converged
-            found.append(Model(fitted.coefficients[good], fitted.covariance[good], good[good]))
-            count += int(good.sum())
-            if count == imputations:
-                return Model(*(np.concatenate([getattr(one, name) for one in found]) for name in _PARTS))
-        raise CannotEstimate(
-            "Too many bootstrap samples of the participants leave the model of the values undetermined, so missing "
-            "values cannot be imputed."
-        )
+            fitted = self._fit(weights)
+            sound = fitted.converged
+            found.append(Model(fitted.coefficients[sound], fitted.covariance[sound], sound[sound]))
+            drawn, good = drawn + wanted, good + int(sound.sum())
+            if good < drawn / 2:
+                raise CannotEstimate(
+                    "Most bootstrap samples of the participants leave the model of the values undetermined, so missing "
+                    "values cannot be imputed."
+                )
+        return Model(*(np.concatenate([getattr(one, name) for one in found]) for name in _PARTS))
 
     def imputed(self, assumption: Assumption = "mar", reference: int | None = None) -> Floats:
         """(M, N, T): the values, complete. `reference` is the number of an arm, needed for all but `mar`."""
@@ -164,15 +177,24 @@ def filled(data: Repeated, model: Model, chance: Floats, assumption: Assumption,
 
 def means(data: Repeated, coefficients: Floats, assumption: Assumption, reference: int | None) -> Floats:
     """(M, N, T): the means around which missing values are drawn, before what was observed is taken into account."""
-    own: Floats = np.einsum("ntp,mp->mnt", data.design(data.arms), coefficients, optimize=True)
+    own = _means_of(data, coefficients, data.groups)
     if assumption == "mar":
         return own
-    if reference is None:
-        raise CannotEstimate("There is no reference arm: the plan has to name one.")
-    theirs = np.einsum("ntp,mp->mnt", data.design(reference), coefficients, optimize=True)
+    if reference is None or reference not in data.arms:
+        raise CannotEstimate("There is no reference arm with a participant, so nobody can be imputed as in it.")
+    group = int(np.searchsorted(np.unique(data.arms), reference))
+    theirs = _means_of(data, coefficients, np.full(len(data.arms), group))
     dropped = data.dropped
     replaced = dropped if assumption == "jump_to_reference" else np.repeat(dropped[:, -1:], dropped.shape[1], axis=1)
     return np.asarray(np.where(replaced, theirs, own))
+
+
+def _means_of(data: Repeated, coefficients: Floats, groups: NDArray[np.intp]) -> Floats:
+    """(M, N, T): the means of each participant, in one of the groups."""
+    q = data.covariates.shape[1]
+    split = coefficients.shape[1] - q
+    of_groups = coefficients[:, :split].reshape(len(coefficients), -1, data.basis.shape[1]) @ data.basis.T
+    return np.asarray(of_groups[:, groups] + (coefficients[:, split:] @ data.centred.T)[:, :, None])
 
 
 def compare(

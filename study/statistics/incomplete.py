@@ -28,7 +28,7 @@ Covariance = Literal["slope", "intercept", "unstructured", "ar1", "compound_symm
 
 COVARIANCES: tuple[Covariance, ...] = get_args(Covariance)
 
-_STEPS = 500
+_STEPS = 300
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Model:
 
 def fit(
     values: Floats,
-    design: Floats,
+    groups: NDArray[np.intp],
+    basis: Floats,
+    covariates: Floats,
     covariance: Covariance,
     *,
     times: Sequence[float] | Floats,
@@ -53,33 +55,32 @@ def fit(
     start: Floats | None = None,
     tolerance: float = 1e-6,
 ) -> Model:
-    """Fit by REML. `values` (N, T), NaN where missing; `design` (N, T, p), complete; `times` (T,).
+    """Fit by REML. `values` (N, T), NaN where missing; `groups` (N,), from 0; `covariates` (N, q), complete.
 
-    `weights` (M, N) count each participant in each of M fits; once each if left out. `start` is a covariance (T, T) to
-    begin from. A fit has converged when no entry of the covariance changes by more than `tolerance` of the largest.
+    The means of group g are a linear function of `basis` (T, k), and the covariates add the same at all times. The
+    coefficients are those of the basis in each group, one group after the other, then those of the covariates: p = gk +
+    q. `weights` (M, N) count each participant in each of M fits; once each if left out. `start` is a covariance (T, T)
+    to begin from. A fit has converged when no entry of the covariance changes by more than `tolerance` of the largest.
     Raises `CannotEstimate` when there are no values, or when they do not vary.
     """
     seen = ~np.isnan(values)
     some = seen.any(axis=1)
-    y, x, mask = np.where(seen, values, 0.0)[some], design[some], seen[some].astype(float)
-    if not len(y):
+    if not some.any():
         raise CannotEstimate("No value was observed, so none can be imputed.")
-    counts = np.ones((1, len(y))) if weights is None else weights[:, some]
-    expected, likeliest = _Expectation(y, x, mask), _Structure(covariance, np.asarray(times, dtype=float))
+    expected = _Expectation(values[some], groups[some], basis, covariates[some])
+    likeliest = _Structure(covariance, np.asarray(times, dtype=float))
+    counts = np.ones((1, int(some.sum()))) if weights is None else weights[:, some]
     if start is None:
-        flat = x.reshape(-1, x.shape[2])[mask.ravel() > 0]
-        known = y[mask > 0]
-        left = known - flat @ np.linalg.lstsq(flat, known, rcond=None)[0]
-        start = np.eye(y.shape[1]) * float(left @ left) / max(len(known) - flat.shape[1], 1)
-        if not np.trace(start) > 1e-12 * max(1.0, float(known @ known)) or len(known) <= flat.shape[1]:
-            raise CannotEstimate("The values that were observed do not vary, or are too few to impute others from.")
+        start = expected.variance() * np.eye(values.shape[1])
     sigma = np.broadcast_to(start, (len(counts), *start.shape)).copy()
-    coefficients = np.zeros((len(counts), x.shape[2]))
+    coefficients = np.zeros((len(counts), expected.size))
     converged = np.zeros(len(counts), dtype=bool)
     working = np.arange(len(counts))
     for _ in range(_STEPS):
         moments, coefficients[working], sound = expected(counts[working], sigma[working])
         working, moments = working[sound], moments[sound]
+        if not len(working):
+            break
         new = likeliest(moments)
         change = np.abs(new - sigma[working]).max(axis=(1, 2))
         done = change <= tolerance * np.abs(new).max(axis=(1, 2))
@@ -107,41 +108,101 @@ def _inverses(covariance: Floats, patterns: Floats) -> Floats:
 class _Expectation:
     """The E step: the expected mean square of all errors, observed or not, and the coefficients that go with it.
 
-    Under REML the coefficients are unknown as well, and their uncertainty is part of the expectation.
+    Under REML the coefficients are unknown as well, and their uncertainty is part of the expectation. What participants
+    of one group with the same occasions observed have in common, a cell, is reckoned once; the covariates, by
+    eliminating the groups' own coefficients first.
     """
 
-    def __init__(self, y: Floats, x: Floats, mask: Floats) -> None:
-        self._y, self._x, self._mask = y, x, mask
-        self._flat = x.reshape(-1, x.shape[2])
-        self._patterns, which = np.unique(mask, axis=0, return_inverse=True)
-        self._which = which.ravel()
+    def __init__(self, values: Floats, groups: NDArray[np.intp], basis: Floats, covariates: Floats) -> None:
+        mask = (~np.isnan(values)).astype(float)
+        self._y, self._mask, self._basis, self._z = np.where(mask > 0, values, 0.0), mask, basis, covariates
+        self._groups = int(groups.max()) + 1
+        cells, which = np.unique(np.column_stack([groups, mask]), axis=0, return_inverse=True)
+        self._cell: NDArray[np.intp] = which.ravel()
+        self._patterns, self._group = cells[:, 1:], cells[:, 0].astype(int)
+        self._in_cell = (self._cell[:, None] == np.arange(len(cells))).astype(float)
+        self._in_group = (self._group[:, None] == np.arange(self._groups)).astype(float)
+        self.size = self._groups * basis.shape[1] + covariates.shape[1]
+
+    def variance(self) -> float:
+        """That of the observed values about least squares. Raises `CannotEstimate` when there is none."""
+        own = (self._group[self._cell][:, None] == np.arange(self._groups)).astype(float)
+        means = np.einsum("ng,tk->ntgk", own, self._basis).reshape(*self._y.shape, -1)
+        design = np.concatenate([means, np.repeat(self._z[:, None, :], self._y.shape[1], axis=1)], axis=2)
+        known = self._y[self._mask > 0]
+        left = known - design[self._mask > 0] @ np.linalg.lstsq(design[self._mask > 0], known, rcond=None)[0]
+        found = float(left @ left) / max(len(known) - self.size, 1)
+        if not found > 1e-12 * max(1.0, float(known @ known) / len(known)) or len(known) <= self.size:
+            raise CannotEstimate("The values that were observed do not vary, or are too few to impute others from.")
+        return found
 
     def __call__(self, counts: Floats, sigma: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """For weights (M, N) and covariances (M, T, T): mean squares (M, T, T), coefficients (M, p), and whether they
         are determined."""
-        (fits, people), size = counts.shape, sigma.shape[1]
-        inverse = _inverses(sigma, self._patterns)[:, self._which]
-        xw = inverse @ self._x  # (M, N, T, p)
-        weighted = np.swapaxes((counts[:, :, None, None] * xw).reshape(fits, people * size, -1), 1, 2)
-        information = weighted @ self._flat
-        spread = np.sqrt(np.diagonal(information, axis1=1, axis2=2))
-        spread = np.where(spread > 0, spread, 1.0)
-        scaled = information / spread[:, :, None] / spread[:, None, :]
-        sound = np.linalg.eigvalsh(scaled)[:, 0] > 1e-9
-        scaled[~sound] = np.eye(scaled.shape[1])
-        variance = np.linalg.inv(scaled) / spread[:, :, None] / spread[:, None, :]
-        coefficients = (variance @ (weighted @ self._y.ravel())[:, :, None])[:, :, 0]
-        errors = self._mask * (self._y - (coefficients @ self._flat.T).reshape(fits, people, size))
-        u = (inverse @ errors[:, :, :, None])[:, :, :, 0]
-        unsure = xw @ np.linalg.cholesky(variance)[:, None]
-        middle = np.swapaxes(u * counts[:, :, None], 1, 2) @ u
-        middle -= (counts[:, None, :] @ inverse.reshape(fits, people, -1)).reshape(fits, size, size)
-        root = np.swapaxes(np.sqrt(counts)[:, :, None, None] * unsure, 1, 2).reshape(fits, size, -1)
-        middle += root @ np.swapaxes(root, 1, 2)
+        fits, q = len(counts), self._z.shape[1]
+        by_cell = counts @ self._in_cell  # (M, J)
+        inverse = _inverses(sigma, self._patterns)  # (M, J, T, T)
+        loaded = inverse @ self._basis  # (M, J, T, k)
+        rows = inverse.sum(axis=2)  # (M, J, T): what a constant is worth
+        # The groups' own equations, and their part in those of the covariates.
+        own = self._summed(by_cell[:, :, None, None] * (self._basis.T @ loaded))  # (M, g, k, k)
+        own_inverse, sound = _inverted(own)
+        weighted = counts[:, :, None] * self._z  # (M, N, q)
+        z_cell = np.swapaxes(self._in_cell.T @ weighted, 1, 2)  # (M, q, J)
+        crossed = self._summed((rows @ self._basis)[:, :, :, None] * np.swapaxes(z_cell, 1, 2)[:, :, None, :])
+        elimination = own_inverse @ crossed  # (M, g, k, q)
+        whole = rows.sum(axis=2)[:, self._cell, None]  # (M, N, 1)
+        left = np.swapaxes(whole * weighted, 1, 2) @ self._z - (np.swapaxes(crossed, 2, 3) @ elimination).sum(axis=1)
+        unsure, sound_too = _inverted(left[:, None]) if q else (np.zeros((fits, 1, 0, 0)), sound)
+        unsure, sound = unsure[:, 0], sound.all(axis=1) & sound_too.all(axis=1)
+        # The coefficients.
+        u = self._weighed(inverse, np.broadcast_to(self._y, (fits, *self._y.shape)))
+        summed = np.swapaxes(self._in_cell.T @ (counts[:, :, None] * u) @ self._basis, 1, 2)  # (M, k, J)
+        right = (summed @ self._in_group).swapaxes(1, 2)[:, :, :, None]  # (M, g, k, 1)
+        right_z = np.swapaxes(weighted, 1, 2) @ u.sum(axis=2)[:, :, None]
+        gamma = unsure @ (right_z - (np.swapaxes(elimination, 2, 3) @ right).sum(axis=1))  # (M, q, 1)
+        beta = (own_inverse @ right - elimination @ gamma[:, None])[:, :, :, 0]  # (M, g, k)
+        # Errors as observed, what is unsure of them, and what is unsure of the coefficients.
+        fitted = (beta @ self._basis.T)[:, self._group][:, self._cell] + (self._z @ gamma)
+        u = self._weighed(inverse, self._mask * (self._y - fitted))
+        middle = np.swapaxes(counts[:, :, None] * u, 1, 2) @ u
+        middle -= np.einsum("mj,mjts->mts", by_cell, inverse)
+        roots = loaded @ np.linalg.cholesky(own_inverse)[:, self._group]
+        middle += _outer(roots * np.sqrt(by_cell)[:, :, None, None])
+        if q:
+            along = self._basis @ elimination  # (M, g, T, q): what of a covariate the groups' means take up
+            taken = (inverse @ along[:, self._group])[:, self._cell]  # (M, N, T, q)
+            beyond = rows[:, self._cell][:, :, :, None] * self._z[:, None, :] - taken
+            middle += _outer(beyond @ np.linalg.cholesky(unsure)[:, None] * np.sqrt(counts)[:, :, None, None])
         moments = sigma + sigma @ middle @ sigma / counts.sum(axis=1)[:, None, None]
         moments = (moments + np.swapaxes(moments, 1, 2)) / 2
         sound &= np.linalg.eigvalsh(moments)[:, 0] > 1e-10 * np.trace(moments, axis1=1, axis2=2)
-        return moments, coefficients, sound
+        return moments, np.concatenate([beta.reshape(fits, -1), gamma[:, :, 0]], axis=1), sound
+
+    def _summed(self, of_cells: Floats) -> Floats:
+        """Sums over the cells of each group: (M, J, ...) to (M, g, ...)."""
+        fits, cells, *rest = of_cells.shape
+        return np.asarray((self._in_group.T @ of_cells.reshape(fits, cells, -1)).reshape(fits, self._groups, *rest))
+
+    def _weighed(self, inverse: Floats, errors: Floats) -> Floats:
+        """Each participant's precision times their errors (M, N, T)."""
+        return np.asarray((inverse[:, self._cell] @ errors[:, :, :, None])[:, :, :, 0])
+
+
+def _outer(roots: Floats) -> Floats:
+    """The sum over participants of root times its transpose: (M, N, T, k) to (M, T, T)."""
+    flat = np.swapaxes(roots, 1, 2).reshape(len(roots), roots.shape[2], -1)
+    return np.asarray(flat @ np.swapaxes(flat, 1, 2))
+
+
+def _inverted(matrices: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """The inverse of each symmetric matrix (..., k, k), and whether it has one; the unit matrix where it has none."""
+    spread = np.sqrt(np.maximum(np.diagonal(matrices, axis1=-2, axis2=-1), 0.0))
+    spread = np.where(spread > 0, spread, 1.0)
+    scaled = matrices / spread[..., :, None] / spread[..., None, :]
+    sound = np.linalg.eigvalsh(scaled)[..., 0] > 1e-9
+    scaled[~sound] = np.eye(matrices.shape[-1])
+    return np.linalg.inv(scaled) / spread[..., :, None] / spread[..., None, :], sound
 
 
 class _Structure:

@@ -72,8 +72,10 @@ def fit_serial(
     grid = [np.array([ratio, z][: 1 + autocorrelation]) for ratio in (-6.0, -2.0, 0.0, 2.0) for z in slopes]
     bounds = [(-12.0, 8.0), (-9.0, 9.0)][: 1 + autocorrelation]
     start = max(grid, key=loglik)
-    best = optimize.minimize(lambda t: -loglik(t), start, method="L-BFGS-B", bounds=bounds)
-    if not np.isfinite(best.fun):
+    best = optimize.minimize(
+        lambda t: -loglik(t), start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-6, "fatol": 1e-9}
+    )
+    if not (best.success and np.isfinite(best.fun)):
         raise CannotEstimate("The model of a day and the next did not converge.")
     theta = np.asarray(best.x, float)
     if autocorrelation and abs(theta[1]) > 7.6:  # |phi| > 0.999

@@ -62,29 +62,42 @@ def figure(data: AnalysisData, results: Results) -> Figure:
 def _rows(results: Results) -> list[_Row]:
     """By contrast, in the order of the plan; the planned analysis first, then the others."""
     tables = {table.name: table for section in results.sections for table in section.tables}
-    found = {name: list(_contrasts(tables[name])) for name in (CONTRASTS, *BESIDE) if name in tables}
+    planned_is = _compared(tables)
+    found = {name: list(_contrasts(tables[name], planned_is)) for name in (CONTRASTS, *BESIDE) if name in tables}
     planned = found.pop(CONTRASTS, [])
     others = [row for rows in found.values() for row in rows]
     return [row for one in planned for row in (one, *(other for other in others if other.contrast == one.contrast))]
 
 
-def _contrasts(table: Table) -> Iterator[_Row]:
+def _compared(tables: dict[str, Table]) -> str:
+    """What of the outcome the planned analysis compares, as the tables beside it say."""
+    for name in BESIDE:
+        for row in tables[name].rows if name in tables else ():
+            cells = {column.name: cell for column, cell in zip(tables[name].columns, row, strict=True)}
+            if cells.get("analysis") == "as planned":
+                return str(cells.get("compares"))
+    return ""
+
+
+def _contrasts(table: Table, planned_is: str) -> Iterator[_Row]:
     """The rows of `table` that have a contrast with an estimate and an interval."""
     for row in table.rows:
         cells: dict[str, Cell] = {column.name: cell for column, cell in zip(table.columns, row, strict=True)}
         numbers = [cells.get(name) for name in ("difference", "low", "high")]
-        analysis = PLANNED if table.name == CONTRASTS else _analysis(cells)
+        analysis = PLANNED if table.name == CONTRASTS else _analysis(cells, planned_is)
         if analysis and all(isinstance(one, float) for one in numbers):
             estimate, low, high = (float(one) for one in numbers if isinstance(one, float))
             yield _Row(f"{cells['arm']} - {cells['compared_with']}", analysis, estimate, low, high)
 
 
-def _analysis(cells: dict[str, Cell]) -> str:
+def _analysis(cells: dict[str, Cell], planned_is: str) -> str:
     """What is otherwise than planned, in few words; empty for the planned analysis itself."""
     what, whose = str(cells.get("analysis", "")), str(cells.get("population", ""))
     if what == "another model":
         model = str(cells["model"]).partition(",")[0]
-        return f"{model[0].upper()}{model[1:]}, {str(cells['compares']).removeprefix('the ')}"
+        compares = str(cells["compares"])
+        other = "" if compares == planned_is else f", {compares.removeprefix('the ')}"
+        return f"{model[0].upper()}{model[1:]}{other}"
     if what == "as planned":
         return whose[0].upper() + whose[1:] if whose.startswith("per protocol") else ""
     return what[:1].upper() + what[1:]

@@ -81,7 +81,7 @@ def by_hand(
 
 def known_model(data: Repeated, draws: int) -> tuple[Model, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
-    coefficients = rng.normal(40, 5, size=data.design(data.arms).shape[2])
+    coefficients = rng.normal(40, 5, size=3 * 4 + 1)
     coefficients[-1] = 0.7
     root = rng.normal(size=(4, 4))
     sigma = root @ root.T + 2 * np.eye(4)

@@ -17,40 +17,49 @@ N, DAYS = 30, 6
 TIMES = np.arange(1.0, DAYS + 1)
 
 
-def trial(seed: int, missing: float = 0.2) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Values (N, T), a design (N, T, 4) of arm, day and their product, and the same as a table."""
+ARM = np.arange(N) % 2
+LINE = np.column_stack([np.ones(DAYS), TIMES])
+NOTHING = np.empty((N, 0))
+AGE = np.random.default_rng(0).normal(30, 8, size=(N, 1))
+
+
+def trial(seed: int, missing: float = 0.2) -> tuple[np.ndarray, pd.DataFrame]:
+    """Values (N, T) of two arms, and the same as a table."""
     rng = np.random.default_rng(seed)
-    own = rng.normal(size=(N, 2)) * [6.0, 1.0]
-    values = 40 + own[:, [0]] + (own[:, [1]] - 1) * TIMES + rng.normal(0, 4, size=(N, DAYS))
+    own = rng.normal(size=(N, 2)) * [6.0, 1.0] + AGE * [0.3, 0.0]
+    values = 40 + own[:, [0]] + (own[:, [1]] - 1 + 0.5 * ARM[:, None]) * TIMES + rng.normal(0, 4, size=(N, DAYS))
     values[rng.random((N, DAYS)) < missing] = np.nan
-    arm = np.arange(N) % 2
-    day = np.broadcast_to(TIMES, (N, DAYS))
-    arms = np.broadcast_to(arm[:, None], (N, DAYS))
-    design = np.stack([np.ones((N, DAYS)), arms, day, arms * day], axis=2).astype(float)
     frame = pd.DataFrame(
         {
             "value": values.ravel(),
-            "arm": arms.ravel(),
-            "day": day.ravel(),
+            "arm": np.repeat(ARM, DAYS),
+            "day": np.tile(TIMES, N),
+            "age": np.repeat(AGE[:, 0], DAYS),
             "person": np.repeat(np.arange(N), DAYS),
         }
     )
-    return values, design, frame
+    return values, frame
+
+
+def as_differences(coefficients: np.ndarray) -> np.ndarray:
+    """Intercept and slope of each arm, and age, as intercept, arm, day, arm x day and age."""
+    first, slope, second, other, age = coefficients
+    return np.array([first, second - first, slope, other - slope, age])
 
 
 @pytest.mark.parametrize(("covariance", "formula"), [("intercept", "1"), ("slope", "~day")])
 def test_random_effects_are_those_of_statsmodels(covariance: Covariance, formula: str) -> None:
-    values, design, frame = trial(1)
-    ours = fit(values, design, covariance, times=TIMES, tolerance=1e-9)
+    values, frame = trial(1)
+    ours = fit(values, ARM, LINE, AGE, covariance, times=TIMES, tolerance=1e-9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = smf.mixedlm("value ~ arm * day", frame.dropna(), groups="person", re_formula=formula)
+        model = smf.mixedlm("value ~ arm * day + age", frame.dropna(), groups="person", re_formula=formula)
         theirs = model.fit(reml=True)
     basis = np.column_stack([np.ones(DAYS), TIMES])[:, : 2 if covariance == "slope" else 1]
     implied = basis @ theirs.cov_re.to_numpy() @ basis.T + theirs.scale * np.eye(DAYS)
     assert ours.converged.all()
-    assert ours.coefficients[0] == pytest.approx(
-        theirs.fe_params[["Intercept", "arm", "day", "arm:day"]].to_numpy(), abs=1e-3
+    assert as_differences(ours.coefficients[0]) == pytest.approx(
+        theirs.fe_params[["Intercept", "arm", "day", "arm:day", "age"]].to_numpy(), abs=1e-3
     )
     assert ours.covariance[0] == pytest.approx(implied, abs=0.02)
 
@@ -58,26 +67,27 @@ def test_random_effects_are_those_of_statsmodels(covariance: Covariance, formula
 @pytest.mark.parametrize("covariance", ["unstructured", "ar1", "compound_symmetry"])
 def test_repeated_measures_are_those_of_the_likelihood_analysis(covariance: Covariance) -> None:
     """Another algorithm (scoring instead of EM), which itself is checked against R."""
-    values, design, frame = trial(2)
-    ours = fit(values, design, covariance, times=TIMES, tolerance=1e-10)
+    values, frame = trial(2)
+    ours = fit(values, ARM, LINE, AGE, covariance, times=TIMES, tolerance=1e-10)
     theirs = fit_repeated(
-        build(frame, "value", ["arm", "day", "arm:day"], participant="person", occasion="day"),
+        build(frame, "value", ["arm", "day", "arm:day", "age"], participant="person", occasion="day"),
         covariance,  # type: ignore[arg-type]
         df="satterthwaite",
     )
-    assert ours.coefficients[0] == pytest.approx(theirs.coefficients, abs=1e-4)
+    order = [theirs.names.index(name) for name in ("(Intercept)", "arm", "day", "arm:day", "age")]
+    assert as_differences(ours.coefficients[0]) == pytest.approx(theirs.coefficients[order], abs=1e-3)
     assert ours.covariance[0] == pytest.approx(theirs.within, rel=1e-4, abs=1e-3)
 
 
 @pytest.mark.parametrize("covariance", ["slope", "unstructured", "ar1"])
 def test_a_weight_of_two_is_the_participant_twice(covariance: Covariance) -> None:
-    values, design, _ = trial(3)
+    values, _ = trial(3)
     weights = np.ones((2, N))
     weights[1, :10], weights[1, 10:13] = 2, 0
-    ours = fit(values, design, covariance, times=TIMES, weights=weights, tolerance=1e-9)
+    ours = fit(values, ARM, LINE, AGE, covariance, times=TIMES, weights=weights, tolerance=1e-9)
     rows = [*range(10), *range(10), *range(13, N)]
-    doubled = fit(values[rows], design[rows], covariance, times=TIMES, tolerance=1e-9)
-    alone = fit(values, design, covariance, times=TIMES, tolerance=1e-9)
+    doubled = fit(values[rows], ARM[rows], LINE, AGE[rows], covariance, times=TIMES, tolerance=1e-9)
+    alone = fit(values, ARM, LINE, AGE, covariance, times=TIMES, tolerance=1e-9)
     for one, (coefficients, sigma) in zip(
         (alone, doubled), zip(ours.coefficients, ours.covariance, strict=True), strict=True
     ):
@@ -87,11 +97,9 @@ def test_a_weight_of_two_is_the_participant_twice(covariance: Covariance) -> Non
 
 def test_with_nothing_missing_the_unstructured_covariance_is_that_of_the_residuals() -> None:
     """A closed form: cross products of the residuals about the means of each arm, over N - 2."""
-    values, _, _ = trial(4, missing=0.0)
-    arm = np.arange(N) % 2
-    design = np.einsum("na,tc->ntac", np.eye(2)[arm], np.eye(DAYS)).reshape(N, DAYS, 2 * DAYS)
-    found = fit(values, design, "unstructured", times=TIMES, tolerance=1e-12)
-    residuals = values - np.stack([values[arm == one].mean(axis=0) for one in (0, 1)])[arm]
+    values, _ = trial(4, missing=0.0)
+    found = fit(values, ARM, np.eye(DAYS), NOTHING, "unstructured", times=TIMES, tolerance=1e-12)
+    residuals = values - np.stack([values[ARM == one].mean(axis=0) for one in (0, 1)])[ARM]
     assert found.covariance[0] == pytest.approx(residuals.T @ residuals / (N - 2), rel=1e-8)
 
 
@@ -102,7 +110,7 @@ def test_without_variance_between_participants_the_errors_have_all_of_it() -> No
     values = rng.normal(size=(N, DAYS))
     values -= values.mean(axis=1, keepdims=True)
     values[rng.random((N, DAYS)) < 0.2] = np.nan
-    found = fit(values, np.ones((N, DAYS, 1)), "intercept", times=TIMES)
+    found = fit(values, np.zeros(N, dtype=int), np.ones((DAYS, 1)), NOTHING, "intercept", times=TIMES)
     known = values[~np.isnan(values)]
     assert found.converged.all()
     assert found.covariance[0] == pytest.approx(known.var(ddof=1) * np.eye(DAYS), rel=0.01, abs=0.005)
@@ -113,7 +121,7 @@ def test_a_slope_without_an_intercept_is_at_the_same_bound_as_in_the_likelihood_
     values = rng.normal(size=(N, DAYS)) + rng.normal(size=(N, 1)) * 0.8 * (TIMES - TIMES.mean())
     values -= values.mean(axis=1, keepdims=True)
     values[rng.random((N, DAYS)) < 0.1] = np.nan
-    ours = fit(values, np.ones((N, DAYS, 1)), "slope", times=TIMES, tolerance=1e-7)
+    ours = fit(values, np.zeros(N, dtype=int), np.ones((DAYS, 1)), NOTHING, "slope", times=TIMES, tolerance=1e-7)
     day = np.broadcast_to(TIMES, (N, DAYS))
     frame = pd.DataFrame({"value": values.ravel(), "day": day.ravel(), "person": np.repeat(np.arange(N), DAYS)})
     design = build(frame, "value", [], participant="person", occasion="day")
@@ -123,10 +131,10 @@ def test_a_slope_without_an_intercept_is_at_the_same_bound_as_in_the_likelihood_
 
 
 def test_a_weighting_that_leaves_a_coefficient_undetermined_has_not_converged() -> None:
-    values, design, _ = trial(6)
+    values, _ = trial(6)
     weights = np.ones((2, N))
     weights[1, 1::2] = 0  # nobody of the second arm
-    assert fit(values, design, "intercept", times=TIMES, weights=weights).converged.tolist() == [True, False]
+    assert fit(values, ARM, LINE, AGE, "intercept", times=TIMES, weights=weights).converged.tolist() == [True, False]
 
 
 def test_precisions_are_the_inverse_of_what_was_observed() -> None:
@@ -139,8 +147,8 @@ def test_precisions_are_the_inverse_of_what_was_observed() -> None:
 
 
 def test_nothing_observed_or_nothing_that_varies_is_refused() -> None:
-    design = np.ones((4, 2, 1))
+    nobody, constant, none = np.zeros(4, dtype=int), np.ones((2, 1)), np.empty((4, 0))
     with pytest.raises(CannotEstimate, match="No value"):
-        fit(np.full((4, 2), np.nan), design, "intercept", times=[1, 2])
+        fit(np.full((4, 2), np.nan), nobody, constant, none, "intercept", times=[1, 2])
     with pytest.raises(CannotEstimate, match="do not vary"):
-        fit(np.full((4, 2), 7.0), design, "intercept", times=[1, 2])
+        fit(np.full((4, 2), 7.0), nobody, constant, none, "intercept", times=[1, 2])
