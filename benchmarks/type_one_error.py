@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from study.parallel import cores
-from study.power.assumptions import Assumptions
+from study.parallel import cores, each
+from study.power.assumptions import Assumptions, contrasts_of
 from study.power.curves import Share, points
 from study.power.running import Request, run
+from study.power.trial import simulate
 from study.protocol import Protocol, understood
+from study.statistics.randomisation import adjusted, contrasts
+from study.statistics.reallocation import Enrolled, Scheme, reallocate
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,58 @@ def percent(share: Share | None) -> str:
     return f"{100 * share.value:.1f} ({100 * low:.1f}-{100 * high:.1f})"
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Some trials to which the randomisation test is put."""
+
+    truth: str
+    participants: int
+    seed: int
+    numbers: tuple[int, ...]
+
+
+def randomised(draws: Draws) -> list[tuple[float, float]]:
+    """Of each trial: the p value of the first contrast, and the least one adjusted for the largest of all contrasts.
+
+    The study's own allocation is run 999 times anew. The statistic is |t| of an analysis of covariance of each
+    participant's mean over the days, each day less its mean over everybody.
+    """
+    protocol = protocol_of({})
+    arms = [arm.name for arm in protocol.arms]
+    pairs = [(arms.index(one), arms.index(other)) for one, other in contrasts_of(protocol)]
+    sizes = tuple(protocol.allocation.block_sizes)
+    schemes = {0: Scheme("blocks", tuple(range(len(arms))), tuple(arm.ratio for arm in protocol.arms), sizes)}
+    assumed = Assumptions(effects={}, **TRUTHS[draws.truth])
+    found = []
+    for number in draws.numbers:
+        frame = simulate(protocol, assumed, draws.participants, seed=draws.seed, replicate=number).frame
+        everyday = frame["value"] - frame.groupby("day")["value"].transform("mean")
+        means = everyday.groupby(frame["participant"]).mean()
+        people = frame.drop_duplicates("participant")
+        severe = people["severity"].cat.codes
+        basis = adjusted(means.to_numpy(), np.column_stack([people["baseline"], severe]))
+        given = people["arm"].cat.codes.to_numpy().astype(np.int8)
+        enrolled = Enrolled(given.tolist(), [0] * len(people), people["severity"].astype(str).tolist(), {})
+        drawn = reallocate(schemes, enrolled, 999, np.random.default_rng([draws.seed, number]))
+        tests = contrasts(basis, drawn, given, pairs, arms=len(arms))
+        found.append((tests.tests[0].p, min(one.p for one in tests.largest)))
+    return found
+
+
+def randomisation(truth: str, participants: int, replicates: int, seed: int, jobs: int) -> str:
+    """The row of the randomisation test."""
+    work = [
+        Draws(truth, participants, seed, tuple(range(start, min(start + 50, replicates))))
+        for start in range(0, replicates, 50)
+    ]
+    values = [one for _, some in each(randomised, work, jobs=jobs) for one in some]
+    first, either = (Share(sum(one[place] <= 0.05 for one in values), len(values)) for place in (0, 1))
+    return f"| {truth} | {RANDOMISATION} | {percent(first)} | {percent(either)} (largest) | | 0 | | |"
+
+
+RANDOMISATION = "randomisation test, ancova of means, 999 re-allocations"
+
+
 @click.command()
 @click.option("--replicates", default=2000, show_default=True)
 @click.option("--participants", default=38, show_default=True)
@@ -109,6 +165,11 @@ def main(replicates: int, participants: int, seed: int, only: str, folder: Path,
                 f"| {case.truth} | {case.analysed} | {percent(first.raw)} | {percent(either.adjusted)} "
                 f"| {percent(first.coverage)} | {first.failed} | {first.fell_back} | {first.singular} |"
             )
+    rows += [
+        randomisation(truth, participants, replicates, seed, jobs)
+        for truth in (SLOPES, BOTH)
+        if only in f"{truth} {RANDOMISATION}"
+    ]
     print(f"{replicates} trials of {participants} participants, without effect; percent (95 % Monte-Carlo interval)\n")
     print("| truth | analysed by | one contrast | any, after Holm | coverage | failed | fell back | singular |")
     print("|---|---|---|---|---|---|---|---|")

@@ -166,9 +166,10 @@ def _show(results: "Results") -> None:
         for warning in section.warnings:
             console.print(f"! {escape(warning)}", style="yellow")
     for section in results.sections:
-        if section.name not in FIRST:
-            for warning in section.warnings:
-                console.print(f"! {escape(section.title)}: {escape(warning)}", style="yellow")
+        if section.name not in FIRST and section.warnings:
+            count = len(section.warnings)
+            many = "1 warning" if count == 1 else f"{count} warnings"
+            console.print(f"! {escape(section.title)}: {many}, in --out and --json.", style="yellow")
     from_what = results.provenance
     console.print(f"\nData {from_what.data_sha256}\nPlan {from_what.plan_sha256}\nBedside {from_what.version}")
 
