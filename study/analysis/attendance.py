@@ -4,7 +4,7 @@ Whoever leaves the study gets no visits any more, so their later days are in no 
 everybody who was allocated is accounted for: as days after leaving.
 """
 
-from datetime import timedelta
+from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -34,23 +34,23 @@ def visits_begun(data: AnalysisData) -> dict[str, int]:
 def attendance(data: AnalysisData) -> pd.DataFrame:
     """participant, arm, day, state (one of `STATES`), made (bool): by participant, in the order of the days.
 
-    Days that are not over and visits that are under way are not in it. For somebody who left, a day is over when it was
-    over at the last moment that the record knows of.
+    Days that are not over and visits that are under way are not in it. For somebody who left, a day counts as soon as
+    its visit would have opened, by the last moment that the record knows of: there is nothing to wait for.
     """
     visits = data.visits[data.visits["follow_up"].isna()]
     known = {(one.participant, int(one.day)): one.state for one in visits.itertuples()}
     moments = pd.concat([data.visits[name] for name in ("opened_at", "ended_at")])
     last = moments.max()
+    opening = time.fromisoformat(data.protocol.visits.opens or data.protocol.visits.day_boundary)
     rows = []
     for one in data.participants.itertuples():
         zone = ZoneInfo(one.timezone)
         for day in range(1, one.days + 1):
             state = known.get((one.participant, day))
             if state is None and one.status == "withdrawn" and pd.notna(last):
-                end = schedule.moment(
-                    one.starts_on + timedelta(days=day), data.protocol.boundary, zone, data.protocol.boundary
-                )
-                state = "left" if end <= last else None
+                date = one.starts_on + timedelta(days=day - 1)
+                opens = schedule.moment(date, opening, zone, data.protocol.boundary)
+                state = "left" if opens <= last else None
             if state in STATES:
                 rows.append((one.participant, one.arm, day, state, state in MADE))
     frame = pd.DataFrame(rows, columns=["participant", "arm", "day", "state", "made"])

