@@ -20,6 +20,7 @@ from study.errors import CannotEstimate
 from study.grammar import Analysis
 from study.statistics.ancova import fit_ancova
 from study.statistics.design import Design, build
+from study.statistics.effect import observed_sd, standardised
 from study.statistics.estimate import Estimate, holm
 from study.statistics.fit import Fit
 from study.statistics.means import weights
@@ -44,8 +45,8 @@ class Contrast:
     arms: tuple[str, str]
     estimate: Estimate
     """In the units of the outcome."""
-    standardised: Estimate
-    """In standard deviations, and its uncertainty with that of the standard deviation."""
+    standardised: Estimate | None
+    """In standard deviations; None where there is none."""
     p_adjusted: float
     """After Holm within its family; the plain p value where the plan adjusts none."""
 
@@ -79,7 +80,9 @@ class Comparison:
     contrasts: tuple[Contrast, ...]
     tests: tuple[Test, ...]
     sd: float
-    """The standard deviation of single values within arms (and days), by which contrasts are standardised."""
+    """The standard deviation within arms by which contrasts are standardised."""
+    sd_of: str
+    """Of what it is: of the baseline, or of single values."""
     notes: tuple[str, ...]
     """What somebody has to know: a fallback, arms without values, baselines filled in; a sentence each."""
     fell_back: bool = False
@@ -124,22 +127,21 @@ def compare(values: Values, plan: Analysis, model: Model | None = None, *, adjus
     if len(known) < 2:
         who = f"Only {known[0]} has" if known else "No arm has"
         raise CannotEstimate(f"{values.title}: {who} values, so there is nothing to compare.")
-    fit, how, failures = _fit(frame, terms, plan, model)
+    fit, how, failures = _fit(frame.rename(columns={"value": values.title}), values.title, terms, plan, model)
     fallen += failures
     if fit.singular:
         notes.append("A variance of the random effects, or their correlation, is at its bound (a singular fit).")
     rows = {arm: _row(fit.design, arm, days, plan.estimate if model != "ancova" else "last") for arm in known}
     level = 1 - plan.alpha
     arms = list(frame["arm"].cat.categories)
-    sd = _sd(frame)
-    people = frame.loc[frame["value"].notna(), "participant"].nunique()
+    sd, whose = _sd(values, frame)
     contrasts = []
     for one, other in pairs(plan, arms):
         if lacking := [arm for arm in (one, other) if arm not in known]:
             notes.append(f"{one} minus {other} cannot be estimated: {lacking[0]} has no values.")
             continue
         found = fit.estimate(rows[one] - rows[other], f"{one} - {other}", level)
-        contrasts.append(Contrast((one, other), found, _standardised(found, sd, people - len(known)), found.p))
+        contrasts.append(Contrast((one, other), found, standardised(found, sd) if sd > 0 else None, found.p))
     family = holm([one.estimate.p for one in contrasts]) if plan.multiplicity == "holm" else None
     return Comparison(
         values=values,
@@ -154,6 +156,7 @@ def compare(values: Values, plan: Analysis, model: Model | None = None, *, adjus
         ),
         tests=tuple(_tests(fit, rows)),
         sd=sd,
+        sd_of=whose,
         notes=(*notes, *fallen),
         fell_back=bool(fallen),
     )
@@ -188,15 +191,17 @@ def prepared(values: Values) -> tuple[pd.DataFrame, list[str], list[str]]:
     return frame, terms, notes
 
 
-def _fit(frame: pd.DataFrame, terms: list[str], plan: Analysis, model: Model) -> tuple[Fit, str, list[str]]:
+def _fit(
+    frame: pd.DataFrame, outcome: str, terms: list[str], plan: Analysis, model: Model
+) -> tuple[Fit, str, list[str]]:
     """The fit, the model in words, and what had to be done otherwise than planned."""
     if model == "ancova":
-        return certain(fit_ancova(_design(frame, [*terms, "arm"], daily=False))), "analysis of covariance", []
+        return certain(fit_ancova(_design(frame, outcome, [*terms, "arm"], daily=False))), "analysis of covariance", []
     whole = [*terms, "arm", "day", "arm:day"]
     failures: list[str] = []
     if model == "mixed":
         line = plan.day == "linear"
-        design = _design(frame, whole, factor=not line)
+        design = _design(frame, outcome, whole, factor=not line)
         day = "day as a line" if line else "day as a factor"
         choices: list[Literal["intercept", "slope"]] = (
             ["slope", "intercept"] if plan.random == "slope" else ["intercept"]
@@ -210,7 +215,7 @@ def _fit(frame: pd.DataFrame, terms: list[str], plan: Analysis, model: Model) ->
                 continue
             return fit, f"linear mixed model, {day}, {random_words}", failures
     else:
-        design = _design(frame, whole, factor=True)
+        design = _design(frame, outcome, whole, factor=True)
         for covariance in plan.covariance:
             words = _COVARIANCES[covariance]
             try:
@@ -230,9 +235,9 @@ def certain(fit: Fit) -> Fit:
     return fit
 
 
-def _design(frame: pd.DataFrame, terms: list[str], *, daily: bool = True, factor: bool = False) -> Design:
+def _design(frame: pd.DataFrame, outcome: str, terms: list[str], *, daily: bool = True, factor: bool = False) -> Design:
     days = {"day": sorted(frame["day"].unique().tolist())} if factor else {}
-    return build(frame, "value", terms, participant="participant", occasion="day" if daily else None, factors=days)
+    return build(frame, outcome, terms, participant="participant", occasion="day" if daily else None, factors=days)
 
 
 def _row(design: Design, arm: str, days: Sequence[int], estimate: str) -> NDArray[np.float64]:
@@ -259,25 +264,28 @@ def _compares(days: Sequence[int], estimate: str, repeated: bool) -> str:
     return f"{what} over days {days[0]} to {days[-1]}"
 
 
-def _sd(frame: pd.DataFrame) -> float:
-    """The pooled standard deviation of single values within arms, and within days where there are several.
+def _sd(values: Values, frame: pd.DataFrame) -> tuple[float, str]:
+    """The standard deviation by which contrasts are standardised, within arms, and whose it is.
 
-    NaN where nothing can be said.
+    That of the baseline (Feingold 2009, Psychol Methods 14:43), which is between participants and before any treatment;
+    without a baseline that of single values. NaN where nothing can be said.
     """
-    cells = frame[frame["value"].notna()].groupby(["arm", "day"] if "day" in frame else ["arm"], observed=True)["value"]
-    squares, counts = cells.var().fillna(0) * (cells.count() - 1), cells.count()
-    spare = int((counts - 1).sum())
-    return math.sqrt(float(squares.sum()) / spare) if spare else math.nan
-
-
-def _standardised(found: Estimate, sd: float, spare: int) -> Estimate:
-    """The estimate in standard deviations, of which the standard deviation has `spare` degrees of freedom.
-
-    The variance is that of the delta method, as in Hedges (1981, J Educ Stat 6:107) and R's `emmeans::eff_size`.
-    """
-    value = found.value / sd
-    se = math.sqrt((found.se / sd) ** 2 + value**2 / (2 * spare)) if spare > 0 else math.nan
-    return Estimate(found.name, value, se, found.df, found.level)
+    each = frame.drop_duplicates("participant")
+    known = frame[frame["value"].notna()]
+    cells = [f"{arm} {day}" for arm, day in zip(known["arm"], known.get("day", known["arm"]), strict=True)]
+    choices = (
+        [(values.frame.loc[each.index, "baseline"], list(each["arm"]), "of the baseline")]
+        if values.has_baseline
+        else []
+    )
+    for numbers, groups, whose in [*choices, (known["value"], cells, "of single values")]:
+        try:
+            found = observed_sd(numbers, groups)
+        except CannotEstimate:
+            continue
+        if found > 0:
+            return found, whose
+    return math.nan, "of single values"
 
 
 def _tests(fit: Fit, rows: dict[str, NDArray[Any]]) -> Iterator[Test]:

@@ -66,13 +66,22 @@ def contrast_table(name: str, title: str, comparisons: Sequence[Comparison], adj
         for one in each.contrasts:
             found, sds = one.estimate, one.standardised
             numbers = (found.value, found.low, found.high, found.se, found.df, found.statistic, found.p, one.p_adjusted)
-            rows.append((each.title, *one.arms, *map(finite, (*numbers, sds.value, sds.low, sds.high))))
-    models = dict.fromkeys(f"{each.title} ({each.values.unit}): {each.how}; {each.compares}." for each in comparisons)
+            in_sds = (sds.value, sds.low, sds.high) if sds else (math.nan,) * 3
+            rows.append((each.title, *one.arms, *map(finite, (*numbers, *in_sds))))
+    models = dict.fromkeys(
+        f"{each.title} ({each.values.unit}): {each.how}; {each.compares}{_unit_of_sd(each)}." for each in comparisons
+    )
     note = (
         f"{' '.join(models)} Intervals are of {_level(comparisons)}, not adjusted for multiplicity; adjusted p: "
-        f"{adjusted_by}. Standardised by the pooled standard deviation of single values within arms."
+        f"{adjusted_by}."
     )
     return Table(name, title, columns, tuple(rows), note)
+
+
+def _unit_of_sd(each: Comparison) -> str:
+    if not each.sd > 0:
+        return ""
+    return f"; standardised by the standard deviation {each.sd_of} within arms, {number(each.sd)} points"
 
 
 def _level(comparisons: Sequence[Comparison]) -> str:

@@ -46,7 +46,7 @@ class Structure(Protocol):
         """Its second derivatives (n, m, m) by two parameters (i <= j), where they are not 0."""
 
     def to_free(self, parameters: Array) -> Array:
-        """(k,), parameters in which every value is allowed, or every value within `bounds`."""
+        """(k,), parameters of which any value gives a covariance."""
 
     def from_free(self, free: Array) -> Array: ...
 
@@ -56,7 +56,8 @@ class Structure(Protocol):
     def bending(self, free: Array, gradient: Array) -> Array:
         """(k, k), the second derivatives of the parameters by the free ones, each times its element of `gradient`."""
 
-    def bounds(self) -> list[tuple[float | None, float | None]]: ...
+    def fold(self, free: Array) -> Array:
+        """(k,), free parameters that mean the same as these, of which those that have a bound are within it."""
 
 
 class RandomEffects:
@@ -74,6 +75,10 @@ class RandomEffects:
         """`loadings` (n, q, q) is R: the turned rows of Z."""
         n, self._m, self.q = loadings.shape
         self.k = 2 if self.q == 1 else 4
+        self.diagonal = [0] if self.q == 1 else [0, 2]
+        self.along_bound = np.array([False, True] if self.q == 1 else [True, True, False, True])
+        """The free parameters that vary where G is singular, but not 0: its second column is 0."""
+        self.residual = np.arange(self.k) == self.k - 1
         first = loadings[:, :, 0]
         crossed = [first[:, :, None] * first[:, None, :]]
         if self.q == 2:
@@ -128,8 +133,46 @@ class RandomEffects:
         g, h, i, j = gradient
         return np.array([[2 * g, h, 0, 0], [h, 2 * i, 0, 0], [0, 0, 2 * i, 0], [0, 0, 0, 2 * j]])
 
-    def bounds(self) -> list[tuple[float | None, float | None]]:
-        return [(0.0, None), (1e-8, None)] if self.q == 1 else [(0.0, None), (None, None), (0.0, None), (1e-8, None)]
+    def fold(self, free: Array) -> Array:
+        found = free.copy()
+        places = [*self.diagonal, -1]
+        found[places] = np.abs(found[places])
+        if self.q == 2:  # a Cholesky factor's columns have no sign
+            found[1] *= 1.0 if free[0] >= 0 else -1.0
+        return found
+
+    def nearest_singular(self, parameters: Array) -> Array:
+        """(k,), free parameters with the residual's variance, and of G only what is largest."""
+        residual = np.sqrt(parameters[-1])
+        if self.q == 1:
+            return np.array([0.0, residual])
+        values, vectors = np.linalg.eigh(self._g(parameters))
+        a, b = np.sqrt(max(values[1], 0.0)) * vectors[:, 1]
+        return self.fold(np.array([a, b, 0.0, residual]))
+
+    def inwards(self, free: Array, gradient: Array) -> Array | None:
+        """(k,), free parameters beside those at the bound, if the deviance falls that way; else None.
+
+        With G = v v' it may fall along w w' for the w across v; with G = 0 along any w.
+        """
+        residual = free[-1]
+        if self.q == 1:
+            return np.array([0.1 * residual, residual]) if gradient[0] < -1e-6 else None
+        slopes = self._g(gradient * [1, 0.5, 1, 1])
+        v = free[:2]
+        if not v.any():
+            values, vectors = np.linalg.eigh(slopes)
+            return self.fold(np.array([*(0.1 * residual * vectors[:, 0]), 0, residual])) if values[0] < -1e-6 else None
+        w = np.array([-v[1], v[0]]) / np.linalg.norm(v)
+        if w @ slopes @ w >= -1e-6:
+            return None
+        g = np.outer(v, v) + 0.01 * residual**2 * np.outer(w, w)
+        return self.to_free(np.array([g[0, 0], g[0, 1], g[1, 1], residual**2]))
+
+    @staticmethod
+    def _g(parameters: Array) -> Array:
+        """(2, 2), G."""
+        return np.array([[parameters[0], parameters[1]], [parameters[1], parameters[2]]])
 
 
 class Within:
@@ -164,11 +207,8 @@ class Within:
         lowest, *_, highest = np.linalg.eigvalsh(self.within(parameters))
         return bool(lowest > 1e-9 * highest) if self.m > 1 else bool(highest > 0)
 
-    def bounds(self) -> list[tuple[float | None, float | None]]:
-        return [(None, None)] * self.k
-
-    def bending(self, free: Array, gradient: Array) -> Array:
-        raise NotImplementedError  # only a fit at a bound asks for it, and there is none
+    def fold(self, free: Array) -> Array:
+        return free
 
     def start(self) -> Array:
         raise NotImplementedError
@@ -180,6 +220,9 @@ class Within:
         raise NotImplementedError
 
     def jacobian(self, free: Array) -> Array:
+        raise NotImplementedError
+
+    def bending(self, free: Array, gradient: Array) -> Array:
         raise NotImplementedError
 
 
@@ -229,6 +272,11 @@ class Unstructured(Within):
             found[:, place] = (change + change.T)[self._row, self._column]
         return found
 
+    def bending(self, free: Array, gradient: Array) -> Array:
+        # The sum of gradient times the elements of C C' is the trace of C' M C.
+        m = self.within(gradient / np.where(self._row == self._column, 1, 2))
+        return np.asarray(2 * m[self._row[:, None], self._row] * (self._column[:, None] == self._column))
+
 
 class AutoRegressive(Within):
     """The same variance on every occasion, and the correlation rho to the power of how many occasions lie between."""
@@ -274,6 +322,10 @@ class AutoRegressive(Within):
     def jacobian(self, free: Array) -> Array:
         return np.diag([np.exp(free[0]), 1 - np.tanh(free[1]) ** 2])
 
+    def bending(self, free: Array, gradient: Array) -> Array:
+        rho = np.tanh(free[1])
+        return np.diag(gradient * [np.exp(free[0]), -2 * rho * (1 - rho**2)])
+
 
 class CompoundSymmetry(Within):
     """The same variance on every occasion and the same covariance of any two, which may be negative.
@@ -302,3 +354,7 @@ class CompoundSymmetry(Within):
     def jacobian(self, free: Array) -> Array:
         whole, apart = np.exp(free)
         return np.array([[whole / self.m, -apart / self.m], [0.0, apart]])
+
+    def bending(self, free: Array, gradient: Array) -> Array:
+        whole, apart = np.exp(free)
+        return np.diag([gradient[0] * whole / self.m, (gradient[1] - gradient[0] / self.m) * apart])

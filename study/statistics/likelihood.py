@@ -32,11 +32,16 @@ class Likelihood:
     restricted: bool
 
     def at(self, parameters: Array) -> "Point | None":
-        """What it is there; None where the covariance is not positive definite."""
+        """What it is there; None where the covariance is singular, or so nearly that digits are lost."""
+        if self.blocks.spare and parameters[-1] <= 0:
+            return None
         v = self.structure.matrices(parameters)
         try:
             factor = np.linalg.cholesky(v)
-            logdet = 2 * float(np.log(np.diagonal(factor, axis1=1, axis2=2)).sum())
+            diagonal = np.diagonal(factor, axis1=1, axis2=2)
+            if (diagonal.min(axis=1) < 1e-6 * diagonal.max(axis=1)).any():
+                return None
+            logdet = 2 * float(np.log(diagonal).sum())
             inverse = np.asarray(np.linalg.inv(v))
             data = self.blocks.data
             width = data.shape[2]

@@ -1,14 +1,14 @@
-"""The maximum of a likelihood: Newton's steps, scoring where the curvature is wrong, and a search with bounds.
+"""The maximum of a likelihood, by Newton's steps: in the parameters themselves, and where these would leave what is a
+covariance, in those of its Cholesky factor.
 
-Random effects may have their maximum where their covariance is singular (a variance of zero, a correlation of one).
-There the parameters are those of its Cholesky factor, whose search may end at the bound.
+Random effects may have their maximum where their covariance is singular (a variance of 0, a correlation of 1). As a
+function of the Cholesky factor the likelihood is level there, so that the same steps find it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from study.errors import CannotEstimate
 from study.statistics.covariance import RandomEffects
@@ -19,7 +19,11 @@ __all__ = ["Maximum", "maximise"]
 Array = NDArray[np.float64]
 
 SINGULAR = 1e-4
-"""A diagonal of the Cholesky factor, in units of the residual's standard deviation, at which lme4 says singular."""
+"""A diagonal of the Cholesky factor, in units of the residual's standard deviation, below which lme4 says singular."""
+CLOSE = 1e-9
+"""How far the deviance may still be from its lowest before a last step: one of Newton's squares it."""
+MOST = 100
+"""Steps before a search is given up; five to ten are usual."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Maximum:
 
     point: Point
     free: Array | None
-    """The free parameters, where the maximum is at a bound; else None."""
+    """The free parameters, where the covariance of random effects is singular; else None."""
 
     def spread(self) -> tuple[Array, Array]:
         """The asymptotic covariance (j, j) of j parameters, and (k, j) the derivatives of the k natural ones by them.
@@ -40,8 +44,7 @@ class Maximum:
             jacobian = np.eye(len(self.point.parameters))
             hessian = self.point.observed
         else:
-            structure = self.point.likelihood.structure
-            jacobian = structure.jacobian(self.free)
+            jacobian = self.point.likelihood.structure.jacobian(self.free)
             hessian = _curvature(self.point, self.free, jacobian)
         scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
         values, vectors = np.linalg.eigh(hessian * scale[:, None] * scale)
@@ -56,57 +59,50 @@ def maximise(likelihood: Likelihood) -> Maximum:
     point = likelihood.at(structure.start())
     if point is None:
         raise CannotEstimate("The model could not be fitted: its covariance cannot be computed.")
-    point, done = _newton(likelihood, point)
-    if not done:
-        free, point = _search(likelihood, point)
-        if structure.feasible(point.parameters):
-            point, done = _newton(likelihood, point)
-        if not done:
-            if not isinstance(structure, RandomEffects):
-                raise CannotEstimate(
-                    "The model did not converge: the values do not determine its covariance within participants."
-                )
-            return _at_bound(likelihood, free)
+    point, done = _natural(likelihood, point)
     if isinstance(structure, RandomEffects):
-        free = structure.to_free(point.parameters)
-        if _is_singular(structure, free):
-            return _at_bound(likelihood, free)
+        singular = not done or _is_singular(structure, structure.to_free(point.parameters))
+        return _singular(likelihood, structure, point) if singular else Maximum(point, None)
+    if not done:
+        _, point = _free(likelihood, structure.to_free(point.parameters), np.arange(structure.k))
+    if not structure.feasible(point.parameters):
+        raise CannotEstimate(f"The model did not converge: {_UNKNOWN}.")
     return Maximum(point, None)
 
 
-def _newton(likelihood: Likelihood, point: Point, most: int = 50) -> tuple[Point, bool]:
-    """The point after steps that each lower the deviance, and whether the last changed nothing any more."""
+_UNKNOWN = "the values do not determine how those of one participant vary together"
+
+
+def _natural(likelihood: Likelihood, point: Point) -> tuple[Point, bool]:
+    """The point after steps in the parameters themselves, and whether it is the maximum.
+
+    It is not when steps keep leading out of what is a covariance.
+    """
     barred = 0
-    for _ in range(most):
+    for _ in range(MOST):
         step, decrement = _step(point)
-        if decrement < 1e-20 * max(1.0, abs(point.deviance)):
-            return point, True
-        share = 1.0
-        better = None
-        while share > 1e-4:
+        share, better = 1.0, None
+        while better is None and share > 1e-3:
             candidate = point.parameters + share * step
             if likelihood.structure.feasible(candidate):
-                better = likelihood.at(candidate)
-                if better is not None and better.deviance <= point.deviance + 1e-11 * max(1.0, abs(point.deviance)):
-                    break
-                better = None
+                better = _lower(likelihood, candidate, point)
             elif share == 1.0:
                 barred += 1
             share /= 2
+        if decrement < CLOSE and (better is not None or decrement < CLOSE**2):
+            return better or point, True
         if better is None or barred > 2:
             return point, False
         point = better
-        if decrement < 1e-9 and share == 1.0:
-            # A step of Newton squares the error, so that the next would change no digit that is shown.
-            final = _step(point)[1]
-            return point, final < 1e-9
     return point, False
 
 
 def _step(point: Point) -> tuple[Array, float]:
-    """A direction, and by how much the deviance should fall along it, times two."""
+    """Newton's step, or that of scoring where the deviance curves downwards; and twice by how much it should fall."""
     for matrix in (point.observed, point.expected):
-        scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+        if (np.diag(matrix) <= 0).any():
+            continue
+        scale = 1 / np.sqrt(np.diag(matrix))
         try:
             factor = np.linalg.cholesky(matrix * scale[:, None] * scale)
         except np.linalg.LinAlgError:
@@ -116,35 +112,46 @@ def _step(point: Point) -> tuple[Array, float]:
     return -point.gradient, float(point.gradient @ point.gradient)
 
 
-def _search(likelihood: Likelihood, point: Point) -> tuple[Array, Point]:
-    """The free parameters, and the point, at which a quasi-Newton search within the bounds ends."""
+def _lower(likelihood: Likelihood, parameters: Array, point: Point) -> Point | None:
+    """The point at these parameters, if the deviance is no higher there but for rounding."""
+    found = likelihood.at(parameters)
+    return found if found and found.deviance <= point.deviance + 1e-11 * max(1.0, abs(point.deviance)) else None
+
+
+def _free(likelihood: Likelihood, free: Array, moving: NDArray[np.intp]) -> tuple[Array, Point]:
+    """The free parameters and the point of the maximum, after steps in those of the free parameters that are `moving`.
+
+    Raises CannotEstimate when none is found.
+    """
     structure = likelihood.structure
-    best = [point]
-
-    def deviance(free: Array) -> tuple[float, Array]:
-        found = likelihood.at(structure.from_free(free))
-        if found is None:
-            return best[0].deviance + 1e6, np.zeros(len(free))
-        if found.deviance < best[0].deviance:
-            best[0] = found
-        return found.deviance, found.gradient @ structure.jacobian(free)
-
-    result = optimize.minimize(
-        deviance,
-        structure.to_free(point.parameters),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=structure.bounds(),
-        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7},
-    )
-    free = np.asarray(result.x)
-    end = likelihood.at(structure.from_free(free))
-    return (free, end) if end is not None else (structure.to_free(best[0].parameters), best[0])
+    point = likelihood.at(structure.from_free(free))
+    for _ in range(MOST):
+        if point is None:
+            break
+        jacobian = structure.jacobian(free)
+        gradient = (point.gradient @ jacobian)[moving]
+        values, vectors = np.linalg.eigh(_curvature(point, free, jacobian)[np.ix_(moving, moving)])
+        # Where the deviance curves downwards the step goes the same way, by as much as if it curved upwards.
+        along = (vectors.T @ gradient) / np.maximum(np.abs(values), 1e-9 * np.abs(values).max())
+        decrement = float(along @ (vectors.T @ gradient))
+        upwards = bool(values[0] > -1e-9 * np.abs(values).max())
+        share, better, candidate = 1.0, None, free
+        while better is None and share > 1e-6:
+            candidate = free.copy()
+            candidate[moving] -= share * (vectors @ along)
+            candidate = structure.fold(candidate)
+            better = _lower(likelihood, structure.from_free(candidate), point)
+            share /= 2
+        if decrement < CLOSE and upwards and (better is not None or decrement < CLOSE**1.5):
+            return (candidate, better) if better is not None else (free, point)
+        if better is None:
+            break
+        free, point = candidate, better
+    raise CannotEstimate(f"The model did not converge: {_UNKNOWN}.")
 
 
 def _is_singular(structure: RandomEffects, free: Array) -> bool:
-    diagonal = [0] if structure.q == 1 else [0, 2]
-    return bool((free[diagonal] < SINGULAR * free[-1]).any())
+    return bool((free[structure.diagonal] < SINGULAR * free[-1]).any())
 
 
 def _curvature(point: Point, free: Array, jacobian: Array) -> Array:
@@ -153,42 +160,20 @@ def _curvature(point: Point, free: Array, jacobian: Array) -> Array:
     return np.asarray(jacobian.T @ point.observed @ jacobian + bending)
 
 
-def _at_bound(likelihood: Likelihood, free: Array) -> Maximum:
-    """The maximum with a singular covariance of random effects, made exact by steps of Newton along the bound."""
-    structure = likelihood.structure
-    assert isinstance(structure, RandomEffects)  # noqa: S101 - only these have bounds
-    free = free.copy()
-    diagonal = [0] if structure.q == 1 else [0, 2]
-    for place in diagonal:
-        if free[place] < SINGULAR * free[-1]:
-            free[place] = 0.0
-    if structure.q == 2 and free[0] == 0:  # then only b^2 + c^2 matters
-        free[1:3] = 0.0, float(np.hypot(free[1], free[2]))
-    point = likelihood.at(structure.from_free(free))
-    for _ in range(30):
-        if point is None:
+def _singular(likelihood: Likelihood, structure: RandomEffects, point: Point) -> Maximum:
+    """The maximum with a singular covariance of random effects; or, where the likelihood rises inwards, one inside."""
+    free = structure.nearest_singular(point.parameters)
+    for _ in range(5):
+        moving = structure.along_bound if free[:-1].any() else structure.residual
+        free, point = _free(likelihood, free, np.flatnonzero(moving))
+        if free[:-1].any() and (np.abs(free[:-1]) < SINGULAR * free[-1]).all():
+            free[:-1] = 0.0  # participants do not differ at all
+            continue
+        higher = structure.inwards(free, point.gradient)
+        if higher is None:
             break
-        moving = np.array([place for place in range(structure.k) if free[place] != 0])
-        jacobian = structure.jacobian(free)
-        gradient = (point.gradient @ jacobian)[moving]
-        hessian = _curvature(point, free, jacobian)[np.ix_(moving, moving)]
-        values, vectors = np.linalg.eigh(hessian)
-        along = (vectors.T @ gradient) / np.maximum(np.abs(values), 1e-10)
-        decrement = float(along @ (vectors.T @ gradient))
-        if decrement < 1e-14:
-            return Maximum(point, free)
-        share, better = 1.0, None
-        while share > 1e-6:
-            candidate = free.copy()
-            candidate[moving] -= share * (vectors @ along)
-            better = likelihood.at(structure.from_free(candidate)) if candidate[-1] > 0 else None
-            if better is not None and better.deviance <= point.deviance + 1e-12 * abs(point.deviance):
-                break
-            share, better = share / 2, None
-        if better is None:
-            break
-        free, point = (
-            np.where(np.isin(np.arange(structure.k), [*diagonal, structure.k - 1]), np.abs(candidate), candidate),
-            better,
-        )
-    raise CannotEstimate("The model did not converge: the values do not determine how participants differ.")
+        if not _is_singular(structure, higher):
+            beside, better = _free(likelihood, higher, np.arange(structure.k))
+            return Maximum(point, free) if _is_singular(structure, beside) else Maximum(better, None)
+        free = higher
+    return Maximum(point, free)

@@ -143,10 +143,11 @@ def _missing(data: AnalysisData) -> Iterator[str]:
             yield f"{one.title}: nobody has a value."
     lacking = primary.frame["value"].isna()
     if len(lacking) and lacking.any() and not lacking.all():
-        without = primary.frame.groupby("participant")["value"].count().eq(0).sum()
+        without = int(primary.frame.groupby("participant")["value"].count().eq(0).sum())
+        none = f", and {_people(without)} of {len(people)} have none at all" if without else ""
         yield (
             f"{primary.title}: {int(lacking.sum())} of {len(lacking)} values ({percent(float(lacking.mean()))}) are "
-            f"missing, and {_people(int(without))} of {len(people)} have none at all."
+            f"missing{none}."
         )
 
 

@@ -46,7 +46,7 @@ def section(data: AnalysisData) -> Section:
     try:
         means, contrasts = _model(change, data)
     except CannotEstimate as error:
-        return Section("sessions", TITLE, tables=(days,), warnings=(f"Change within a session: {error}",))
+        return Section("sessions", TITLE, tables=(days,), warnings=(str(error),))
     adjusted = holm([one.p for _, one in contrasts]) if data.plan.multiplicity == "holm" else None
     ps = adjusted or [one.p for _, one in contrasts]
     text = (
@@ -78,7 +78,14 @@ def _model(change: Values, data: AnalysisData) -> tuple[dict[str, Estimate], lis
     if len(days) > 1:
         terms.append("day")
     factors = {"day": days} if len(days) > 1 else {}
-    design = build(frame, "value", terms, participant="participant", occasion="day", factors=factors)
+    design = build(
+        frame.rename(columns={"value": change.title}),
+        change.title,
+        terms,
+        participant="participant",
+        occasion="day",
+        factors=factors,
+    )
     fit = certain(fit_mixed(design, df=data.plan.df))
     level = 1 - data.plan.alpha
     rows = {arm: weights(design, {"arm": arm} if len(known) > 1 else {}) for arm in known}

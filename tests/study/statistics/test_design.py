@@ -21,7 +21,7 @@ def frame() -> pd.DataFrame:
     return table.assign(site=np.array(["east", "west"])[table["participant"].str[1:].astype(int) // 3 % 2])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.sampled_from(TERMS), unique=True, min_size=1, max_size=6))
 def test_the_columns_span_what_those_of_another_library_span(terms: list[str]) -> None:
     table = diary(7, participants=36, days=3, missing=0.1)
