@@ -150,7 +150,7 @@ def _join(ray: Any, address: str) -> None:
     except (OSError, RuntimeError, ValueError, SystemExit, ray.exceptions.RayError) as error:
         said = str(error).strip().splitlines()
         raise StudyError(
-            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({said[0] if said and not isinstance(error, SystemExit) else 'Ray gave up'}); one that asks "
+            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({said[0] if said and not isinstance(error, SystemExit) else "Ray gave up"}); one that asks "
             "for a token wants RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, too."
         ) from None
 
