@@ -150,8 +150,8 @@ def _join(ray: Any, address: str) -> None:
     except (OSError, RuntimeError, ValueError, SystemExit, ray.exceptions.RayError) as error:
         lines = [] if isinstance(error, SystemExit) else str(error).strip().splitlines()
         raise StudyError(
-            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({lines[0] if lines else 'Ray gave up'}); one that "
-            "asks for a token wants RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, too."
+            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({lines[0] if lines else 'Ray gave up'}); one "
+            "that asks for a token wants RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, too."
         ) from None
 
 
