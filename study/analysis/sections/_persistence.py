@@ -152,7 +152,7 @@ def _curve(data: AnalysisData, end: _End, arm: str) -> list[tuple[Cell, ...]]:
         return []
     found = curve(time, event, level(data))
     rows: list[tuple[Cell, ...]] = []
-    for day in range(int(max(time)) + 1):
+    for day in sorted({0, int(max(time)), *map(int, found.times)}):
         share, low, high = found.at(day)
         rows.append((end.title, arm, day, sum(one >= day for one in time), share, cell(low), cell(high)))
     return rows

@@ -144,17 +144,13 @@ def _by_hour(data: AnalysisData) -> list[Table]:
         return []
     boundary = minutes_after("00:00", data.protocol.visits.day_boundary) / 60
     began = began.assign(late=(began["hour"] - boundary) % 24)
-    anybody = set(began["hour"].astype(int))
-    hours: list[tuple[Cell, ...]] = []
     habits: list[tuple[Cell, ...]] = []
-    for arm in data.arms:
+    counted = {arm: own["hour"].astype(int).value_counts() for arm, own in began.groupby("arm")}
+    arms = [arm for arm in data.arms if arm in counted]
+    first = int(boundary)
+    hours = [hour for hour in [*range(first, 24), *range(first)] if any(hour in one for one in counted.values())]
+    for arm in arms:
         own = began[began["arm"] == arm]
-        if own.empty:
-            continue
-        counted = own["hour"].astype(int).value_counts()
-        first = int(boundary)
-        for hour in [hour for hour in [*range(first, 24), *range(first)] if hour in anybody]:
-            hours.append((arm, hour, int(counted.get(hour, 0)), float(counted.get(hour, 0) / len(own))))
         quarters = [_clock(float(own["late"].quantile(share)), boundary) for share in (0.25, 0.5, 0.75)]
         spread = own.groupby("participant", sort=False)["late"].std().median()
         habits.append((arm, len(own), *quarters, cell(spread)))
@@ -162,13 +158,8 @@ def _by_hour(data: AnalysisData) -> list[Table]:
         Table(
             "adherence_hours",
             "Visits made, by the hour at which they were begun",
-            (
-                Column("arm", "Arm"),
-                Column("hour", "Hour", "count"),
-                Column("visits", "Visits", "count"),
-                Column("share", "Share of the arm's visits", "percent"),
-            ),
-            tuple(hours),
+            (Column("hour", "Hour", "count"), *(Column(f"visits_{arm}", arm, "count") for arm in arms)),
+            tuple((hour, *(int(counted[arm].get(hour, 0)) for arm in arms)) for hour in hours),
             note="On the participant's own clock, from the hour at which a study day begins; without hours at which"
             " nobody did.",
         ),

@@ -135,14 +135,12 @@ def test_the_curve_is_the_one_worked_by_hand() -> None:
 def test_hours_are_those_of_the_participants_clock_from_the_boundary_on() -> None:
     data = synthetic(12, days=6, missing=0.0)
     made = rows_of(adherence.section(data), "adherence_hours")
-    robot = [row for row in made if row["arm"] == "robot"]
-    hours = [row["hour"] for row in robot]
+    hours = [row["hour"] for row in made]
     assert hours == sorted(hours, key=lambda hour: (hour - 4) % 24)  # a study day begins at four
-    own = data.visits[(data.visits["arm"] == "robot") & data.visits["state"].isin(["done", "stopped"])]
-    assert {row["hour"]: row["visits"] for row in robot if row["visits"]} == own["hour"].astype(
-        int
-    ).value_counts().to_dict()
-    assert sum(row["share"] for row in robot) == pytest.approx(1)
+    for arm in data.arms:
+        own = data.visits[(data.visits["arm"] == arm) & data.visits["state"].isin(["done", "stopped"])]
+        counted = own["hour"].astype(int).value_counts().to_dict()
+        assert {row["hour"]: row[f"visits_{arm}"] for row in made if row[f"visits_{arm}"]} == counted
 
 
 def test_a_visit_after_midnight_is_late_and_not_early() -> None:
