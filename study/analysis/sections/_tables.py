@@ -19,6 +19,7 @@ __all__ = [
     "adjustment",
     "cell",
     "contrast_rows",
+    "factor",
     "level",
     "pairs",
     "sound",

@@ -14,7 +14,7 @@ import pandas as pd
 from study.analysis.daily import daily
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, sound, tell
+from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, factor, level, sound, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -260,7 +260,7 @@ def _variability(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
             numbers: tuple[Cell, ...] = (math.exp(values[0]), None, None) if values else (None, None, None)
             if len(values) > 1:
                 one = mean(values, level=level(data))
-                numbers = (math.exp(one.value), cell(math.exp(one.low)), cell(math.exp(one.high)))
+                numbers = (factor(one.value), factor(one.low), factor(one.high))
             rows.append((title, arm, len(values), *numbers))
 
         def difference(first: str, second: str, of: Callable[[str], list[float]] = of) -> Estimate:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, sound, tell
+from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, factor, level, sound, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -138,8 +138,8 @@ def _compare(
                 arm,
                 len(own),
                 own["participant"].nunique(),
-                *(cell(math.exp(x)) for x in (one.value, one.low, one.high)),
-                *(cell(_percent(x)) for x in (slope.value, slope.low, slope.high)),
+                *map(factor, (one.value, one.low, one.high)),
+                *map(_percent, (slope.value, slope.low, slope.high)),
                 cell(slope.p),
             )
         )
@@ -220,8 +220,8 @@ def _tables(data: AnalysisData, rows: list[list[tuple[Cell, ...]]]) -> tuple[Tab
     return tuple(table for table in tables if table.rows)
 
 
-def _percent(log: float) -> float:
-    return 100 * math.expm1(log)
+def _percent(log: float) -> Cell:
+    return cell(100 * math.expm1(log)) if log < 700 else None
 
 
 def _and(names: list[str]) -> str:
