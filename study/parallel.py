@@ -148,10 +148,10 @@ def _join(ray: Any, address: str) -> None:
         ray.init(address, log_to_driver=False, logging_level="ERROR")
     # Ray ends the whole process (SystemExit) when it gives up.
     except (OSError, RuntimeError, ValueError, SystemExit, ray.exceptions.RayError) as error:
-        said = str(error).strip().splitlines()
+        said = "Ray gave up" if isinstance(error, SystemExit) else str(error).strip().splitlines()[0]
         raise StudyError(
-            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({said[0] if said and not isinstance(error, SystemExit) else "Ray gave up"}); one that asks "
-            "for a token wants RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, too."
+            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({said}); one that asks for a token wants "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, too."
         ) from None
 
 

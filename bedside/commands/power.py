@@ -48,9 +48,8 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, values: tuple[str, 
         match = re.fullmatch(r"(\d{1,5})(?::(\d{1,5}):(\d{1,5}))?", value)
         if not match:
             raise click.BadParameter(f"{value!r} is no number of participants; write 38, or 30:120:15 (from:to:step).")
-        first, last, step = (int(one) if one else None for one in match.groups())
-        assert first is not None
-        if last is None or step is None:
+        first, last, step = (int(one or match[1]) for one in match.groups())
+        if match[2] is None:
             found.add(first)
         elif step < 1 or last < first:
             raise click.BadParameter(f"{value!r} has nothing in it; write from:to:step, for example 30:120:15.")
@@ -153,8 +152,8 @@ def power(
 ) -> None:
     """Find the power of the study in DIR by simulation: how often its analysis would show such an effect.
 
-    Each simulated trial has the study's arms, ratios, days, strata and allocation procedure, and is analysed by its plan
-    (model, contrasts, adjustment, level). The result says how often each contrast, and any of them, is rejected; the
+    Each simulated trial has the study's arms, ratios, days, strata and allocation procedure, and is analysed by its
+    plan (model, contrasts, adjustment, level). The result says how often each contrast, and any of them, is rejected; the
     bias of the estimates; how often the interval has the truth in it; and how wide it is on average, which tells what
     the study will know even when nothing is rejected. Monte-Carlo intervals say how exact these figures are.
 

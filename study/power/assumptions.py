@@ -139,7 +139,7 @@ class Assumptions:
         """What an effect of one point adds on each of `days`, so that the planned comparison is of one point."""
         if self.course == "constant":
             return np.ones_like(days)
-        rising = days / days[-1]
+        rising: NDArray[np.float64] = days / days[-1]
         if target == "mean":
             return rising / float(rising.mean())
         return rising if target == "last" else days

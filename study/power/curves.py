@@ -25,6 +25,8 @@ __all__ = ["ANY", "Point", "Share", "points"]
 ANY = "any"
 """The name of the event that at least one contrast of the family is rejected."""
 
+_COUNTS = ("failed", "fell_back", "singular")
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -68,6 +70,10 @@ class Point:
     """The mean width of the interval of the level 1 - alpha, in points."""
     failed: int
     """Replicates that could not be analysed."""
+    fell_back: int
+    """Replicates in which the plan went on to a simpler model, since the one that it names first had no fit."""
+    singular: int
+    """Replicates in which a variance was at its bound, as happens with few participants; they count like others."""
 
     @property
     def bias(self) -> float | None:
@@ -79,7 +85,7 @@ class Point:
         for name, share in (("power_raw", self.raw), ("power", self.adjusted), ("coverage", self.coverage)):
             low, high = (share.interval if share else None) or (None, None)
             row |= {name: share.value if share else None, f"{name}_low": low, f"{name}_high": high}
-        row |= {name: getattr(self, name) for name in ("mean", "mean_error", "bias", "width", "failed")}
+        row |= {name: getattr(self, name) for name in ("mean", "mean_error", "bias", "width", *_COUNTS)}
         return row
 
 
@@ -103,6 +109,11 @@ def _of(request: Request, cell: Cell, replicates: Sequence[Replicate]) -> list[P
     rejected_raw, rejected = p < plan.alpha, adjusted < plan.alpha
     covered = np.abs(value - true) <= half
     count, n = len(replicates), len(analysed)
+    counts = {
+        "failed": count - n,
+        "fell_back": sum(one.fell_back for one in replicates),
+        "singular": sum(one.singular for one in replicates),
+    }
     found = [
         Point(
             participants=cell.participants,
@@ -115,7 +126,7 @@ def _of(request: Request, cell: Cell, replicates: Sequence[Replicate]) -> list[P
             mean=float(value[:, place].mean()) if n else None,
             mean_error=float(value[:, place].std(ddof=1) / math.sqrt(n)) if n > 1 else None,
             width=float(2 * half[:, place].mean()) if n else None,
-            failed=count - n,
+            **counts,
         )
         for place, (first, second) in enumerate(contrasts)
     ]
@@ -130,6 +141,6 @@ def _of(request: Request, cell: Cell, replicates: Sequence[Replicate]) -> list[P
         mean=None,
         mean_error=None,
         width=None,
-        failed=count - n,
+        **counts,
     )
     return [*found, either]

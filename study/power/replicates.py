@@ -8,6 +8,7 @@ killed wrote of its last one is cut off when the file is opened again.
 import fcntl
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,11 @@ class Replicate:
     """Whether a variance was at its bound."""
 
     def line(self) -> bytes:
-        row: dict[str, Any] = {"replicate": self.number, "estimates": self.estimates}
+        # Infinite degrees of freedom, of the normal distribution, are null: JSON has no word for them.
+        estimates = self.estimates and [
+            (value, se, df if math.isfinite(df) else None) for value, se, df in self.estimates
+        ]
+        row: dict[str, Any] = {"replicate": self.number, "estimates": estimates}
         row |= {name: value for name in _ASIDE if (value := getattr(self, name))}
         return json.dumps(row, allow_nan=False).encode() + b"\n"
 
@@ -43,7 +48,7 @@ class Replicate:
     def of_line(cls, line: bytes) -> "Replicate":
         row = json.loads(line)
         found = row["estimates"]
-        estimates = None if found is None else tuple((value, se, df) for value, se, df in found)
+        estimates = found and tuple((value, se, math.inf if df is None else df) for value, se, df in found)
         return cls(row["replicate"], estimates, **{name: row[name] for name in _ASIDE if name in row})
 
 

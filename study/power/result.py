@@ -41,13 +41,15 @@ def power_table(request: Request, points: Sequence[Point]) -> Table:
         Column("coverage_high", "to", "percent", 1),
         Column("width", "Mean width of the interval", "number"),
         Column("failed", "Not analysable", "count"),
+        Column("fell_back", "Simpler model taken", "count"),
+        Column("singular", "Variance at its bound", "count"),
         Column("replicates", "Replicates", "count"),
     )
     rows = tuple(_row(point, columns) for point in points)
     note = (
         f"Power: the share of simulated trials with p < {plan.alpha:g}, {how}, with the 95 % interval of its "
-        "Monte-Carlo error (Clopper and Pearson); alone: of one contrast, unadjusted. Coverage and width are those of the "
-        f"{level} interval of one contrast. A trial that could not be analysed shows nothing."
+        "Monte-Carlo error (Clopper and Pearson); alone: of one contrast, unadjusted. Coverage and width are those of "
+        f"the {level} interval of one contrast. A trial that could not be analysed shows nothing."
     )
     return Table("power", "Power", columns, rows, note)
 
@@ -82,10 +84,16 @@ def notes(request: Request, points: Sequence[Point]) -> list[str]:
         said.append("The uploaded list is replaced by blocks of the smallest size, within the strata.")
     if strata and not request.assumed.factors:
         said.append("Every level of the strata is equally frequent and without effect on the outcome (see --factor).")
-    failed = sum(point.failed for point in points if point.contrast == ANY)
-    if failed:
-        of = sum(point.raw.of for point in points if point.contrast == ANY)
+    cells = [point for point in points if point.contrast == ANY]
+    of = sum(point.raw.of for point in cells)
+    if failed := sum(point.failed for point in cells):
         said.append(f"{failed} of {of} simulated trials could not be analysed and count as showing nothing.")
+    if fell_back := sum(point.fell_back for point in cells):
+        said.append(
+            f"In {fell_back} of {of} the model that the plan names first had no fit, and its next one was taken."
+        )
+    if singular := sum(point.singular for point in cells):
+        said.append(f"In {singular} of {of} a variance was at its bound (a singular fit).")
     return said
 
 

@@ -62,7 +62,7 @@ class Request:
             "seed": self.seed,
         }
 
-    def keys(self) -> list[str]:
+    def cell_keys(self) -> list[str]:
         """The hash by which the replicates of each cell are kept. Their number is not in it: more can be added."""
         whole = self.configuration()
         return [key_of({**whole, "participants": cell.participants, "scale": cell.scale}) for cell in self.cells]
@@ -95,7 +95,7 @@ def run(
     `progress` is told how many are there, of how many. Whatever ends this, what was finished is kept. Raises
     `StudyError`.
     """
-    with keeping(folder, request.keys()) as kept:
+    with keeping(folder, request.cell_keys()) as kept:
         total = request.replicates * len(kept)
         there = sum(_there(one.replicates, request.replicates) for one in kept)
         progress(there, total)
