@@ -73,21 +73,30 @@ def test_days_that_have_not_come_count_neither_for_those_who_stay_nor_for_those_
 
 
 def test_shares_are_means_over_participants_with_an_interval_within_0_and_1() -> None:
-    made = rows_of(adherence.section(course(WHOLE, {"r3": 1})), "adherence_arms")
-    robot, chatbot = made[0], made[1]
+    robot, chatbot = rows_of(adherence.section(course(WHOLE, {"r3": 1})), "adherence_shares")
     want = mean_share([1, 2 / 3, 1 / 3], 9)
-    assert (robot["arm"], robot["participants"], robot["due"], robot["left"]) == ("robot", 3, 9, 2)
+    assert (robot["arm"], robot["participants"], robot["complete"]) == ("robot", 3, 1)
     assert (robot["share"], robot["low"], robot["high"]) == pytest.approx((2 / 3, want.low, want.high))
-    assert (chatbot["done"], chatbot["unfinished"], chatbot["missed"]) == (1, 1, 4)
     assert chatbot["share"] == pytest.approx(1 / 6)
     assert 0 < chatbot["low"] < chatbot["high"] < 1
+
+
+def test_visits_are_counted_by_what_they_came_to_and_by_day() -> None:
+    section = adherence.section(course(WHOLE, {"r3": 1}))
+    robot, chatbot = rows_of(section, "adherence_arms")
+    states = ("due", "done", "stopped", "unfinished", "missed", "left")
+    assert [robot[state] for state in states] == [9, 5, 1, 0, 1, 2]
+    assert [chatbot[state] for state in states] == [6, 1, 0, 1, 4, 0]
+    days = rows_of(section, "adherence_days")
+    assert [(row["made_robot"], row["made_chatbot"]) for row in days] == [(3, 1), (1, 0), (2, 0)]
+    assert [row["share_robot"] for row in days] == pytest.approx([1, 1 / 3, 2 / 3])
 
 
 def test_when_nobody_left_that_is_a_sentence_and_no_empty_comparison() -> None:
     section = adherence.section(
         course({"r1": ["done"] * 3, "r2": ["done"] * 3, "c1": ["done"] * 3, "c2": ["missed"] * 3})
     )
-    assert "Nobody left the study before the last study day, so times to leaving are not compared." in section.warnings
+    assert "Nobody left the study before the last study day, so times to leaving are not compared." in section.text
     assert {row["end"] for row in rows_of(section, "adherence_restricted_contrasts")} == {"Last visit made"}
 
 
