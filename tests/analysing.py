@@ -24,8 +24,8 @@ def kian2024(days: int = 15, plan: Mapping[str, Any] | None = None, **changes: A
     """The shipped protocol, of another length if wanted, with `plan` in place of keys of [analysis]."""
     text = files("study").joinpath("templates", "kian2024.toml").read_text(encoding="utf-8")
     if days != 15:
-        text = text.replace("days = 15 ", f"days = {days} ").replace('"day 15"', f'"day {days}"')
-        text = text.replace('"day 8"', f'"day {max(1, days // 2)}"')
+        text = text.replace("days = 15 ", f"days = {days} ").replace('"day 8"', f'"day {max(1, days // 2)}"')
+        text = text.replace('"day 15"', f'"day {days}"')
     protocol = parse(text)
     whole = protocol.model_dump()
     whole["analysis"] |= plan or {}

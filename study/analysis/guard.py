@@ -39,7 +39,8 @@ def unfounded(section: Section, alpha: float) -> list[str]:
                 shown.add(pair)
     wrong = []
     for paragraph in section.text:
-        for sentence in re.split(r"(?<=[.!?]) (?=[A-Z])", paragraph):
+        sentences = re.split(r"(?<=[.!?]) (?=[A-Z])", paragraph)
+        for sentence in [*sentences, *(clause for one in sentences for clause in one.split("; "))]:
             if (
                 _DISCORDANT.search(sentence)
                 and "not itself a difference" not in sentence

@@ -79,9 +79,9 @@ def contrast_table(name: str, title: str, comparisons: Sequence[Comparison], adj
 
 
 def _unit_of_sd(each: Comparison) -> str:
-    if not each.sd > 0:
+    if not each.unit > 0:
         return ""
-    return f"; standardised by the standard deviation {each.sd_of} within arms, {number(each.sd)} points"
+    return f"; standardised by the standard deviation {each.unit_of} within arms, {number(each.unit)} points"
 
 
 def _level(comparisons: Sequence[Comparison]) -> str:

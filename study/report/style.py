@@ -38,6 +38,7 @@ GRID = "#d5dbde"
 PAPER = "#fdfdfc"
 """What lies behind: the inside of boxes and of markers."""
 
+
 @dataclass(frozen=True, slots=True)
 class ArmStyle:
     """How an arm is drawn in all figures."""

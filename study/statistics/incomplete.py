@@ -134,7 +134,7 @@ class _Expectation:
         found = float(left @ left) / max(len(known) - self.size, 1)
         if not found > 1e-12 * max(1.0, float(known @ known) / len(known)) or len(known) <= self.size:
             raise CannotEstimate("The values that were observed do not vary, or are too few to impute others from.")
-        return found
+        return float(found)
 
     def __call__(self, counts: Floats, sigma: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """For weights (M, N) and covariances (M, T, T): mean squares (M, T, T), coefficients (M, p), and whether they
@@ -154,7 +154,7 @@ class _Expectation:
         whole = rows.sum(axis=2)[:, self._cell, None]  # (M, N, 1)
         left = np.swapaxes(whole * weighted, 1, 2) @ self._z - (np.swapaxes(crossed, 2, 3) @ elimination).sum(axis=1)
         unsure, sound_too = _inverted(left[:, None]) if q else (np.zeros((fits, 1, 0, 0)), sound)
-        unsure, sound = unsure[:, 0], sound.all(axis=1) & sound_too.all(axis=1)
+        unsure, sound = unsure[:, 0], np.asarray(sound.all(axis=1) & sound_too.all(axis=1))
         # The coefficients.
         u = self._weighed(inverse, np.broadcast_to(self._y, (fits, *self._y.shape)))
         summed = np.swapaxes(self._in_cell.T @ (counts[:, :, None] * u) @ self._basis, 1, 2)  # (M, k, J)

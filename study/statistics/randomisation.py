@@ -87,7 +87,8 @@ class Adjusted:
     @property
     def present(self) -> NDArray[np.bool_]:
         """(N,): who has a value."""
-        return np.asarray(np.diag(self.weights) > _TIE)
+        own = np.diag(self.weights)
+        return np.asarray(own > _TIE * max(float(own.max(initial=0.0)), _TIE))
 
 
 def adjusted(response: Sequence[float] | Floats, covariates: Floats, *, ranks: bool = False) -> Adjusted:
@@ -121,15 +122,21 @@ def _ranked(column: Floats) -> Floats:
 
 
 def adjusted_gls(
-    response: Floats, design: Floats, participants: NDArray[np.intp], covariance: Sequence[Floats], size: int
+    response: Floats,
+    design: Floats,
+    participants: NDArray[np.intp],
+    covariance: Sequence[Floats],
+    size: int,
+    profile: Floats | None = None,
 ) -> Adjusted:
     """Many values of each participant, adjusted by generalised least squares for `design` (all but the arms).
 
-    `response` (n,), `design` (n, p, with its intercept), `participants` (n,) the place of each in the enrolment, all
-    sorted by participant; `covariance` has the matrix of each participant's values, in the order of their places, as a
-    model without arms estimates it; `size` is N. An arm is then a constant difference over all values. The statistic is
-    the score test's of that model, so it looks for what the model looks for, and its p still rests on the allocation
-    alone.
+    `response` (n,), `design` (n, p, of which `profile` is a combination), `participants` (n,) the place of each in the
+    enrolment, all sorted by participant; `covariance` has the matrix of each participant's values, in the order of
+    their places, as a model without arms estimates it; `size` is N. What an arm adds to a value is its `profile` (n,),
+    if left out 1: a constant difference over all values; with the centred day it is a difference of slopes. The
+    statistic is the score test's of that model, so it looks for what the model looks for, and its p still rests on the
+    allocation alone.
     """
     n = len(response)
     precision = np.zeros((n, n))
@@ -139,10 +146,14 @@ def adjusted_gls(
     weighted = precision @ design
     project = precision - weighted @ np.linalg.pinv(design.T @ weighted) @ weighted.T
     belongs = np.zeros((n, size))
-    belongs[np.arange(n), participants] = 1.0
+    belongs[np.arange(n), participants] = 1.0 if profile is None else profile
     left = project @ response
     rank = int(np.linalg.matrix_rank(design))
-    return Adjusted(belongs.T @ left, belongs.T @ project @ belongs, float(response @ left), n - rank)
+    weights = belongs.T @ project @ belongs
+    total = float(response @ left)
+    if n - rank < 2 or not total > 1e-12 * float(response @ precision @ response):
+        raise CannotEstimate("The values that there are do not vary, or are too few, so they cannot be compared.")
+    return Adjusted(belongs.T @ left, weights, total, n - rank)
 
 
 @dataclass(frozen=True)
@@ -157,7 +168,7 @@ class Contrasts:
     """Of each contrast: |t| beside the largest |t| of all contrasts, which adjusts p for their number whatever their
     correlation (Westfall & Young 1993)."""
     any_difference: RandomisationTest
-    """Of all arms: F."""
+    """Of all arms that somebody with a value has: F."""
     intervals: tuple[tuple[float, float], ...]
     """Of each contrast: the differences that its test does not reject. Infinite where the draws cannot tell; empty when
     they were not asked for."""
@@ -246,7 +257,6 @@ class _Allocated:
             found[:, column] = np.abs(effects[:, a] - effects[:, b]) / np.sqrt(variance)
             found[self._empty[:, a] | self._empty[:, b], column] = np.nan
         found[:, -1] = explained / self._rank / left
-        found[self._empty.any(axis=1), -1] = np.nan
         found[self._unsolvable] = np.nan
         return found
 

@@ -22,6 +22,11 @@ _Rows = list[tuple[Cell, ...]]
 
 ENDS = {"visits": "Last visit made", "study": "Left the study"}
 
+_NOBODY = {
+    "visits": "Nobody stopped making visits before the end, so times to the last visit made are not compared.",
+    "study": "Nobody left the study before the last study day, so times to leaving are not compared.",
+}
+
 
 def times(data: AnalysisData, days: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """For each end the columns participant, arm, time (study days), event; of those for whom a day was due.
@@ -70,9 +75,12 @@ def tables(data: AnalysisData, days: pd.DataFrame, warnings: list[str]) -> tuple
     for end in ends:
         for arm in data.arms:
             curves += _curve(data, end, arm)
-        for found_rows, into in zip(_means(data, end, warnings), (means, contrasts), strict=True):
-            into += found_rows
-        tests.append(_log_rank(end, warnings))
+        if end.frame["event"].any():
+            for found_rows, into in zip(_means(data, end, warnings), (means, contrasts), strict=True):
+                into += found_rows
+            tests.append(_log_rank(end, warnings))
+        else:
+            tell(warnings, _NOBODY[end.name])
     head = (Column("end", "Until"), Column("arm", "Arm"))
     return (
         Table(

@@ -16,8 +16,9 @@ from study.analysis.sections import _persistence
 from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level
 from study.errors import CannotEstimate
 from study.grammar import minutes_after
+from study.statistics.counts import mean_share
 from study.statistics.estimate import Estimate
-from study.statistics.groups import mean, welch
+from study.statistics.groups import welch
 
 __all__ = ["section"]
 
@@ -58,7 +59,8 @@ def section(data: AnalysisData) -> Section:
         "the last visit that somebody made while more were due, and leaving the study. Those who stayed in one arm "
         "need not be like those who stayed in another: only those who were allocated are.",
     ]
-    return Section("adherence", "Adherence", tuple(text), tuple(tables), tuple(warnings))
+    shown = tuple(table for table in tables if table.rows)
+    return Section("adherence", "Adherence", tuple(text), shown, tuple(warnings))
 
 
 def _by_arm(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[str]) -> Table:
@@ -72,13 +74,10 @@ def _by_arm(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[
         each = shares[arm]
         numbers: list[Cell] = [cell(each.mean()), None, None]
         try:
-            one = mean(each, level=level(data))
-            if one.se > 0:
-                numbers = [one.value, cell(one.low), cell(one.high)]
-            else:
-                warnings.append(f"In {arm} all participants made the same share of visits, so it has no interval.")
-        except CannotEstimate:
-            warnings.append(f"In {arm} is one participant, so their share of visits made has no interval.")
+            one = mean_share(each, len(own), level(data))
+            numbers = [one.value, one.low, one.high]
+        except CannotEstimate as reason:
+            warnings.append(f"Share of visits made, {arm}: {reason}")
         states = [int(counted.get(state, 0)) for state in STATES]
         rows.append(
             (arm, len(each), len(own), *states, *numbers, cell(each.median()), cell(each.min()), int((each == 1).sum()))
@@ -100,7 +99,8 @@ def _by_arm(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[
         "Visits by arm",
         columns,
         tuple(rows),
-        note="Share made: of each participant's visits that were due; mean over participants, with the interval of t.",
+        note="Share made: of each participant's visits that were due; mean over participants, with Korn and "
+        "Graubard's interval.",
     )
 
 
@@ -144,6 +144,7 @@ def _by_hour(data: AnalysisData) -> list[Table]:
         return []
     boundary = minutes_after("00:00", data.protocol.visits.day_boundary) / 60
     began = began.assign(late=(began["hour"] - boundary) % 24)
+    anybody = set(began["hour"].astype(int))
     hours: list[tuple[Cell, ...]] = []
     habits: list[tuple[Cell, ...]] = []
     for arm in data.arms:
@@ -152,7 +153,7 @@ def _by_hour(data: AnalysisData) -> list[Table]:
             continue
         counted = own["hour"].astype(int).value_counts()
         first = int(boundary)
-        for hour in [*range(first, 24), *range(first)]:
+        for hour in [hour for hour in [*range(first, 24), *range(first)] if hour in anybody]:
             hours.append((arm, hour, int(counted.get(hour, 0)), float(counted.get(hour, 0) / len(own))))
         quarters = [_clock(float(own["late"].quantile(share)), boundary) for share in (0.25, 0.5, 0.75)]
         spread = own.groupby("participant", sort=False)["late"].std().median()
@@ -168,7 +169,8 @@ def _by_hour(data: AnalysisData) -> list[Table]:
                 Column("share", "Share of the arm's visits", "percent"),
             ),
             tuple(hours),
-            note="On the participant's own clock, from the hour at which a study day begins.",
+            note="On the participant's own clock, from the hour at which a study day begins; without hours at which"
+            " nobody did.",
         ),
         Table(
             "adherence_habits",

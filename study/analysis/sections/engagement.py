@@ -36,8 +36,8 @@ def section(data: AnalysisData) -> Section:
     title = "Engagement and disclosure"
     if data.blinded:
         sentence = (
-            "Words, turns, minutes and latency are not shown to a reader who may not know the arms: a conversation "
-            "and a worksheet can be told apart by them."
+            "Words, turns, minutes and latency are not shown to a reader who may not know the arms: media "
+            "can be told apart by them."
         )
         return Section("engagement", title, (sentence,))
     if data.turns.empty:

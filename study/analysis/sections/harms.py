@@ -28,8 +28,8 @@ def section(data: AnalysisData) -> Section:
         f"Nobody was allocated to {arm}, so nothing can be said of harms there." for arm in data.arms if not sizes[arm]
     ]
     text = [
-        f"On record after the allocation are {_many(len(events), 'safety event')} of "
-        f"{_many(events['participant'].nunique(), 'participant')}, of {sum(sizes.values())} who were allocated. "
+        f"After the allocation the record has {_many(len(events), 'safety event')}, of "
+        f"{_many(events['participant'].nunique(), 'participant')}; {sum(sizes.values())} were allocated. "
         "Screen hits and item alerts were looked for in the same way "
         "in every arm, by rules, in all that was written, said or answered; adverse events are what somebody "
         "noticed and reported.",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from study.analysis.results import Cell
 
-__all__ = ["interval_of", "means"]
+__all__ = ["as_frame", "interval_of", "means"]
 
 
 def interval_of(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
@@ -33,3 +33,9 @@ def means(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> list[
         names = tuple(int(part) if isinstance(part, float | int) or hasattr(part, "item") else part for part in key)
         rows.append((*names, len(group), mean, *bounds))
     return rows
+
+
+def as_frame(rows: Sequence[tuple[Cell, ...]], by: Sequence[str]) -> pd.DataFrame:
+    """The rows of `means`, with the columns of `by` and n, mean, low, high; bounds that there are not are NaN."""
+    frame = pd.DataFrame(rows, columns=[*by, "n", "mean", "low", "high"])
+    return frame.astype({"mean": "float64", "low": "float64", "high": "float64"})

@@ -11,7 +11,7 @@ from study.errors import CannotEstimate
 from study.grammar import Outcome
 from study.protocol import DISTRESS
 from study.report.figure import Figure
-from study.report.figures._means import means
+from study.report.figures._means import as_frame, means
 from study.report.numbers import number, words
 from study.report.style import GRID, QUIET, arm_styles, drawing, new_figure, svg_of
 
@@ -29,7 +29,7 @@ def figure(data: AnalysisData, results: Results) -> Figure:
         name="course",
         section="primary",
         title=f"{outcome.title}: every participant, and the mean of each arm",
-        svg=_draw(data, outcome, frame, pd.DataFrame(rows, columns=["arm", "day", "n", "mean", "low", "high"])),
+        svg=_draw(data, outcome, frame, as_frame(rows, ["arm", "day"])),
         alt=_alt(data, outcome, frame),
         table=Table(
             "figure_course",

@@ -9,7 +9,7 @@ from study.analysis.results import Column, Results, Table
 from study.errors import CannotEstimate
 from study.protocol import DISTRESS
 from study.report.figure import Figure
-from study.report.figures._means import interval_of, means
+from study.report.figures._means import as_frame, interval_of, means
 from study.report.numbers import number, words
 from study.report.style import PAPER, QUIET, ArmStyle, arm_styles, drawing, new_figure, svg_of
 
@@ -24,7 +24,7 @@ def figure(data: AnalysisData, results: Results) -> Figure:
     long = pairs.melt(["participant", "arm", "day"], ["before", "after"], "occasion", "value")
     long["occasion"] = pd.Categorical(long["occasion"], ["before", "after"], ordered=True)
     rows = means(long, ["arm", "day", "occasion"])
-    summary = pd.DataFrame(rows, columns=["arm", "day", "occasion", "n", "mean", "low", "high"])
+    summary = as_frame(rows, ["arm", "day", "occasion"])
     return Figure(
         name="sessions",
         section="sessions",

@@ -14,6 +14,7 @@ from study.analysis.results import Section
 from study.analysis.sections import adherence
 from study.analysis.sections._persistence import times
 from study.analysis.tables import VISITS, table
+from study.statistics.counts import mean_share
 from tests.analysing import BEGIN, synthetic
 
 
@@ -71,15 +72,23 @@ def test_days_that_have_not_come_count_neither_for_those_who_stay_nor_for_those_
     ]
 
 
-def test_shares_are_means_over_participants_with_the_interval_of_t() -> None:
+def test_shares_are_means_over_participants_with_an_interval_within_0_and_1() -> None:
     made = rows_of(adherence.section(course(WHOLE, {"r3": 1})), "adherence_arms")
     robot, chatbot = made[0], made[1]
-    shares = [1, 2 / 3, 1 / 3]
-    want = stats.ttest_1samp(shares, 0).confidence_interval()
+    want = mean_share([1, 2 / 3, 1 / 3], 9)
     assert (robot["arm"], robot["participants"], robot["due"], robot["left"]) == ("robot", 3, 9, 2)
     assert (robot["share"], robot["low"], robot["high"]) == pytest.approx((2 / 3, want.low, want.high))
     assert (chatbot["done"], chatbot["unfinished"], chatbot["missed"]) == (1, 1, 4)
     assert chatbot["share"] == pytest.approx(1 / 6)
+    assert 0 < chatbot["low"] < chatbot["high"] < 1
+
+
+def test_when_nobody_left_that_is_a_sentence_and_no_empty_comparison() -> None:
+    section = adherence.section(
+        course({"r1": ["done"] * 3, "r2": ["done"] * 3, "c1": ["done"] * 3, "c2": ["missed"] * 3})
+    )
+    assert "Nobody left the study before the last study day, so times to leaving are not compared." in section.warnings
+    assert {row["end"] for row in rows_of(section, "adherence_restricted_contrasts")} == {"Last visit made"}
 
 
 def test_the_difference_is_welchs_over_participants_in_points() -> None:
@@ -127,7 +136,8 @@ def test_hours_are_those_of_the_participants_clock_from_the_boundary_on() -> Non
     data = synthetic(12, days=6, missing=0.0)
     made = rows_of(adherence.section(data), "adherence_hours")
     robot = [row for row in made if row["arm"] == "robot"]
-    assert [row["hour"] for row in robot] == [*range(4, 24), *range(4)]  # a study day begins at four
+    hours = [row["hour"] for row in robot]
+    assert hours == sorted(hours, key=lambda hour: (hour - 4) % 24)  # a study day begins at four
     own = data.visits[(data.visits["arm"] == "robot") & data.visits["state"].isin(["done", "stopped"])]
     assert {row["hour"]: row["visits"] for row in robot if row["visits"]} == own["hour"].astype(
         int

@@ -87,7 +87,7 @@ def test_assessments_add_up_to_all_events_and_those_not_assessed_are_said() -> N
 def test_events_before_the_allocation_belong_to_no_arm() -> None:
     section = harms.section(study())
     assert any("Before the allocation came 1 further event" in sentence for sentence in section.text)
-    assert "5 safety events of 3 participants" in section.text[0]
+    assert "5 safety events, of 3 participants; 38 were allocated" in section.text[0]
 
 
 def test_harms_have_no_p_value() -> None:

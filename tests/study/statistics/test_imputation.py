@@ -63,9 +63,7 @@ def by_hand(
         own = data.arms[person]
         mu = []
         for t in range(occasions):
-            if assumption == "jump_to_reference" and t > last:
-                arm = reference
-            elif assumption == "copy_reference" and left:
+            if (assumption == "jump_to_reference" and t > last) or (assumption == "copy_reference" and left):
                 arm = reference
             else:
                 arm = own

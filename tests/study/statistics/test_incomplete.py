@@ -99,7 +99,7 @@ def test_with_nothing_missing_the_unstructured_covariance_is_that_of_the_residua
     """A closed form: cross products of the residuals about the means of each arm, over N - 2."""
     values, _ = trial(4, missing=0.0)
     found = fit(values, ARM, np.eye(DAYS), NOTHING, "unstructured", times=TIMES, tolerance=1e-12)
-    residuals = values - np.stack([values[ARM == one].mean(axis=0) for one in (0, 1)])[ARM]
+    residuals = values - np.stack([values[one == ARM].mean(axis=0) for one in (0, 1)])[ARM]
     assert found.covariance[0] == pytest.approx(residuals.T @ residuals / (N - 2), rel=1e-8)
 
 
