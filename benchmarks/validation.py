@@ -94,10 +94,6 @@ def _sleep(fit: Callable[[Design, str], Fit]) -> Case:
     return Case("sleepstudy", "Reaction", ("Days",), "Subject", "Days", {}, fit)
 
 
-def _fev(covariance: str) -> Case:
-    return Case("fev", "FEV1", ("ARMCD",), "USUBJID", "AVISIT", {"ARMCD": ("PBO", "TRT")}, _repeated(covariance))
-
-
 CASES: dict[str, Case] = {
     "btheb_intercept": _btheb("bdi.pre time treatment drug length", _mixed("intercept")),
     "btheb_intercept_ml": _btheb("bdi.pre time treatment drug length", _mixed("intercept", "ml")),
@@ -125,7 +121,6 @@ CASES: dict[str, Case] = {
             _repeated(covariance),
             "arm",
         ),
-        "fev": _fev(covariance),
     }.items()
 }
 
