@@ -21,7 +21,7 @@ Df = Literal["kenward-roger", "satterthwaite"]
 Method = Literal["reml", "ml"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A linear model, fitted. Coefficients and variances are in the units of the outcome."""
 

@@ -25,7 +25,7 @@ __all__ = ["Standard", "climb", "finish", "pad", "standardise"]
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standard:
     """A design in orthonormal columns, with an outcome of mean 0 and variance 1."""
 
