@@ -12,7 +12,6 @@ from study.study import Study
 from tests import trial
 from tests.conftest import HandClock
 
-
 PLAN = """
 [analysis]
 primary = { measure = "distress", when = "after", change_from = "before" }
