@@ -69,7 +69,9 @@ def test_a_blinded_role_sees_masked_arms_until_the_unblinding(folder: Path, tmp_
     assert done.exit_code == 0, done.output
     files = [path for path in (tmp_path / "masked").rglob("*") if path.is_file()]
     text = "\n".join(path.read_text() for path in files)
-    text = text.replace("a robot and a worksheet can be told apart", "")  # what is said of all studies, in every report
+    text = text.replace(
+        "a conversation and a worksheet can be told apart", ""
+    )  # what is said of all studies, in every report
     assert "Arm A" in text
     assert "The arms are masked" in text
     for arm in ("robot", "worksheet"):
@@ -79,7 +81,7 @@ def test_a_blinded_role_sees_masked_arms_until_the_unblinding(folder: Path, tmp_
     blinding.unblind(study, "analyst", by="Dr Imani Okafor", why="the analysis is frozen")
     study.close()
     assert run(folder, "--as", "analyst", "--out", tmp_path / "masked").exit_code == 0
-    assert "robot compared with chat" in (tmp_path / "masked" / "report.html").read_text()
+    assert "<dd>robot (2), chat (2), worksheet (2)</dd>" in (tmp_path / "masked" / "report.html").read_text()
 
 
 def test_a_folder_with_something_else_in_it_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
