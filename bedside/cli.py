@@ -1,5 +1,7 @@
 """The `bedside` command. Its subcommands are in `bedside.commands`."""
 
+import errno
+
 import click
 
 from bedside import __version__, logs
@@ -14,6 +16,20 @@ __all__ = ["main"]
 EXPECTED = (StudyError, TherapistError, PortalError, RobotError)
 """What a user can put right: one line and exit status 2, never a traceback."""
 
+DISK = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""What a disk or a folder may refuse, wherever a command comes upon it: one line as well."""
+
 
 class _Commands(click.Group):
     """Words expected errors in one line, and lists commands in the order a study needs them."""
@@ -26,6 +42,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except EXPECTED as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno not in DISK:
+                raise
+            raise click.ClickException(f"{error.filename or 'The disk'} cannot be used: {error.strerror}.") from error
 
 
 click.ClickException.exit_code = 2

@@ -258,7 +258,7 @@ def _digits(value: float) -> str:
 def lines() -> list[str]:
     """The table, in Markdown: for each model and other program, how many numbers and the largest relative difference.
 
-    Rounded up to a power of ten, so that it says the same on every machine.
+    Rounded up to a power of ten, and to 1e-8 at least, so that it says the same on every machine.
     """
     found = list(differences())
     out = [
@@ -277,7 +277,7 @@ def lines() -> list[str]:
         mine = [one for one in found if (one.case, one.by) == (case, by)]
         cells = []
         for kind in kinds:
-            those = [max(one.relative, 1e-10) for one in mine if kind(one.what)]
+            those = [max(one.relative, 1e-8) for one in mine if kind(one.what)]
             cells.append(_digits(max(those)) if those else "")
         out.append(f"| {case.replace('_', ' ')} | {by} | {len(mine)} | {' | '.join(cells)} |")
     return out

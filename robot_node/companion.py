@@ -36,6 +36,9 @@ BETWEEN_VISITS_S = 5.0
 LOOK_S = 0.1
 """How often a waiting thread looks around."""
 
+AWAIT_S = 20.0
+"""At its start the robot waits at most so long for somebody who takes its sentences."""
+
 LONGEST_SENTENCE_S = 10.0
 """A voice that has not said a sentence within this and a sixth of a second a letter does not answer."""
 
@@ -61,6 +64,7 @@ class Companion(RobotNode):
         self._cut_sentence = ""
         self._waiting_since: float | None = None
         self._halted = False
+        self._clock_jumped = threading.Event()
         self._language = "en"
 
     # Lifecycle
@@ -125,6 +129,7 @@ class Companion(RobotNode):
             attend=self._attend,
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
+            notice=lambda level, what: self.report("code", level, what),
         )
         kept = self._resume.code()
         code = kept or self.value("code") or None
@@ -270,22 +275,28 @@ class Companion(RobotNode):
         self._report_missing()
         for name in self._colleagues.news():
             self._speak(self._text(name))
+        if self._clock_jumped.is_set():
+            self._clock_jumped.clear()
+            self._speak(self._text("clock_jumped"))
 
     def _await_colleagues(self) -> None:
-        """Wait for the ear and the voice: what is said before there is a voice, nobody hears."""
-        limit = time.monotonic() + 20.0
-        while (self._colleagues.missing() or not self._voice_reads()) and time.monotonic() < limit:
+        """Wait for the ear and the voice, or without them for whoever reads the topic: what is said before, is lost."""
+        limit = time.monotonic() + AWAIT_S
+        while (self._colleagues.missing() or not self._is_read()) and time.monotonic() < limit:
             self._pause(LOOK_S)
         self._report_missing()
 
-    def _voice_reads(self) -> bool:
+    def _is_read(self) -> bool:
         """Whether what is published to be said reaches somebody: nodes find each other topic by topic."""
-        return not self.value("voice") or self._say_topic.get_subscription_count() > 0
+        return bool(self._say_topic.get_subscription_count())
 
     def _report_missing(self) -> None:
-        missing = self._colleagues.missing()
-        said = f"not on the network: {', '.join(missing)}" if missing else "all there"
-        self.report("colleagues", "error" if missing else "ok", said)
+        if missing := self._colleagues.missing():
+            self.report("colleagues", "error", f"not on the network: {', '.join(missing)}")
+        elif again := self._colleagues.restarted():
+            self.report("colleagues", "warning", f"all there; started again a moment ago: {', '.join(again)}")
+        else:
+            self.report("colleagues", "ok", "all there")
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
@@ -332,6 +343,10 @@ class Companion(RobotNode):
 
     def _on_stop(self, message: Any) -> None:
         self._halted = message.data
+        self.report("stop", "warning" if message.data else "ok", "stopped" if message.data else "not stopped")
+
+    def time_jumped(self) -> None:
+        self._clock_jumped.set()
 
     def _end_threads(self) -> None:
         self._stop.set()

@@ -36,6 +36,10 @@ def main(arguments: list[str] | None = None) -> None:
     except RobotError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        # ROS's launch passes Ctrl-C on to nodes that have had it already; Python, on its way out, would die of it.
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, signal.SIG_IGN)
 
 
 def _run(name: str, ros_arguments: list[str], ending: threading.Event) -> None:

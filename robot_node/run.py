@@ -1,7 +1,6 @@
 """What the command `bedside robot` does: a robot's nodes, started without ROS's launch."""
 
 import contextlib
-import os
 import signal
 import threading
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from robot_node.description import robot_nodes
 from robot_node.errors import RobotError
+from robot_node.resume import state_file
 
 __all__ = ["run_robot", "run_terminal"]
 
@@ -27,14 +27,12 @@ def run_robot(
     """Run the robot's nodes until the visit is over (`once`) or until told to stop; return the exit status."""
     from robot_node.supervise import Supervisor
 
-    name = namespace.strip("/").replace("/", "-") or "robot"
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "bedside"
     companion: dict[str, Any] = {
         "url": url,
         "token": token,
         "code": code or "",
         "once": once,
-        "resume": str(state / f"{name}.json"),
+        "resume": str(state_file(namespace)),
     }
     # A flag and no exception: one that is raised while a node is being started would leave that node behind.
     told_to_stop = threading.Event()

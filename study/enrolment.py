@@ -34,7 +34,7 @@ def come(study: Study, *, kind: Kind = "participant", timezone: str | None = Non
         try:
             check_zone(timezone)
         except ValueError as error:
-            raise StudyError(f"The time zone {error}.") from None
+            raise StudyError(f"The time zone {error}{'' if str(error).endswith('?') else '.'}") from None
     protocol = study.protocol
     if protocol.screening or protocol.due("screening"):
         state = "screening"

@@ -6,10 +6,12 @@ created readable by its owner alone.
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from study.errors import StudyError
@@ -25,21 +27,21 @@ class StudyKey:
     def open(cls, path: Path) -> "StudyKey":
         """The key in `path`, made at first use. Raises `StudyError` when the file is not a key."""
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        try:
+            if not path.exists():
+                _make(path)
             secret = bytes.fromhex(path.read_text().strip())
-        except (ValueError, UnicodeDecodeError):
+        except ValueError:
             secret = b""
+        except OSError as error:
+            raise StudyError(f"{path} cannot be used as the study's key: {error.strerror}.") from None
         if len(secret) != 32:
             raise StudyError(f"{path} is not a study key; put back the file that belongs to this study.")
         return cls(secret)
+
+    @property
+    def fingerprint(self) -> str:
+        """By which the record knows its key again; it opens nothing."""
+        return self.token("fingerprint", "study")
 
     def token(self, purpose: str, subject: str) -> str:
         """26 letters and digits that open `subject` for `purpose`: 128 bits, safe in a web address."""
@@ -58,3 +60,18 @@ class StudyKey:
 
     def _digest(self, purpose: str, subject: str) -> bytes:
         return hmac.digest(self._secret, f"{purpose}\0{subject}".encode(), hashlib.sha256)
+
+
+def _make(path: Path) -> None:
+    """Put a new key into `path`, whole and on the disk, unless another process was faster."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".study-key-")  # readable by its owner alone
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()

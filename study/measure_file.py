@@ -244,6 +244,10 @@ def toml(text: str, file: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MeasureError(f"{file}: not valid TOML: {error}.") from None
+    except ValueError:  # a whole number of thousands of digits
+        raise MeasureError(f"{file}: a number in it is too long.") from None
+    except RecursionError:
+        raise MeasureError(f"{file}: brackets in it are nested too deeply.") from None
 
 
 def _in_words(error: Any) -> str:
@@ -252,7 +256,10 @@ def _in_words(error: Any) -> str:
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
     field, beside = _field(loc)
     wanted = f"write {field.description}" if field is not None else "write it"
-    written = repr(error["input"])
+    try:
+        written = repr(error["input"])
+    except ValueError:  # a number of thousands of digits, in another base than ten
+        written = "a very long number"
     written = written if len(written) <= 60 else f"{written[:60]}..."
     match error["type"]:
         case "missing":

@@ -140,7 +140,10 @@ def deliver(study: Study, post: Post = post_by_apprise) -> dict[Kind, int]:
         # Nobody else sends now, so whoever began these was killed on the way.
         for row in study.records.rows("SELECT * FROM message WHERE state = 'sending'"):
             _end(study, row, "unsure")
-        open_rows = study.records.rows("SELECT * FROM message WHERE state IN ('claimed', 'failed') ORDER BY id")
+        # Alarms first: a reminder that cannot be sent (the key of the identities is lost, say) must not keep them back.
+        open_rows = study.records.rows(
+            "SELECT * FROM message WHERE state IN ('claimed', 'failed') ORDER BY kind = 'reminder', id"
+        )
         for row in open_rows:
             if row["kind"] == "reminder":
                 sent["reminder"] += _remind(study, row, post)

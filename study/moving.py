@@ -18,7 +18,7 @@ def move(study: Study, code: str, timezone: str, *, by: str, why: str) -> None:
     try:
         check_zone(timezone)
     except ValueError as error:
-        raise StudyError(f"The time zone {error}.") from None
+        raise StudyError(f"The time zone {error}{'' if str(error).endswith('?') else '.'}") from None
     study.person(code)
     now = study.clock.now()
     with study.records.write() as write:

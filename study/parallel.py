@@ -148,10 +148,10 @@ def _join(ray: Any, address: str) -> None:
         ray.init(address, log_to_driver=False, logging_level="ERROR")
     # Ray ends the whole process (SystemExit) when it gives up.
     except (OSError, RuntimeError, ValueError, SystemExit, ray.exceptions.RayError) as error:
-        said = "Ray gave up" if isinstance(error, SystemExit) else str(error).strip().splitlines()[0]
+        lines = [] if isinstance(error, SystemExit) else str(error).strip().splitlines()
         raise StudyError(
-            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({said}); one that asks for a token wants "
-            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, too."
+            f"No Ray cluster can be reached at {RAY_ADDRESS}={address} ({lines[0] if lines else 'Ray gave up'}); one "
+            "that asks for a token wants RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, too."
         ) from None
 
 

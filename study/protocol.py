@@ -325,6 +325,10 @@ def parse(text: str, name: str = "study.toml") -> Protocol:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProtocolError([f"{name}: not valid TOML: {error}."]) from None
+    except ValueError:  # a whole number of thousands of digits
+        raise ProtocolError([f"{name}: a number in it is too long."]) from None
+    except RecursionError:
+        raise ProtocolError([f"{name}: brackets in it are nested too deeply."]) from None
     return understood(data, name)
 
 
@@ -333,7 +337,8 @@ def understood(data: dict[str, Any], name: str = "study.toml") -> Protocol:
     try:
         return Protocol.model_validate(data)
     except ValidationError as error:
-        raise ProtocolError([f"{name}: {line}." for line in mistakes(error, Protocol, "the protocol")]) from None
+        lines = mistakes(error, Protocol, "the protocol")
+        raise ProtocolError([f"{name}: {line}{'' if line.endswith('?') else '.'}" for line in lines]) from None
 
 
 def mistakes(error: ValidationError, root: type[BaseModel], what: str) -> list[str]:
@@ -347,6 +352,7 @@ def _in_words(error: Any, root: type[BaseModel], what: str) -> str:
     """One validation error as "key: what is wrong; what is allowed"."""
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     context = error.get("ctx", {})
+    shown = _shown(error["input"])
     match error["type"]:
         case "missing":
             return f"{key} is missing; {_purpose(error['loc'], root)}"
@@ -356,19 +362,28 @@ def _in_words(error: Any, root: type[BaseModel], what: str) -> str:
             hint = f"did you mean {near[0]}?" if near else f"allowed here: {', '.join(allowed)}"
             return f"{key} is not a key of {what}; {hint}"
         case "literal_error":
-            return f"{key} is {error['input']!r}; allowed: {context['expected'].replace(' or ', ', ')}"
+            return f"{key} is {shown}; allowed: {context['expected'].replace(' or ', ', ')}"
         case "value_error":
             reason = str(context["error"])
             return f"{key} {reason}" if reason.startswith("is ") else f"{key}: {reason}" if key else reason
         case "string_pattern_mismatch":
-            return f"{key} is {error['input']!r}; {_purpose(error['loc'], root)}"
+            return f"{key} is {shown}; {_purpose(error['loc'], root)}"
         case kind if kind.endswith("_type"):
             wanted = error["msg"].removeprefix("Input should be ").removesuffix(" instance")
-            return f"{key} is {error['input']!r}, which is not {wanted}"
+            return f"{key} is {shown}, which is not {wanted}"
         case "too_short" | "string_too_short":
             return f"{key} is empty; {_purpose(error['loc'], root)}"
         case _:
-            return f"{key} is {error['input']!r}; {error['msg'].removeprefix('Input ')}"
+            return f"{key} is {shown}; {error['msg'].removeprefix('Input ')}"
+
+
+def _shown(value: object) -> str:
+    """What somebody wrote, as it can stand in a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits, in another base than ten
+        return "a very long number"
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _table_of(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:

@@ -22,9 +22,20 @@ from typing import Any, Literal
 
 from sqlite_utils import Database
 
-from study.errors import RecordError, RecordFull
+from study.errors import RecordError, RecordFull, StudyError
 
-__all__ = ["FREE_TEXT", "KEYS", "RecordKind", "Records", "Write", "chain", "row_hash", "stamp"]
+__all__ = [
+    "FREE_TEXT",
+    "KEYS",
+    "SCHEMA",
+    "RecordKind",
+    "Records",
+    "Write",
+    "chain",
+    "row_hash",
+    "schema_of_a_record",
+    "stamp",
+]
 
 RecordKind = Literal["study", "rehearsal"]
 
@@ -146,6 +157,8 @@ class Write:
 
         The rows written since the last event belong to this one. `person` is the code of whom it is about.
         """
+        if not actor.strip():
+            raise StudyError("Say who it is: --by NAME.")
         salt = secrets.token_hex(8)
         detail["salt"] = salt
         if self._written:
@@ -197,7 +210,8 @@ class Records:
         try:
             self._prepare()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged file may give bytes that are no text
-            raise RecordError(f"{path} cannot be used as a record: {error}.") from error
+            self.close()
+            raise RecordError(f"{path} cannot be used as a record: {_reason(path, error)}.") from error
 
     @property
     def db(self) -> Database:
@@ -239,10 +253,13 @@ class Records:
         except sqlite3.OperationalError as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            code = _primary(error)
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise RecordFull(
                     f"The disk that holds {self.path.name} is full, so nothing could be saved. Free some space."
                 ) from error
+            if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY):
+                raise RecordError(f"{self.path} cannot be written: {_reason(self.path, error)}.") from error
             raise
 
     def empty_log_file(self) -> None:
@@ -286,6 +303,40 @@ class Records:
                 f"{self.path} was written by another version of Bedside (schema {version}, this one "
                 f"reads {_SCHEMA_VERSION}); use the version that wrote it."
             )
+
+
+def _primary(error: Exception) -> int:
+    """SQLite's number of an error, without the particulars of an extended one; 0 for another kind of error."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """What keeps a record from being used, in words for whoever has to put it right."""
+    code = _primary(error)
+    if path.is_dir():
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return "its folder does not exist"
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        return f"the file or its folder {path.parent} may not be written to"
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return "the disk is full or fails"
+    if code == sqlite3.SQLITE_BUSY:
+        return "another process has been writing to it for half a minute; try again"
+    return str(error)
+
+
+SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+"""Asks a database for its tables, indexes and triggers, with their words."""
+
+
+@cache
+def schema_of_a_record() -> list[tuple[str, str, str, str | None]]:
+    """The tables, indexes and triggers that every record has, as `SCHEMA` asks for them."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in _statements(files("study").joinpath("schema.sql").read_text()):
+            connection.execute(statement)
+        return connection.execute(SCHEMA).fetchall()
 
 
 @cache

@@ -1,5 +1,6 @@
 -- The record of one study. Times are UTC in ISO 8601. The columns are described in dictionary.toml.
 -- Each table is written through `study.records.Write` alone, which puts the hash of every row into the event log.
+-- `study.verify` compares what stands between CREATE and the semicolon with what stands in a record, letter by letter.
 
 -- One row for each version of the protocol that somebody began on: as it was edited before the first enrolment, and as it
 -- was amended after it.

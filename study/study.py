@@ -81,9 +81,8 @@ class Study:
         `StudyError` when the protocol was changed after it was locked.
         """
         protocol, text = load(folder / "study.toml")
-        key = StudyKey.open(folder / "study.key")
         records = Records(rehearsal, "rehearsal") if rehearsal else Records(folder / "study.sqlite", "study")
-        study = cls(folder, protocol, text, records, key, clock or SystemClock())
+        study = cls(folder, protocol, text, records, _key_of(folder), clock or SystemClock())
         study._check_lock()
         return study
 
@@ -234,6 +233,29 @@ class Study:
             )
 
 
+def _key_of(folder: Path) -> StudyKey:
+    """The study's key. Raises `StudyError` when it is not there, or is another one, though people have come.
+
+    With a new key every link would be another, and the allocation would go on with another sequence, unnoticed.
+    """
+    path, record = folder / "study.key", folder / "study.sqlite"
+    known = None
+    if record.exists():
+        records = Records(record)
+        known = records.row("SELECT detail FROM event WHERE what = 'protocol recorded' ORDER BY id LIMIT 1")
+        records.close()
+    if known is not None and not path.exists():
+        raise StudyError(f"{path} is missing, and people have come already; put back the file, or restore a backup.")
+    key = StudyKey.open(path)
+    try:
+        expected = json.loads(known["detail"]).get("key", key.fingerprint) if known else key.fingerprint
+    except ValueError:
+        expected = key.fingerprint  # the log is damaged, which `bedside verify` says
+    if expected != key.fingerprint:
+        raise StudyError(f"{path} is the key of another study; put back the file that belongs to this study.")
+    return key
+
+
 _PARTICIPANTS = "SELECT participant.*, person.protocol, person.timezone FROM participant JOIN person USING (code)"
 
 
@@ -260,7 +282,8 @@ def lock(study: Study, write: Write, now: datetime) -> int:
             "scheme": scheme,
         },
     )
-    write.log(now, "bedside", "protocol recorded", f"version {version}", sha256=study.protocol.sha256)
+    fingerprint = study.key.fingerprint
+    write.log(now, "bedside", "protocol recorded", f"version {version}", sha256=study.protocol.sha256, key=fingerprint)
     return version
 
 
@@ -285,5 +308,7 @@ def create(folder: Path, template: str = "start") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
+        if path.is_file():  # half of it, on a full disk
+            path.unlink()
         raise StudyError(f"{path} cannot be written: {error.strerror}.") from None
     return path

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from study import halting, identity, messages, retention
+from study.errors import IdentityError
 from study.messages import Post, post_by_apprise
 from study.records import stamp
 from study.study import Participant, Study
@@ -30,9 +31,16 @@ class Ticked:
 
 
 def tick(study: Study, post: Post = post_by_apprise) -> Ticked:
-    """Do what is due now."""
+    """Do what is due now.
+
+    Raises `IdentityError` when the identities can't be read, after all that can be done without them.
+    """
     messages.claim_alarms(study)  # first: somebody may be in danger
-    sent = messages.deliver(study, post)
+    unreadable: IdentityError | None = None
+    try:
+        sent = messages.deliver(study, post)
+    except IdentityError as error:
+        unreadable = error
     closed = [close(study, visit).state for visit in _expired(study)]
     days: dict[str, set[int]] = defaultdict(set)
     for row in study.records.rows("SELECT participant, day FROM visit"):
@@ -45,6 +53,8 @@ def tick(study: Study, post: Post = post_by_apprise) -> Ticked:
                 open_on(study, participant, day, by="bedside", state="missed")
                 missed += 1
             opened += _open(study, participant, days[participant.code])
+    if unreadable is not None:
+        raise unreadable
     _remind(study, people)
     later = messages.deliver(study, post)
     retention.delete_identities(study)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from study.records import KEYS, Records, chain, row_hash
+from study.records import KEYS, SCHEMA, Records, chain, row_hash, schema_of_a_record
 
 __all__ = ["Verdict", "verify"]
 
@@ -54,6 +54,8 @@ class _Reader:
             for (line,) in connection.execute("PRAGMA integrity_check(5)"):
                 if line != "ok":
                     self._wrong(f"the file is damaged: {line}")
+            if not self._has_its_schema(connection):
+                return Verdict(0, 0, "", self.mistakes[: self._limit])
             self._total = sum(
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - ours
                 for table in ("event", *KEYS)
@@ -64,6 +66,16 @@ class _Reader:
             return Verdict(events, rows, head, self.mistakes[: self._limit])
         finally:
             connection.close()
+
+    def _has_its_schema(self, connection: sqlite3.Connection) -> bool:
+        """Compare tables, indexes and triggers with those of every record; whether the tables can be read as such."""
+        expected = {(kind, name): rest for kind, name, *rest in schema_of_a_record()}
+        found = {(kind, name): rest for kind, name, *rest in connection.execute(SCHEMA)}
+        differing = [one for one in sorted({*expected, *found}) if found.get(one) != expected.get(one)]
+        for kind, name in differing:
+            how = "is missing" if (kind, name) not in found else "was altered or added"
+            self._wrong(f"the {kind} {name} {how}")
+        return all(kind != "table" for kind, _ in differing)
 
     def _read_log(self, connection: sqlite3.Connection) -> tuple[int, str]:
         connection.execute("CREATE TEMP TABLE said (name TEXT PRIMARY KEY, salt TEXT, hash TEXT) WITHOUT ROWID")

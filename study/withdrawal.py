@@ -59,7 +59,7 @@ def withdraw(study: Study, code: str, *, by: str, reason: str | None = None, era
             write.log(now, by, "erased", code)
             # The chain covers the hash of each detail; the hashes of the rows that stay are in the event just logged.
             write.connection.execute("UPDATE event SET detail = NULL WHERE person = ?", [code])
-    if erases:
+    if erase:  # also when asked for again: a process may have been killed after the record was erased
         identity.forget(study, code, by=by, why="withdrawn, with erasure")
         study.records.empty_log_file()
 

@@ -43,9 +43,10 @@ def simulate(folder: Path, participants: int, seed: str) -> None:
     from bedside.assembly import check
     from study.allocation_rehearsal import rehearse
 
+    protocol = check(folder)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["participant", "stratum", "block", "arm"])
-    for one in rehearse(check(folder), seed, participants):
+    for one in rehearse(protocol, seed, participants):
         writer.writerow([one.participant, one.stratum, "" if one.block is None else one.block, one.arm])
 
 

@@ -39,11 +39,17 @@ def verify(folder: Path, rehearsal: Path | None, expect: str | None) -> None:
     """
     from study.records import Records
     from study.verify import verify as check
+    from study.wal import damage
 
     path = rehearsal or folder / "study.sqlite"
     if not path.exists():
         click.echo(f"{folder} has no record yet: nobody came.")
         return
+    cut = damage(path)
+    if cut is not None:
+        click.echo(f"Error: {cut}", err=True)
+        click.echo("Copy the folder as it is before anything else opens it.", err=True)
+        sys.exit(1)
     records = Records(path, "rehearsal" if rehearsal else "study")
     with _progress("rows") as progress:
         verdict = check(records, progress)
@@ -54,6 +60,9 @@ def verify(folder: Path, rehearsal: Path | None, expect: str | None) -> None:
         sys.exit(1)
     if verdict.mistakes:
         sys.exit(1)
+    if not verdict.events:
+        click.echo(f"The record of {folder} holds no event: nobody came yet, or it was emptied.")
+        return
     click.echo(f"{verdict.events} events and {verdict.rows} rows are as they were written.")
     click.echo(f"Keep this hash elsewhere: {verdict.head}")
 

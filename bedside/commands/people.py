@@ -1,5 +1,6 @@
 """The people: inviting, enrolling, links."""
 
+import re
 from pathlib import Path
 
 import click
@@ -80,13 +81,16 @@ def enrol(
     click.echo(_base(url, protocol.url) + study.participant_path(participant.code))
 
 
+_WHOLE = re.compile("-?[0-9]{1,15}")
+
+
 def _answers(given: tuple[str, ...], numbers: set[str]) -> dict[str, str | int]:
     found: dict[str, str | int] = {}
     for one in given:
         name, equals, answer = one.partition("=")
         if not equals:
             raise StudyError(f"--answer {one}: write it as QUESTION=ANSWER, for example age=20.")
-        found[name] = int(answer) if name in numbers and answer.lstrip("-").isdecimal() else answer
+        found[name] = int(answer) if name in numbers and _WHOLE.fullmatch(answer) else answer
     return found
 
 
@@ -95,7 +99,7 @@ def _items(given: tuple[str, ...]) -> dict[str, dict[str, int | None]]:
     for one in given:
         name, equals, answer = one.partition("=")
         measure, dot, item = name.partition(".")
-        if not (equals and dot and (answer == "" or answer.lstrip("-").isdecimal())):
+        if not (equals and dot and (answer == "" or _WHOLE.fullmatch(answer))):
             raise StudyError(f"--item {one}: write it as MEASURE.ITEM=NUMBER, for example k10.1=2.")
         found.setdefault(measure, {})[item] = int(answer) if answer else None
     return found

@@ -12,6 +12,7 @@ from bedside.commands.common import StudyFolder
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from study.power.curves import Point
     from study.power.running import Request
@@ -153,9 +154,9 @@ def power(
     """Find the power of the study in DIR by simulation: how often its analysis would show such an effect.
 
     Each simulated trial has the study's arms, ratios, days, strata and allocation procedure, and is analysed by its
-    plan (model, contrasts, adjustment, level). The result says how often each contrast, and any of them, is rejected; the
-    bias of the estimates; how often the interval has the truth in it; and how wide it is on average, which tells what
-    the study will know even when nothing is rejected. Monte-Carlo intervals say how exact these figures are.
+    plan (model, contrasts, adjustment, level). The result says how often each contrast, and any of them, is rejected;
+    the bias of the estimates; how often the interval has the truth in it; and how wide it is on average, which tells
+    what the study will know even when nothing is rejected. Monte-Carlo intervals say how exact these figures are.
 
     What is assumed of the outcome (SDs, dropping out, ...) is printed with the result. Take it from a pilot; the
     defaults are only a place to begin. Effects are in points of the primary outcome: of what the plan compares, the
@@ -262,8 +263,32 @@ def _show(console: "Console", request: "Request", found: "list[Point]") -> None:
             end_section=point.contrast == ANY,
         )
     console.print(table)
+    if len(request.participants) > 1:
+        console.print(_grid(request, found))
     for line in (power_table(request, found).note, *notes(request, found)):
         console.print(line, highlight=False, markup=False, style="dim")
+
+
+def _grid(request: "Request", found: "list[Point]") -> "Table":
+    """Power over the number of participants, a row for each contrast and effect."""
+    from rich import box
+    from rich.table import Table
+
+    from study.power.curves import ANY
+
+    table = Table(title="Power over participants, in percent", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("Contrast")
+    table.add_column("Effect", justify="right")
+    for number in request.participants:
+        table.add_column(str(number), justify="right")
+    for contrast in dict.fromkeys(point.contrast for point in found):
+        for scale in request.scales:
+            row = [point for point in found if (point.contrast, point.scale) == (contrast, scale)]
+            effect = f"x {scale:g}" if row[0].effect is None else f"{row[0].effect:+g}" if row[0].effect else "0"
+            name = "at least one" if contrast == ANY else contrast
+            table.add_row(name, effect, *(_percent(point.adjusted.value) for point in row))
+        table.add_section()
+    return table
 
 
 def _percent(value: float | None) -> str:

@@ -80,8 +80,10 @@ class Comparison:
     contrasts: tuple[Contrast, ...]
     tests: tuple[Test, ...]
     sd: float
-    """The standard deviation within arms by which contrasts are standardised."""
-    sd_of: str
+    """The standard deviation of single values within arms (and days); NaN where there is none."""
+    unit: float
+    """The standard deviation within arms by which contrasts are standardised; NaN where there is none."""
+    unit_of: str
     """Of what it is: of the baseline, or of single values."""
     notes: tuple[str, ...]
     """What somebody has to know: a fallback, arms without values, baselines filled in; a sentence each."""
@@ -134,14 +136,14 @@ def compare(values: Values, plan: Analysis, model: Model | None = None, *, adjus
     rows = {arm: _row(fit.design, arm, days, plan.estimate if model != "ancova" else "last") for arm in known}
     level = 1 - plan.alpha
     arms = list(frame["arm"].cat.categories)
-    sd, whose = _sd(values, frame)
+    unit, whose = _unit(values, frame)
     contrasts = []
     for one, other in pairs(plan, arms):
         if lacking := [arm for arm in (one, other) if arm not in known]:
             notes.append(f"{one} minus {other} cannot be estimated: {lacking[0]} has no values.")
             continue
         found = fit.estimate(rows[one] - rows[other], f"{one} - {other}", level)
-        contrasts.append(Contrast((one, other), found, standardised(found, sd) if sd > 0 else None, found.p))
+        contrasts.append(Contrast((one, other), found, standardised(found, unit) if unit > 0 else None, found.p))
     family = holm([one.estimate.p for one in contrasts]) if plan.multiplicity == "holm" else None
     return Comparison(
         values=values,
@@ -155,8 +157,9 @@ def compare(values: Values, plan: Analysis, model: Model | None = None, *, adjus
             replace(one, p_adjusted=family[place]) if family else one for place, one in enumerate(contrasts)
         ),
         tests=tuple(_tests(fit, rows)),
-        sd=sd,
-        sd_of=whose,
+        sd=_sd(frame),
+        unit=unit,
+        unit_of=whose,
         notes=(*notes, *fallen),
         fell_back=bool(fallen),
     )
@@ -264,28 +267,30 @@ def _compares(days: Sequence[int], estimate: str, repeated: bool) -> str:
     return f"{what} over days {days[0]} to {days[-1]}"
 
 
-def _sd(values: Values, frame: pd.DataFrame) -> tuple[float, str]:
-    """The standard deviation by which contrasts are standardised, within arms, and whose it is.
+def _unit(values: Values, frame: pd.DataFrame) -> tuple[float, str]:
+    """The standard deviation by which contrasts are standardised, within arms, and of what it is.
 
     That of the baseline (Feingold 2009, Psychol Methods 14:43), which is between participants and before any treatment;
-    without a baseline that of single values. NaN where nothing can be said.
+    without a baseline that of single values.
     """
-    each = frame.drop_duplicates("participant")
+    if values.has_baseline:
+        each = values.frame.loc[frame.drop_duplicates("participant").index]
+        try:
+            found = observed_sd(each["baseline"], list(each["arm"]))
+        except CannotEstimate:
+            found = 0.0
+        if found > 0:
+            return found, "of the baseline"
+    return _sd(frame), "of single values"
+
+
+def _sd(frame: pd.DataFrame) -> float:
     known = frame[frame["value"].notna()]
     cells = [f"{arm} {day}" for arm, day in zip(known["arm"], known.get("day", known["arm"]), strict=True)]
-    choices = (
-        [(values.frame.loc[each.index, "baseline"], list(each["arm"]), "of the baseline")]
-        if values.has_baseline
-        else []
-    )
-    for numbers, groups, whose in [*choices, (known["value"], cells, "of single values")]:
-        try:
-            found = observed_sd(numbers, groups)
-        except CannotEstimate:
-            continue
-        if found > 0:
-            return found, whose
-    return math.nan, "of single values"
+    try:
+        return observed_sd(known["value"], cells)
+    except CannotEstimate:
+        return math.nan
 
 
 def _tests(fit: Fit, rows: dict[str, NDArray[Any]]) -> Iterator[Test]:

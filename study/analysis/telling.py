@@ -69,7 +69,7 @@ def contrast_table(name: str, title: str, comparisons: Sequence[Comparison], adj
             in_sds = (sds.value, sds.low, sds.high) if sds else (math.nan,) * 3
             rows.append((each.title, *one.arms, *map(finite, (*numbers, *in_sds))))
     models = dict.fromkeys(
-        f"{each.title} ({each.values.unit}): {each.how}; {each.compares}{_unit_of_sd(each)}." for each in comparisons
+        f"{each.title}, in {each.values.unit}: {each.how}; {each.compares}{_unit_of_sd(each)}." for each in comparisons
     )
     note = (
         f"{' '.join(models)} Intervals are of {_level(comparisons)}, not adjusted for multiplicity; adjusted p: "
@@ -79,9 +79,9 @@ def contrast_table(name: str, title: str, comparisons: Sequence[Comparison], adj
 
 
 def _unit_of_sd(each: Comparison) -> str:
-    if not each.sd > 0:
+    if not each.unit > 0:
         return ""
-    return f"; standardised by the standard deviation {each.sd_of} within arms, {number(each.sd)} points"
+    return f"; standardised by the standard deviation {each.unit_of} within arms, {number(each.unit)} points"
 
 
 def _level(comparisons: Sequence[Comparison]) -> str:

@@ -36,8 +36,8 @@ def simulate(
     """The primary outcome of one trial; effects are those of `assumed`, times `scale`."""
     outcome = plan_of(protocol).primary
     daily = is_daily(outcome)
-    last = protocol.days if daily else 1
-    days = np.arange(1, last + 1, dtype=float)
+    days = np.arange(_first_day(protocol), protocol.days + 1, dtype=float) if daily else np.ones(1)
+    last = len(days)
     # The procedure is the study's; its seed is of this replicate, so every trial is allocated anew.
     allocated = list(rehearse(protocol, f"{seed}/{participants}/{replicate}", participants))
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(participants, replicate)))
@@ -62,8 +62,8 @@ def simulate(
         value += step * np.array([levels[name].index(one.levels[name]) for one in allocated])[:, None]
 
     leaves = random.random(participants) < assumed.dropout
-    left_on = random.integers(2, last + 1, participants) if last > 1 else np.ones(participants)
-    value[leaves[:, None] & (days >= left_on[:, None])] = np.nan
+    left_on = random.integers(1, last, participants) if last > 1 else np.zeros(participants)
+    value[leaves[:, None] & (np.arange(last) >= left_on[:, None])] = np.nan
     value[random.random((participants, last)) < assumed.missed] = np.nan
 
     covariates = tuple(plan_of(protocol).covariates)
@@ -73,7 +73,7 @@ def simulate(
         "arm": pd.Categorical(np.repeat([one.arm for one in allocated], last), categories=arms, ordered=True),
     }
     if daily:
-        columns["day"] = np.tile(np.arange(1, last + 1), participants)
+        columns["day"] = np.tile(days.astype(int), participants)
     columns |= {"value": value.ravel(), "baseline": np.repeat(baseline, last)}
     for name in covariates:
         given = np.repeat([one.levels[name] for one in allocated], last)
@@ -87,6 +87,13 @@ def simulate(
         covariates=covariates,
         has_baseline=True,
     )
+
+
+def _first_day(protocol: Protocol) -> int:
+    """The first day that is compared: 2 where the rating before the exercise of day 1 has to serve as the baseline."""
+    outcome = plan_of(protocol).primary
+    due = next(one for one in protocol.measures if one.measure == outcome.measure.partition(".")[0])
+    return 2 if outcome.when == "before" and not {"screening", "baseline"} & set(due.when) else 1
 
 
 def _autoregressive(noise: np.ndarray, correlation: float) -> np.ndarray:

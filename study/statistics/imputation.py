@@ -17,7 +17,8 @@ the same chance is used, so that they differ by the assumption alone.
 
 Each imputed data set is complete, and balanced. Its estimates are those of least squares on one number of each
 participant: the mean over the occasions, the last one, or the slope. With nothing missing these are what the mixed
-model of the same design estimates.
+model of the same design estimates; where its intercepts and slopes are correlated, but for the covariates' effects,
+which it then estimates from the slopes as well.
 """
 
 from collections.abc import Sequence

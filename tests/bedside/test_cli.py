@@ -1,6 +1,7 @@
 """The command line: every command teaches itself, and every mistake gets one line that says what to do."""
 
 import csv
+import shutil
 import socket
 import subprocess
 import sys
@@ -155,6 +156,34 @@ def test_an_altered_record_is_found_by_verify(folder: Path, study: Study) -> Non
     assert "was altered." in result.output
     result = run("verify", str(folder), "--expect", "0" * 64)
     assert "not in the log: it was cut short or written anew" in result.output
+
+
+def test_verify_says_what_a_changed_log_of_a_killed_process_hides(folder: Path, study: Study, tmp_path: Path) -> None:
+    for _ in range(2):
+        take_in(study)
+    left = tmp_path / "left"
+    shutil.copytree(folder, left)  # with SQLite's write-ahead log, as `kill -9` leaves it
+    assert "are as they were written" in run("verify", str(left)).output
+    shutil.rmtree(left)
+    shutil.copytree(folder, left)
+    log = left / "study.sqlite-wal"
+    content = bytearray(log.read_bytes())
+    content[5000] ^= 1
+    log.write_bytes(bytes(content))
+    for _ in range(2):  # looking at it does not do away with the evidence
+        result = run("verify", str(left))
+        assert result.exit_code == 1
+        assert (
+            "study.sqlite-wal is damaged in frame 2, so what was confirmed after that cannot be read" in result.output
+        )
+    assert log.read_bytes() == bytes(content)
+
+
+def test_an_emptied_record_is_not_called_whole(folder: Path, study: Study) -> None:
+    take_in(study)
+    study.close()
+    (folder / "study.sqlite").write_bytes(b"")
+    assert "holds no event: nobody came yet, or it was emptied" in run("verify", str(folder)).output
 
 
 def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:

@@ -47,6 +47,8 @@ def test_it_prints_power_and_what_it_rests_on_and_writes_the_files(study: Path) 
         "The reference is chatbot",
     ):
         assert word in done.output
+    grid = done.output[done.output.index("Power over participants") :].splitlines()
+    assert grid[2].split() == ["Contrast", "Effect", "20", "24", "32"]
     folder = study / "power"
     assert {path.name for path in folder.iterdir()} == {
         "power.csv", "power.json", "assumptions.csv", "power.svg", "replicates",

@@ -53,6 +53,12 @@ def test_somebody_on_paper_is_enrolled_with_their_answers(folder: Path, whole: S
     assert "The study is for adults." in refused("enrol", folder, "--by", "x", "--answer", "age=9", *given[2:])
     assert "write it as QUESTION=ANSWER" in refused("enrol", folder, "--by", "x", "--answer", "age")
     assert "write it as MEASURE.ITEM=NUMBER" in refused("enrol", folder, "--by", "x", "--item", "k10=1")
+    for wrong in ("k10.1=--5", "k10.1=5.0", "k10.1=x", "k10.1=٣", "k10.1=" + "9" * 5000, "k10=1"):
+        assert "write it as MEASURE.ITEM=NUMBER" in refused("enrol", folder, "--by", "x", "--item", wrong)
+    for wrong in ("--5", "20.5", "x", "", "9" * 5000):
+        assert "age is answered with a whole number" in refused(
+            "enrol", folder, "--by", "x", "--answer", f"age={wrong}"
+        )
     assert "one of: female, male, other" in refused(
         "enrol", folder, "--by", "x", "--answer", "age=20", "--answer", "sex=x"
     )

@@ -11,6 +11,7 @@ from study.allocation_list import upload
 from study.amendment import amend
 from study.enrolment import take_in
 from study.errors import StudyError
+from study.keys import StudyKey
 from study.study import Study
 from study.verify import verify
 from tests import trial
@@ -163,11 +164,16 @@ def test_another_method_wants_no_list(study: Study, tmp_path: Path) -> None:
 
 def test_a_list_under_another_key_or_altered_gives_nobody_an_arm(listed: Study, folder: Path, tmp_path: Path) -> None:
     upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
-    key = (folder / "study.key").read_text()
-    (folder / "study.key").write_text("0" * 64 + "\n")
+    path = folder / "study.key"
+    key = path.read_text()
+    path.write_text("0" * 64 + "\n")
+    with pytest.raises(StudyError, match=r"study\.key is the key of another study"):
+        Study.open(folder)
+    own, listed.key = listed.key, StudyKey.open(path)  # as in a record that does not know its key
     with pytest.raises(StudyError, match=r"study\.key is not the one it was uploaded with"):
-        take_in(Study.open(folder))
-    (folder / "study.key").write_text(key)
+        take_in(listed)
+    listed.key = own
+    path.write_text(key)
     listed.records.db.conn.execute(
         "UPDATE allocation_list SET sealed = (SELECT sealed FROM allocation_list WHERE position = 3) WHERE position = 0"
     )

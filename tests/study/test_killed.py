@@ -10,6 +10,7 @@ from study import forms, visits
 from study.study import Study
 from study.turns import TurnKeeper
 from study.verify import verify
+from study.wal import damage
 from tests import trial
 from tests.study.test_withdrawal import Said
 
@@ -62,19 +63,19 @@ def test_two_hundred_processes_killed_while_writing_lose_nothing_that_was_confir
     Study.open(folder).close()
     confirmed: list[str] = []
     kills = 0
-    while kills < 200:
+    while kills < 200 or len(confirmed) < 500:  # a slow machine writes less between two kills
         # Several at a time, so that they are also killed while they wait for each other.
-        writers = [start(folder) for _ in range(4)]
-        heard = [os.read(reading, 6) for _, reading in writers]
-        assert heard == [b"ready\n"] * 4
+        writers = [(process, os.fdopen(reading)) for process, reading in (start(folder) for _ in range(4))]
+        assert [said.readline() for _, said in writers] == ["ready\n"] * 4
         for process, _ in dice.sample(writers, len(writers)):
             time.sleep(dice.expovariate(1 / 0.04))
             os.kill(process, signal.SIGKILL)
             kills += 1
-        for process, reading in writers:
-            with os.fdopen(reading) as said:
+        for process, said in writers:
+            with said:
                 confirmed += said.read().splitlines()
             assert os.waitpid(process, 0)[1] == signal.SIGKILL
+    assert damage(folder / "study.sqlite") is None
     study = Study.open(folder)
     assert verify(study.records).mistakes == []
     rows = study.records.rows
@@ -94,7 +95,6 @@ def test_two_hundred_processes_killed_while_writing_lose_nothing_that_was_confir
                 assert (int(visit), measure) in answered
             case other:
                 raise AssertionError(other)
-    assert len(confirmed) > 1000
     # No place of the allocation was lost or used twice by whoever was killed in the middle of an enrolment.
     places = rows("SELECT stratum, position FROM participant ORDER BY stratum, position")
     for stratum in {row["stratum"] for row in places}:

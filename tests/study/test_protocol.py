@@ -99,6 +99,25 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path) -> None:  # typ
         load(tmp_path / "study.toml")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("days = " + "9" * 5000, "study.toml: a number in it is too long."),
+        ("days = 0x" + "f" * 5000, "study.toml: days is a very long number; should be less than or equal to"),
+        ("days = " + "[" * 5000 + "]" * 5000, "study.toml: brackets in it are nested too deeply."),
+        ('days = "' + "x" * 5000 + '"', "study.toml: days is 'xxx"),
+        ("days = 1\ndays = 2", "study.toml: not valid TOML: Cannot overwrite a value"),
+        ("\0", "study.toml: not valid TOML:"),
+    ],
+    ids=["long number", "long number in another base", "deep", "long text", "twice", "NUL"],
+)
+def test_whatever_toml_can_be_made_of_gets_lines_of_a_readable_length(text: str, said: str) -> None:
+    with pytest.raises(ProtocolError) as error:
+        parse(text)
+    assert any(line.startswith(said) for line in error.value.mistakes)
+    assert all(len(line) < 300 and "\n" not in line for line in error.value.mistakes)
+
+
 def test_comments_do_not_change_what_is_locked() -> None:
     assert parse(TEMPLATE).sha256 == parse(TEMPLATE + "\n# a later thought\n").sha256
     assert parse(TEMPLATE).sha256 != parse(TEMPLATE.replace("days = 15 ", "days = 14 ")).sha256

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from study.allocation import sequence
 from study.enrolment import take_in
-from study.errors import StudyError, UnknownCode, WrongToken
+from study.errors import RecordError, StudyError, UnknownCode, WrongToken
 from study.keys import StudyKey
+from study.records import Records
 from study.study import Study, create
 from study.verify import verify
 from tests.conftest import HandClock
@@ -119,6 +121,58 @@ def test_the_key_is_the_owners_alone_and_stays_the_same(tmp_path: Path) -> None:
         StudyKey.open(path)
 
 
+def test_a_folder_in_the_place_of_the_key_is_said(tmp_path: Path) -> None:
+    (tmp_path / "study.key").mkdir()
+    with pytest.raises(StudyError, match=r"study\.key cannot be used as the study's key: Is a directory"):
+        StudyKey.open(tmp_path / "study.key")
+
+
+def test_processes_that_make_the_key_at_once_get_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "study.key"
+    with ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda _: StudyKey.open(path).fingerprint, range(64)))
+    assert len(set(keys)) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["study.key"]
+
+
+def test_without_its_own_key_a_study_is_not_gone_on_with(folder: Path, study: Study, tmp_path: Path) -> None:
+    """With another key the allocation would go on with another sequence, and nobody would notice."""
+    path = folder / "study.key"
+    own = path.read_bytes()
+    path.unlink()
+    Study.open(folder).close()  # nobody came yet
+    path.write_bytes(own)
+    take_in(study)
+    path.unlink()
+    with pytest.raises(StudyError, match=r"study\.key is missing, and people have come already"):
+        Study.open(folder)
+    with pytest.raises(StudyError, match="is missing"):
+        Study.open(folder, rehearsal=tmp_path / "rehearsal.sqlite")
+    assert not path.exists()
+    StudyKey.open(path)
+    with pytest.raises(StudyError, match="is the key of another study"):
+        Study.open(folder)
+    path.write_bytes(own)
+    Study.open(folder).close()
+
+
+def test_a_record_that_cannot_be_opened_is_said_with_the_reason(folder: Path) -> None:
+    path = folder / "study.sqlite"
+    path.mkdir()
+    with pytest.raises(RecordError, match=r"cannot be used as a record: it is a folder\."):
+        Records(path)
+    path.rmdir()
+    with pytest.raises(RecordError, match=r"its folder does not exist\."):
+        Records(folder / "elsewhere" / "study.sqlite")
+    path.symlink_to(folder / "elsewhere" / "study.sqlite")  # can be opened as little as a file of somebody else's
+    with pytest.raises(RecordError, match=r"the file or its folder .* may not be written to\."):
+        Records(path)
+    path.unlink()
+    (folder / "study.sqlite-wal").mkdir()  # nothing can be put beside the record, as on a full disk
+    with pytest.raises(RecordError, match=r"the disk is full or fails\."):
+        Records(path)
+
+
 def test_the_protocol_is_locked_by_the_first_enrolment(folder: Path, study: Study) -> None:
     path = folder / "study.toml"
     path.write_text(path.read_text().replace("days = 15 ", "days = 14 "))
@@ -144,7 +198,10 @@ def test_an_altered_event_shows(study: Study) -> None:
     db = study.records.db
     db.conn.execute("DROP TRIGGER event_is_never_changed")
     db.conn.execute("UPDATE event SET actor = 'somebody else' WHERE id = 2")
-    assert verify(study.records).mistakes[0] == "Event 2 does not fit the one before it."
+    assert verify(study.records).mistakes[:2] == [
+        "The trigger event_is_never_changed is missing.",
+        "Event 2 does not fit the one before it.",
+    ]
 
 
 def test_the_record_refuses_to_change_its_log(study: Study) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from study import identity, messages, records, safety, visits, withdrawal
 from study.enrolment import take_in
+from study.errors import IdentityError
 from study.study import Study
 from study.tick import Ticked, tick
 from study.verify import verify
@@ -121,6 +122,22 @@ def test_a_refused_reminder_is_tried_three_times_and_a_refused_alarm_until_it_is
     taking = Post()
     tick(busy, taking)
     assert told(taking) == {"json://officer.example.org": 1, "json://deputy.example.org": 1}
+
+
+def test_an_alarm_goes_out_though_a_reminder_cannot(busy: Study, clock: HandClock) -> None:
+    tick(busy, Post(taken=False))
+    clock.forward(minutes=11)  # the refused reminders are due again
+    identity.key_path(busy).unlink()
+    safety.report(busy, busy.participants()[0].code, by="nurse", description="another fall")
+    post = Post()
+    with pytest.raises(IdentityError, match="is not there; put it back"):
+        tick(busy, post)
+    assert told(post)["json://officer.example.org"] == 2  # of both events
+    clock.forward(days=1)
+    with pytest.raises(IdentityError):
+        tick(busy, post)
+    opened = busy.records.rows("SELECT participant FROM visit WHERE day = 4")
+    assert len(opened) == 2  # all but whom the fall holds: nobody's visit waits for the key
 
 
 def everything(study: Study) -> list[object]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from study import halting, safety, visits
-from study.errors import RecordError
-from study.records import KEYS, Records
+from study.errors import RecordError, StudyError
+from study.records import KEYS, SCHEMA, Records
 from study.study import Study
 from study.turns import TurnKeeper
 from study.verify import verify
@@ -43,10 +43,13 @@ def tampered(record: Path, *statements: str) -> list[str]:
         left.unlink()
     shutil.copy(record, copy)
     with closing(sqlite3.connect(copy)) as connection:
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             connection.execute(statement)
+        for _, sql in triggers:
+            connection.execute(sql)
         connection.commit()
     return mistakes_in(copy)
 
@@ -131,7 +134,7 @@ def test_whatever_byte_of_the_file_is_flipped_nothing_recorded_changes_unnoticed
     before = said(record)
     flipped = record.with_name("flipped.sqlite")
     noticed = 0
-    for _ in range(300):
+    for _ in range(400):
         changed = bytearray(whole)
         place = dice.randrange(100, len(whole))
         changed[place] ^= 1 << dice.randrange(8)
@@ -150,10 +153,10 @@ def test_whatever_byte_of_the_file_is_flipped_nothing_recorded_changes_unnoticed
 
 
 def said(path: Path) -> list[object]:
-    """Everything that is recorded."""
+    """Everything that is recorded, and the tables, indexes and triggers themselves."""
     connection = sqlite3.connect(path)
     try:
-        return [
+        return connection.execute(SCHEMA).fetchall() + [
             connection.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid").fetchall() for table in (*KEYS, "event")
         ]
     finally:
@@ -190,3 +193,48 @@ def test_words_stand_in_no_event(whole: Study) -> None:
     for turn in TurnKeeper(whole, visit).turns():
         assert turn.text not in log
     assert "half" not in log
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("DROP TRIGGER event_is_never_changed", "The trigger event_is_never_changed is missing."),
+        ("DROP INDEX form_once", "The index form_once is missing."),
+        ("CREATE TABLE notes (text TEXT)", "The table notes was altered or added."),
+        (
+            "CREATE TRIGGER sly AFTER INSERT ON rating BEGIN SELECT 1; END",
+            "The trigger sly was altered or added.",
+        ),
+        ("ALTER TABLE draft RENAME COLUMN text TO words", "The table draft was altered or added."),
+    ],
+)
+def test_a_table_an_index_or_a_trigger_that_is_other_than_in_every_record_is_found(
+    whole: Study, change: str, said: str
+) -> None:
+    join(whole)
+    whole.records.db.conn.execute(change)
+    assert said in verify(whole.records).mistakes
+
+
+def test_nobody_without_a_name_does_anything(whole: Study) -> None:
+    person = join(whole)
+    events = whole.records.rows("SELECT * FROM event")
+    for name in ("", "  "):
+        for act in (
+            lambda by: safety.report(whole, person.code, by=by, description="a fall"),
+            lambda by: halting.halt(whole, "study", "", by=by, why="to be looked at"),
+            lambda by: withdraw(whole, person.code, by=by, erase=True),
+        ):
+            with pytest.raises(StudyError, match="--by NAME"):
+                act(name)
+    assert whole.records.rows("SELECT * FROM event") == events
+    assert whole.participant(person.code).status == "active"
+
+
+def test_a_record_that_another_process_holds_is_said_in_one_line(whole: Study) -> None:
+    whole.records.db.conn.execute("PRAGMA busy_timeout = 10")
+    person = join(whole)
+    with closing(sqlite3.connect(whole.records.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RecordError, match="another process has been writing"):
+            safety.report(whole, person.code, by="nurse", description="a fall")

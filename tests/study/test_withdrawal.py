@@ -85,6 +85,21 @@ def test_the_record_verifies_after_an_erasure_and_still_shows_tampering(whole: S
     assert verify(whole.records).mistakes == [f"Participant {person.code} was altered."]
 
 
+def test_an_erasure_that_was_killed_before_the_identity_was_gone_is_finished_when_asked_again(
+    whole: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = join(whole)
+    identity.remember(whole, person.code, by=person.code, name="Maya Lindqvist")
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "forget", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            withdraw(whole, person.code, by=person.code, erase=True)
+    assert identity.contact(whole, person.code) == {"name": "Maya Lindqvist"}
+    withdraw(whole, person.code, by="researcher", erase=True)
+    assert identity.contact(whole, person.code) == {}
+    assert verify(whole.records).mistakes == []
+
+
 def test_what_the_trial_must_account_for_stays(whole: Study) -> None:
     person = join(whole)
     a_visit(whole, person)

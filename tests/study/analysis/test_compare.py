@@ -71,7 +71,7 @@ def test_contrasts_are_standardised_by_the_standard_deviation_of_the_baseline() 
     found = compare(values, plan())
     groups = [own["baseline"].to_numpy() for _, own in values.frame.groupby("arm", observed=True)]
     sd = (sum(((one - one.mean()) ** 2).sum() for one in groups) / (len(values.frame) - 3)) ** 0.5
-    assert (found.sd, found.sd_of) == (pytest.approx(sd), "of the baseline")
+    assert (found.unit, found.unit_of) == (pytest.approx(sd), "of the baseline")
     for one in found.contrasts:
         assert one.standardised is not None
         assert (one.standardised.value, one.standardised.low) == pytest.approx(

@@ -137,6 +137,17 @@ def test_minimisation_and_ratios_are_the_studys() -> None:
     assert frame["arm"].value_counts().to_dict() == {"robot": 40, "chatbot": 20, "worksheet": 20}
 
 
+def test_a_rating_before_the_exercise_that_is_its_own_baseline_begins_on_day_2() -> None:
+    data = tomllib.loads(KIAN)
+    data["analysis"]["primary"] = {"measure": "distress", "when": "before"}
+    assert simulate(understood(data), PLAIN, 12).frame["day"].min() == 1
+    data["measures"][0]["when"] = ["before", "after"]
+    frame = simulate(understood(data), Assumptions(effects={}, dropout=0.5, missed=0), 200).frame
+    assert sorted(frame["day"].unique()) == list(range(2, 16))
+    assert frame[frame["day"] == 2]["value"].notna().all()
+    assert frame[frame["day"] == 15]["value"].isna().mean() == pytest.approx(0.5, abs=0.14)
+
+
 def test_an_outcome_of_one_occasion_has_one_value_each() -> None:
     values = simulate(two_arms(), PLAIN, MANY)
     assert not values.repeated

@@ -137,8 +137,9 @@ write_json(list(versions = versions, cases = set), file.path(here, "r.json"), di
 if (requireNamespace("mmrm", quietly = TRUE)) {
   library(mmrm)
   repeated <- function(formula, data, means = NULL, tests = list()) {
-    fits <- list(satterthwaite = mmrm(formula, data, method = "Satterthwaite"),
-                 "kenward-roger" = mmrm(formula, data, method = "Kenward-Roger", vcov = "Kenward-Roger-Linear"))
+    fit <- function(...) mmrm(formula, data, optimizer = "BFGS", optimizer_control = list(reltol = 1e-15, maxit = 1000), ...)
+    fits <- list(satterthwaite = fit(method = "Satterthwaite"),
+                 "kenward-roger" = fit(method = "Kenward-Roger", vcov = "Kenward-Roger-Linear"))
     lapply(fits, function(model) {
       names <- names(component(model, "beta_est"))
       p <- length(names)
