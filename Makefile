@@ -4,10 +4,12 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-# What Debian and Ubuntu leave out of their Python; what a robot hears and speaks with; and for the tests a browser, a
+# What Debian and Ubuntu leave out of their Python; what a robot hears and speaks with; what sets the text of a report's
+# PDF, with a font to begin with; and for the tests a browser, a
 # sound server whose loudspeaker and microphone are only buffers, and the parser of the simulator Gazebo.
 DEMO_PACKAGES := python3-venv
 SOUND_PACKAGES := espeak-ng libportaudio2 libasound2-plugins
+PDF_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 TEST_PACKAGES := chromium fonts-dejavu-core libegl1 libgl1-mesa-dri pulseaudio pulseaudio-utils
 GAZEBO_PACKAGES := ignition-tools libsdformat-dev sdformat-sdf
 
@@ -62,6 +64,8 @@ $(VENV)/.installed: requirements.lock requirements-model.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@{ command -v espeak-ng && /sbin/ldconfig -p | grep -q libportaudio.so.2; } >/dev/null || ( $(call install,$(SOUND_PACKAGES)) ) || \
 	  echo "Without these packages a robot has no sound here; all else works."
+	@/sbin/ldconfig -p | grep -q libpangoft2-1.0.so.0 && /sbin/ldconfig -p | grep -q libharfbuzz-subset.so.0 || \
+	  ( $(call install,$(PDF_PACKAGES)) ) || echo "Without these packages a report has no PDF; all else works."
 	@touch $@
 
 $(VENV)/.tests-installed: $(VENV)/.installed

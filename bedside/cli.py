@@ -5,7 +5,7 @@ import errno
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, data, keeping, people, protocol, running, safety, time
+from bedside.commands import allocation, analysis, data, keeping, people, power, protocol, report, running, safety, time
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -65,6 +65,8 @@ def main() -> None:
       bedside serve mystudy       serves the participants' and the researcher's pages
       bedside enrol mystudy       enrols one participant and prints their link
       bedside export mystudy out  writes the data in every format
+      bedside analyze mystudy     runs the analysis that study.toml plans
+      bedside report mystudy      compares the arms, as a page and a PDF
     """
     logs.set_up()
 
@@ -79,6 +81,7 @@ for command in (
     running.simulate,
     running.serve,
     allocation.allocation,
+    power.power,
     people.enrol,
     people.invite,
     people.links,
@@ -93,6 +96,8 @@ for command in (
     time.move,
     data.export,
     data.unblind,
+    analysis.analyze,
+    report.report,
     keeping.verify,
     keeping.backup,
     keeping.restore,

@@ -31,6 +31,7 @@ from study import safety
 from study.clock import FileClock
 from study.errors import StudyError
 from study.study import Participant, Study
+from study.visits import close, open_on, window_of
 
 __all__ = ["simulate"]
 
@@ -62,6 +63,7 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
         stack.callback(visitor.close)
         people = _come(study, visitor, count, seed)
         endings = _all_days(study, clock, people, visitor, first, last)
+    _close(study, clock, people, last)  # the portal has ended, and opens no further day
     _report(study, endings, record, time.monotonic() - began)
     study.close()
     clock_file = record.with_suffix(".clock")
@@ -117,9 +119,8 @@ def _all_days(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    follow_ups = [one.day for one in study.protocol.follow_ups if last == study.protocol.days]
     ahead = study.protocol.visits.first_day
-    days = [*range(1, last + 1), *follow_ups]
+    days = _days(study, last)
     with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as progress:
         task = progress.add_task("visits", total=len(people) * len(days))
         for day in days:
@@ -139,6 +140,23 @@ def _all_days(
                     endings["missed"] += 1
                 progress.advance(task)
     return endings
+
+
+def _close(study: Study, clock: FileClock, people: list[tuple[Participant, Character]], last: int) -> None:
+    """The windows of the days until `last` close: missed visits are in the record, as they are in a study's."""
+    days = _days(study, last)
+    windows = {(person.code, day): window_of(person, day) for person, _ in people for day in days}
+    clock.set(max([*(window.ends for window in windows.values()), clock.now()]))
+    for person, _ in people:
+        if study.participant(person.code).status != "withdrawn":
+            for day in days:
+                visit = open_on(study, person, day, by="bedside", state="missed")
+                close(study, visit)
+
+
+def _days(study: Study, last: int) -> list[int]:
+    """The study days until `last`; after the study's last day, the follow-ups."""
+    return [*range(1, last + 1), *(one.day for one in study.protocol.follow_ups if last == study.protocol.days)]
 
 
 def _passing(clock: FileClock, count: int) -> Callable[[float], None]:

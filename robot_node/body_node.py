@@ -99,6 +99,14 @@ class Body(RobotNode):
 
     # What happens around the robot
 
+    def time_jumped(self) -> None:
+        """A simulated world that was set back has its joints elsewhere: go on from where they say that they are."""
+        with self._lock:
+            if self._active and self._fault is None:
+                self._forget_plan()
+                self._watch.forget()
+                self._follower = None
+
     def _tells(self, tell: Any) -> Any:
         def callback(message: Any) -> None:
             with self._lock:

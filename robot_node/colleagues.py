@@ -9,6 +9,9 @@ __all__ = ["Colleagues"]
 SILENT_S = 4.0
 """A node that has said nothing for so long is not on the network: they speak once a second."""
 
+RESTARTED_S = 60.0
+"""For so long it is worth saying that a node was started again."""
+
 ERROR = b"\x02"
 
 
@@ -22,6 +25,7 @@ class Colleagues:
         self._lock = threading.Lock()
         self._seen: dict[str, float] = {}
         self._runs: dict[str, str] = {}
+        self._restarts: dict[str, float] = {}
         self._errors: dict[str, set[str]] = {}
         self._told: set[str] = set()
         self._failed: set[str] = set()
@@ -38,7 +42,10 @@ class Colleagues:
                 run = next((value.value for value in status.values if value.key == "run"), "")
                 errors = self._errors.setdefault(node, set())
                 (errors.add if status.level == ERROR else errors.discard)(part)
-                if errors or self._runs.get(node, run) != run:
+                again = self._runs.get(node, run) != run
+                if again:
+                    self._restarts[node] = time.monotonic()
+                if errors or again:
                     self._failed.add(node)
                 self._runs[node] = run
 
@@ -52,6 +59,12 @@ class Colleagues:
         with self._lock:
             limit = time.monotonic() - SILENT_S
             return [node for node in self._needed if self._seen.get(node, 0.0) < limit]
+
+    def restarted(self) -> list[str]:
+        """Nodes that were started again in the last minute."""
+        with self._lock:
+            limit = time.monotonic() - RESTARTED_S
+            return sorted(node for node, moment in self._restarts.items() if moment > limit)
 
     def troubled(self, node: str) -> bool:
         """Whether a part of the node fails, or the node is gone."""

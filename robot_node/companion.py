@@ -36,6 +36,9 @@ BETWEEN_VISITS_S = 5.0
 LOOK_S = 0.1
 """How often a waiting thread looks around."""
 
+AWAIT_S = 20.0
+"""At its start the robot waits at most so long for somebody who takes its sentences."""
+
 LONGEST_SENTENCE_S = 10.0
 """A voice that has not said a sentence within this and a sixth of a second a letter does not answer."""
 
@@ -60,7 +63,9 @@ class Companion(RobotNode):
         self._interrupted = threading.Event()
         self._cut_sentence = ""
         self._waiting_since: float | None = None
+        self._waiting_for_words = False
         self._halted = False
+        self._clock_jumped = threading.Event()
         self._language = "en"
 
     # Lifecycle
@@ -125,6 +130,7 @@ class Companion(RobotNode):
             attend=self._attend,
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
+            notice=lambda level, what: self.report("code", level, what),
         )
         kept = self._resume.code()
         code = kept or self.value("code") or None
@@ -150,6 +156,7 @@ class Companion(RobotNode):
             self.failure = RobotError(f"The robot's session failed: {type(error).__name__}.")
             self.report("visit", "error", str(self.failure))
             log.exception("session failed")
+        self._waiting_since = None
         self._listen(False)
         self.finished.set()
 
@@ -221,8 +228,10 @@ class Companion(RobotNode):
                 if self._waiting_since is None or self._interrupted.is_set():
                     continue
                 fillers += 1
+                # Who gave a code or a number gets no "I see."
+                name = f"wait_{min(fillers, 3)}" if self._waiting_for_words else "wait_3"
                 try:
-                    self._aloud(self._text(f"wait_{min(fillers, 3)}"))
+                    self._aloud(self._text(name))
                 except Stopped:
                     return
             due = time.monotonic() + FILLER_EVERY_S
@@ -258,8 +267,8 @@ class Companion(RobotNode):
                     if self._interrupted.is_set():  # spoken into one of those
                         self._interrupted.clear()
                     continue
-                if kind in ("words", "reflection"):
-                    self._waiting_since = time.monotonic()
+                self._waiting_for_words = kind in ("words", "reflection")
+                self._waiting_since = time.monotonic()
                 return words
         finally:
             self._listen(False)
@@ -270,22 +279,28 @@ class Companion(RobotNode):
         self._report_missing()
         for name in self._colleagues.news():
             self._speak(self._text(name))
+        if self._clock_jumped.is_set():
+            self._clock_jumped.clear()
+            self._speak(self._text("clock_jumped"))
 
     def _await_colleagues(self) -> None:
-        """Wait for the ear and the voice: what is said before there is a voice, nobody hears."""
-        limit = time.monotonic() + 20.0
-        while (self._colleagues.missing() or not self._voice_reads()) and time.monotonic() < limit:
+        """Wait for the ear and the voice, or without them for whoever reads the topic: what is said before, is lost."""
+        limit = time.monotonic() + AWAIT_S
+        while (self._colleagues.missing() or not self._is_read()) and time.monotonic() < limit:
             self._pause(LOOK_S)
         self._report_missing()
 
-    def _voice_reads(self) -> bool:
+    def _is_read(self) -> bool:
         """Whether what is published to be said reaches somebody: nodes find each other topic by topic."""
-        return not self.value("voice") or self._say_topic.get_subscription_count() > 0
+        return bool(self._say_topic.get_subscription_count())
 
     def _report_missing(self) -> None:
-        missing = self._colleagues.missing()
-        said = f"not on the network: {', '.join(missing)}" if missing else "all there"
-        self.report("colleagues", "error" if missing else "ok", said)
+        if missing := self._colleagues.missing():
+            self.report("colleagues", "error", f"not on the network: {', '.join(missing)}")
+        elif again := self._colleagues.restarted():
+            self.report("colleagues", "warning", f"all there; started again a moment ago: {', '.join(again)}")
+        else:
+            self.report("colleagues", "ok", "all there")
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
@@ -332,6 +347,10 @@ class Companion(RobotNode):
 
     def _on_stop(self, message: Any) -> None:
         self._halted = message.data
+        self.report("stop", "warning" if message.data else "ok", "stopped" if message.data else "not stopped")
+
+    def time_jumped(self) -> None:
+        self._clock_jumped.set()
 
     def _end_threads(self) -> None:
         self._stop.set()

@@ -51,7 +51,11 @@ class Dialogue:
     """What is said from now to the next `hear` is not to be interrupted."""
     gesture: Callable[[str], None] = lambda name: None
     """Moves: `greet`, `nod`, `think` or `farewell`."""
+    notice: Callable[[str, str], None] = lambda level, what: None
+    """Told how it is with the code, for the researcher: `ok`, `warning` or `error`, and what is the matter."""
     language: str = "en"
+    _state: str = ""
+    """What was shown last, but for `away`."""
     _said: dict[int | None, list[str]] = field(default_factory=dict)
     _cut: bool = False
     """Whether the participant spoke into the answer that is being said."""
@@ -65,7 +69,7 @@ class Dialogue:
         self.attend(visit)
         resumed = bool(visit.turns)
         while True:
-            self.show(visit.state)
+            self._show(visit.state)
             match visit.state:
                 case "before" | "after":
                     visit = self._rate(visit)
@@ -82,11 +86,12 @@ class Dialogue:
     # The code
 
     def _claim(self, code: str | None, greet: bool) -> Visit:
-        self.show("code")
+        self._show("code")
         if greet:
             self.gesture("greet")
             self._tell("hello")
         wrong = 0
+        self.notice("ok", "no visit")
         while True:
             if code is None:
                 self._tell("ask_code")
@@ -95,12 +100,21 @@ class Dialogue:
                     self._tell("unclear_code")
                     continue
             try:
-                return self._patiently(self.api.claim, code)
+                visit = self._patiently(self.api.claim, code)
             except WrongCode:
                 wrong += 1
-                self._tell("fetch_help" if wrong % 3 == 0 else "wrong_code")
+                if wrong % 3:
+                    self.notice("warning", "a wrong code was given")
+                    self._tell("wrong_code")
+                else:
+                    self.notice("error", "three wrong codes in a row; somebody has to help the participant")
+                    self._tell("fetch_help")
             except ClaimedElsewhere:
+                self.notice("error", "another robot holds the visit whose code was given")
                 self._tell("elsewhere")
+            else:
+                self.notice("ok", "a visit is held")
+                return visit
             code = None
 
     # The ratings
@@ -213,22 +227,30 @@ class Dialogue:
     def _patiently(self, call: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
         """Make a call until the portal answers. The participant is told when that takes longer than a moment."""
         began = time.monotonic()
-        wait, told = 0.2, False
+        wait, away, told = 0.2, False, False
         while True:
             try:
                 result = call(*given, **named)
             except NotReachable as error:
                 log.warning("portal away", error=str(error))
-                self.show("away")
+                if not away:
+                    away = True
+                    self.show("away")
                 if not told and time.monotonic() - began > AWAY_S:
                     told = True
                     self._tell("away")
                 self.pause(wait)
                 wait = min(2 * wait, LONGEST_WAIT_S)
             else:
+                if away:
+                    self.show(self._state)
                 if told:
                     self._tell("back")
                 return result
+
+    def _show(self, state: str) -> None:
+        self._state = state
+        self.show(state)
 
     def _tell(self, name: str, **values: object) -> None:
         for sentence in split(texts(self.language, "robot")[name].format(**values)):

@@ -10,6 +10,7 @@ from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 
 from robot_node.description import BODIES, robot_nodes
+from robot_node.resume import state_file
 
 __all__ = ["argument", "robot", "robot_arguments"]
 
@@ -56,7 +57,13 @@ def _nodes(context: Any, more: dict[str, Any]) -> list[Any]:
         value: str = LaunchConfiguration(name).perform(context)
         return value
 
-    companion = {"url": given("url"), "token": given("token"), "code": given("code"), "once": given("once") == "true"}
+    companion = {
+        "url": given("url"),
+        "token": given("token"),
+        "code": given("code"),
+        "once": given("once") == "true",
+        "resume": str(state_file(given("namespace"))),
+    }
     file = [given("params_file")] if given("params_file") else []
     actions = []
     for node in robot_nodes(given("body"), given("sound") == "true"):

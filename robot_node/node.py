@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
@@ -9,8 +10,9 @@ from typing import Any
 
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.clock import Clock, ClockType
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.parameter import Parameter
 
@@ -20,7 +22,11 @@ __all__ = ["RobotNode", "parameters_of"]
 
 LEVELS = {"ok": DiagnosticStatus.OK, "warning": DiagnosticStatus.WARN, "error": DiagnosticStatus.ERROR}
 
-_TYPES = {"string": str, "bool": bool, "double": float, "int": int}
+FORWARD_S, BACKWARD_S = 5.0, 0.5
+"""A step of ROS time that is larger is a jump: simulators set their clock back, and forth when they were held up."""
+
+REMEMBER_S = 60.0
+"""A jump of ROS time is shown in the diagnostics for so long."""
 
 
 @cache
@@ -45,7 +51,7 @@ def allowed(rules: dict[str, Any]) -> str:
 
 
 class RobotNode(LifecycleNode):
-    """A node of the robot. Timers run on the steady clock: a jump of ROS time changes nothing.
+    """A node of the robot. Timers run on the steady clock: a jump of ROS time is reported and loses nothing.
 
     With the parameter `autostart` the node configures and activates itself, also after it was started again.
     """
@@ -61,6 +67,7 @@ class RobotNode(LifecycleNode):
             choices = rules.get("validation", {}).get("one_of<>", [[]])[0]
             if choices and self.value(parameter) not in choices:
                 raise ValueError(f"the parameter {parameter} of {name} is one of {', '.join(map(str, choices))}")
+        self.add_on_set_parameters_callback(self._check)
         self._senders: dict[str, Any] = {}
         self._takers: dict[str, Callable[[Any], None]] = {}
         self._run = secrets.token_hex(4)
@@ -68,7 +75,15 @@ class RobotNode(LifecycleNode):
         self._reports: dict[str, tuple[str, str, dict[str, str]]] = {}
         self._reports_lock = threading.Lock()
         self._diagnostics = self.sends("/diagnostics")
-        self.every(1.0, self._publish_reports)
+        self._jump: float | None = None
+        self._jumped_at: float | None = None
+        threshold = JumpThreshold(
+            min_forward=Duration(seconds=FORWARD_S),
+            min_backward=Duration(seconds=-BACKWARD_S),
+            on_clock_change=False,
+        )
+        self._jumps = self.get_clock().create_jump_callback(threshold, post_callback=self._on_jump)
+        self.every(1.0, self._each_second)
 
     def value(self, parameter: str) -> Any:
         """The parameter's value."""
@@ -114,6 +129,9 @@ class RobotNode(LifecycleNode):
                 self.get_logger().error(f"{part}: {message}")
             self._publish_reports()
 
+    def time_jumped(self) -> None:
+        """Called when ROS time has jumped; what a node does then, it does here."""
+
     def autostart(self) -> bool:
         """Configure and activate if the parameter says so; whether the node is as far as it should be."""
         if not self.value("autostart"):
@@ -135,6 +153,32 @@ class RobotNode(LifecycleNode):
     def _lifecycle_state(self) -> str:
         label: str = self._state_machine.current_state[1]
         return label
+
+    def _check(self, parameters: list[Any]) -> Any:
+        """Refuse a value that the parameter's file does not list, also while the node runs; ROS checks the ranges."""
+        for parameter in parameters:
+            choices = parameters_of(self.get_name()).get(parameter.name, {}).get("validation", {}).get("one_of<>", [[]])
+            if choices[0] and parameter.value not in choices[0]:
+                reason = f"{parameter.name} is one of {', '.join(map(str, choices[0]))}"
+                return SetParametersResult(successful=False, reason=reason)
+        return SetParametersResult(successful=True)
+
+    def _on_jump(self, jump: Any) -> None:
+        # Taken in a moment later: no other callback of the clock may wait for this one.
+        seconds = jump.delta.nanoseconds / 1e9
+        if self.get_clock().now().nanoseconds / 1e9 - seconds > 0:  # from 0, ROS time only begins
+            self._jump = seconds
+
+    def _each_second(self) -> None:
+        if self._jump is not None:
+            seconds, self._jump = self._jump, None
+            self._jumped_at = time.monotonic()
+            self.report("clock", "warning", f"ROS time jumped by {seconds:+.1f} s; nothing here counts on it")
+            self.time_jumped()
+        elif self._jumped_at is not None and time.monotonic() - self._jumped_at > REMEMBER_S:
+            self._jumped_at = None
+            self.report("clock", "ok", "ROS time is steady")
+        self._publish_reports()
 
     def _publish_reports(self) -> None:
         with self._reports_lock:

@@ -6,10 +6,18 @@ import os
 import time
 from pathlib import Path
 
-__all__ = ["Resume"]
+__all__ = ["Resume", "state_file"]
 
 FRESH_S = 600.0
 """After so long somebody else may stand before the robot: then it asks for the code."""
+
+
+def state_file(namespace: str) -> Path:
+    """Where the robot in this namespace remembers its visit: one file for each namespace and each ROS domain."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "bedside"
+    name = "-".join(["robot", *filter(None, namespace.split("/"))])  # a hyphen is in no namespace
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    return state / f"{name}.{domain}.json"
 
 
 class Resume:

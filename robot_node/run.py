@@ -1,14 +1,12 @@
 """What the command `bedside robot` does: a robot's nodes, started without ROS's launch."""
 
 import contextlib
-import os
-import signal
-import threading
 from pathlib import Path
 from typing import Any
 
 from robot_node.description import robot_nodes
 from robot_node.errors import RobotError
+from robot_node.resume import state_file
 
 __all__ = ["run_robot", "run_terminal"]
 
@@ -25,29 +23,25 @@ def run_robot(
     parameters: Path | None = None,
 ) -> int:
     """Run the robot's nodes until the visit is over (`once`) or until told to stop; return the exit status."""
+    from robot_node.running import EndSignal
     from robot_node.supervise import Supervisor
 
-    name = namespace.strip("/").replace("/", "-") or "robot"
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "bedside"
     companion: dict[str, Any] = {
         "url": url,
         "token": token,
         "code": code or "",
         "once": once,
-        "resume": str(state / f"{name}.json"),
+        "resume": str(state_file(namespace)),
     }
     # A flag and no exception: one that is raised while a node is being started would leave that node behind.
-    told_to_stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told_to_stop.set())
+    told_to_stop = EndSignal()
     nodes = robot_nodes(body, sound)
     with Supervisor(nodes, {"companion": companion}, namespace, parameters) as supervisor:
         print(f"Starting {', '.join(node.name for node in nodes)}, connected to {url}. Ctrl-C ends them.", flush=True)
-        while not told_to_stop.is_set():
+        while not told_to_stop.wait(0.2):
             status = supervisor.watch()
             if status is not None:
                 return status
-            told_to_stop.wait(0.2)
     return 0
 
 

@@ -5,7 +5,7 @@ here is the word `simulate` and a number, which no such hash can be.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from study.allocation import Slot, minimise, sequence
@@ -24,6 +24,8 @@ class Rehearsed:
     stratum: str
     block: int | None
     arm: str
+    levels: Mapping[str, str]
+    """Factor to level."""
 
 
 def levels_of(protocol: Protocol, factor: Factor) -> list[str]:
@@ -61,7 +63,7 @@ def rehearse(protocol: Protocol, seed: str, participants: int) -> Iterator[Rehea
             before.append((slot.arm, levels))
         else:
             slot = next(strata.setdefault(stratum, sequence(name, stratum, arms, ratios, sizes)))
-        yield Rehearsed(number, stratum, slot.block, slot.arm)
+        yield Rehearsed(number, stratum, slot.block, slot.arm, levels)
 
 
 def _number(text: str) -> int:

@@ -7,6 +7,7 @@ participant's words.
 from collections.abc import Sequence
 
 __all__ = [
+    "CannotEstimate",
     "IdentityError",
     "MeasureError",
     "NotDue",
@@ -60,6 +61,10 @@ class NotDue(StudyError):
 
 class OutOfRange(StudyError):
     """A rating is not a whole number within the measure's bounds."""
+
+
+class CannotEstimate(StudyError):
+    """The data cannot tell what was asked of them; the message is a sentence that a report can print."""
 
 
 class IdentityError(StudyError):

@@ -423,7 +423,27 @@ class Analysis(Table):
     primary: Outcome
     secondary: list[Outcome] = Field([], description="further outcomes")
     model: Literal["mixed", "mmrm", "ancova"] = Field(
-        "mixed", description="mixed (random intercept and slope over days), mmrm (unstructured covariance) or ancova"
+        "mixed",
+        description="for an outcome of every day: mixed (random effects of participants), mmrm (repeated measures) or "
+        "ancova (each participant's value on the last day); an outcome of one occasion is always compared by ancova",
+    )
+    day: Literal["linear", "factor"] = Field(
+        "linear", description="mixed only: the day as a line, or as a factor with a mean of its own for each day"
+    )
+    random: Literal["intercept", "slope"] = Field(
+        "slope", description="mixed only: participants differ by an intercept, or by an intercept and a slope over days"
+    )
+    covariance: list[Literal["unstructured", "ar1", "compound_symmetry"]] = Field(
+        ["unstructured", "ar1", "compound_symmetry"],
+        min_length=1,
+        description="mmrm only: the covariance within participants; the first of the list that converges is used",
+    )
+    df: Literal["kenward-roger", "satterthwaite"] = Field(
+        "kenward-roger", description="how degrees of freedom are found in small samples"
+    )
+    estimate: Literal["mean", "last", "trend"] = Field(
+        "mean",
+        description="what is compared of a daily outcome: the mean over all days, the last day, or the change a day",
     )
     covariates: list[str] = Field([], description="names of strata to adjust for")
     contrasts: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
@@ -432,7 +452,36 @@ class Analysis(Table):
     multiplicity: Literal["holm", "none"] = Field(
         "holm", description="how p values of one family are adjusted: holm or none"
     )
+    families: Literal["outcome", "secondary"] = Field(
+        "outcome",
+        description="what one family is: the contrasts of each outcome, or those of all secondary outcomes together; "
+        "the primary outcome is always a family of its own",
+    )
     alpha: Annotated[float, Field(gt=0, lt=1)] = Field(0.05, description="the two-sided level")
     missing: Literal["mar", "jump_to_reference", "copy_reference"] = Field(
-        "mar", description="what is assumed of missing values: mar, jump_to_reference or copy_reference"
+        "mar",
+        description="what the main analysis assumes of missing values: mar (missing at random), jump_to_reference or "
+        "copy_reference",
+    )
+    reference: str | None = Field(
+        None,
+        description="the arm whose course is assumed after dropping out, under jump_to_reference and copy_reference; "
+        "the second arm of the first contrast if left out",
+    )
+    deltas: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        [],
+        description="points by which missing values are taken to be worse, rising from 0, to find the tipping point; "
+        "if left out, tenths of the outcome's standard deviation, up to twice the standard deviation",
+    )
+    imputations: Annotated[int, Field(ge=2, le=1000)] = Field(
+        100, description="how often missing values are imputed in the sensitivity analyses"
+    )
+    randomisations: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
+        10_000, description="how often the allocation is run anew for the randomisation test"
+    )
+    per_protocol: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="the share of the visits that somebody has to have made to count as treated per protocol"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        1, description="the seed of all that is drawn in the analysis: imputations and re-allocations"
     )

@@ -42,7 +42,18 @@ from study.grammar import (
     Visits,
 )
 
-__all__ = ["DISTRESS", "Arm", "Contact", "EngineChoice", "Medium", "Protocol", "load", "parse", "understood"]
+__all__ = [
+    "DISTRESS",
+    "Arm",
+    "Contact",
+    "EngineChoice",
+    "Medium",
+    "Protocol",
+    "load",
+    "mistakes",
+    "parse",
+    "understood",
+]
 
 DISTRESS = "distress"
 """The measure that every visit begins and ends with: 0 (none) to 100 (the worst imaginable)."""
@@ -200,6 +211,10 @@ class Protocol(Table):
             for name in pair:
                 if name not in names:
                     yield f"analysis.contrasts has {name!r}; allowed: {_some(names)}"
+        if plan.reference is not None and plan.reference not in names:
+            yield f"analysis.reference is {plan.reference!r}; allowed: {_some(names)}"
+        if plan.deltas and (plan.deltas != sorted(set(plan.deltas)) or plan.deltas[0] < 0):
+            yield "analysis.deltas must rise, each larger than the one before, from 0 on"
         factors = [factor.name for factor in self.allocation.strata]
         for name in plan.covariates:
             if name not in factors:
@@ -329,37 +344,42 @@ def understood(data: dict[str, Any], name: str = "study.toml") -> Protocol:
     try:
         return Protocol.model_validate(data)
     except ValidationError as error:
-        # A key that does not exist is often why another is missing, so it is said first.
-        ordered = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        lines = [line for one in ordered for line in _in_words(one).splitlines()]
+        lines = mistakes(error, Protocol, "the protocol")
         raise ProtocolError([f"{name}: {line}{'' if line.endswith('?') else '.'}" for line in lines]) from None
 
 
-def _in_words(error: Any) -> str:
+def mistakes(error: ValidationError, root: type[BaseModel], what: str) -> list[str]:
+    """Each mistake that was found in `what`, a file with the keys of `root`: "key: what is wrong; what is allowed"."""
+    # A key that does not exist is often why another is missing, so it is said first.
+    ordered = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    return [line for one in ordered for line in _in_words(one, root, what).splitlines()]
+
+
+def _in_words(error: Any, root: type[BaseModel], what: str) -> str:
     """One validation error as "key: what is wrong; what is allowed"."""
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     context = error.get("ctx", {})
     shown = _shown(error["input"])
     match error["type"]:
         case "missing":
-            return f"{key} is missing; {_purpose(error['loc'])}"
+            return f"{key} is missing; {_purpose(error['loc'], root)}"
         case "extra_forbidden":
-            allowed = _keys_beside(error["loc"])
+            allowed = _keys_beside(error["loc"], root)
             near = difflib.get_close_matches(str(error["loc"][-1]), allowed, 1)
             hint = f"did you mean {near[0]}?" if near else f"allowed here: {', '.join(allowed)}"
-            return f"{key} is not a key of the protocol; {hint}"
+            return f"{key} is not a key of {what}; {hint}"
         case "literal_error":
             return f"{key} is {shown}; allowed: {context['expected'].replace(' or ', ', ')}"
         case "value_error":
             reason = str(context["error"])
             return f"{key} {reason}" if reason.startswith("is ") else f"{key}: {reason}" if key else reason
         case "string_pattern_mismatch":
-            return f"{key} is {shown}; {_purpose(error['loc'])}"
+            return f"{key} is {shown}; {_purpose(error['loc'], root)}"
         case kind if kind.endswith("_type"):
             wanted = error["msg"].removeprefix("Input should be ").removesuffix(" instance")
             return f"{key} is {shown}, which is not {wanted}"
         case "too_short" | "string_too_short":
-            return f"{key} is empty; {_purpose(error['loc'])}"
+            return f"{key} is empty; {_purpose(error['loc'], root)}"
         case _:
             return f"{key} is {shown}; {error['msg'].removeprefix('Input ')}"
 
@@ -373,9 +393,9 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
-def _table_of(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """The table that holds the key at `loc`."""
-    table: Any = Protocol
+def _table_of(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
+    """The table of `root` that holds the key at `loc`."""
+    table: Any = root
     for part in loc[:-1]:
         if isinstance(part, int):
             continue
@@ -390,14 +410,14 @@ def _table_of(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
     return table  # type: ignore[no-any-return]
 
 
-def _keys_beside(loc: tuple[str | int, ...]) -> list[str]:
-    table = _table_of(loc)
+def _keys_beside(loc: tuple[str | int, ...], root: type[BaseModel]) -> list[str]:
+    table = _table_of(loc, root)
     return sorted(table.model_fields) if table else []
 
 
-def _purpose(loc: tuple[str | int, ...]) -> str:
+def _purpose(loc: tuple[str | int, ...], root: type[BaseModel]) -> str:
     """What the key at `loc` is for, from its description."""
-    table = _table_of(loc)
+    table = _table_of(loc, root)
     field = table.model_fields.get(str(loc[-1])) if table else None
     if field is None or not field.description:
         return f"add [{loc[-1]}]; `bedside init` writes an example"

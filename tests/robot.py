@@ -79,9 +79,9 @@ class Robot:
         return (self._folder / f"{name}.log").read_text()
 
 
-def wait_until(condition: Any, timeout_s: float, what: str) -> None:
+def wait_until(condition: Any, timeout_s: float, what: str, every_s: float = 0.05) -> None:
     """Wait for a condition. Raises AssertionError, saying what did not happen."""
     limit = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < limit, what
-        time.sleep(0.05)
+        time.sleep(every_s)

@@ -11,7 +11,7 @@ from robot_node.speech.recognition import Recogniser, open_recogniser
 from tests.robot_node.voices import hibari
 from tests.soundloop import Recorder, SoundLoop
 
-__all__ = ["ANSWERS", "Exchange", "Student"]
+__all__ = ["ANSWERS", "DIGITS", "Exchange", "Student"]
 
 TURN_S = 0.8
 """The student takes the robot's silence of this length for their turn."""

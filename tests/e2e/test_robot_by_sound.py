@@ -11,7 +11,7 @@ from typing import Any
 import jiwer
 import pytest
 
-from benchmarks.turn_taking import converse, interrupt, misses
+from benchmarks.turn_taking import SILENCE_S, converse, interrupt, misses
 from robot_node.running import spinning
 from robot_node.topics import TOPICS
 from study.enrolment import take_in
@@ -23,7 +23,7 @@ from tests.soundloop import SoundLoop
 from tests.student import Student
 
 # In real time and through a real sound server: a machine that is busy for half a second swallows a word, as people know.
-pytestmark = [pytest.mark.flaky(reruns=1), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.flaky(reruns=2), pytest.mark.timeout(1800)]
 
 
 def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(
@@ -78,16 +78,19 @@ def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(
     heard = [turn["text"] for turn in turns if turn["speaker"] == "participant"]
     assert len(heard) >= 8
     # A student who takes a pause of the model for the end of the question speaks in vain, as people do; what the robot
-    # heard it has, word for word and in order.
-    rest = iter(said)
+    # heard it has, in order. One word may be misheard; that the record has what was heard, the hashes below show.
+    rest, errors = iter(said), []
     for words in heard:
-        assert any(jiwer.wer(plain(spoken), plain(words)) < 0.2 for spoken in rest), (words, said, student.heard)
+        error = next((e for e in (jiwer.wer(plain(spoken), plain(words)) for spoken in rest) if e < 0.5), None)
+        assert error is not None, (words, said, student.heard)
+        errors.append(error)
+    assert sum(errors) / len(errors) < 0.1, (said, heard)
     assert len(said) - len(heard) <= 3, student.heard
     assert turns[0]["speaker"] == turns[-1]["speaker"] == "therapist"
     assert any("goodbye" in words for words in student.heard)
     # The robot was never silent for long, though a local model wrote the answers.
     assert silence is not None
-    assert silence < 2.5
+    assert silence < SILENCE_S
     # It moved with what it said, and was greeted and left with a gesture.
     assert {"greet", "nod", "think", "farewell"} <= set(gestures)
     assert all(max(joint) - min(joint) > 0.1 for joint in zip(*positions, strict=True))
@@ -107,7 +110,7 @@ def test_the_robot_takes_its_turn_in_time_and_its_memory_stays_flat() -> None:
     assert figures["visits"] >= 1
     figures["barge_in_s"] = interrupt(3)
     print(figures)
-    assert misses(figures, slack=1.25) == []
+    assert misses(figures) == []
 
 
 def plain(words: str) -> str:

@@ -126,7 +126,11 @@ def test_every_argument_says_what_it_is_for(path: Path, launch: None, tmp_path: 
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_robot_is_started_as_it_is_described(body: str, launch: None) -> None:
+def test_a_robot_is_started_as_it_is_described(
+    body: str, launch: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("ROS_DOMAIN_ID", "7")
     nodes = [
         one.named
         for one in actions_of(ROOT / "launch" / "robot.launch.py", body=body, namespace="left", params_file="my.yaml")
@@ -143,6 +147,8 @@ def test_a_robot_is_started_as_it_is_described(body: str, launch: None) -> None:
         assert file == "my.yaml"
         assert own["autostart"] is True
         assert set(own) - {"autostart"} <= set(parameters_of(node["name"]))
+        if node["name"] == "companion":  # one that is started again goes on with its visit
+            assert own["resume"] == str(tmp_path / "bedside" / "robot-left.7.json")
 
 
 def test_a_rehearsal_serves_the_study_and_connects_the_robot_to_it(launch: None, tmp_path: Path) -> None:

@@ -245,6 +245,29 @@ def test_silence_of_the_joints_is_an_error_that_passes(robot: Robot) -> None:
     until(lambda: len(rest.trajectories) > count)
 
 
+def test_after_a_jump_of_ros_time_it_goes_on_from_where_the_joints_are(graph: Any) -> None:
+    from builtin_interfaces.msg import Time
+    from rosgraph_msgs.msg import Clock
+
+    robot = Robot(graph, use_sim_time=True)
+    rest = robot.rest
+    clock = rest.create_publisher(Clock, "/clock", 10)
+    now = [1000]
+    rest.create_timer(0.1, lambda: clock.publish(Clock(clock=Time(sec=now[0]))))
+    until(lambda: robot.body.get_clock().now().nanoseconds > 0)
+    rest.tell("listening", True)
+    until(lambda: rest.at_frame("listen"))
+    assert not rest.said(WARNING, part="clock")
+    now[0] = 3  # as when a simulated world is set back
+    until(lambda: rest.said(WARNING, "ROS time jumped by -997.0 s", part="clock"))
+    known = len(rest.trajectories)
+    until(lambda: len(rest.trajectories) > known)
+    rest.tell("listening", False)
+    until(lambda: moved(rest.positions[-50:]) > 0.02)
+    assert not rest.said(ERROR)
+    robot.end()
+
+
 def test_without_a_driver_nothing_moves_and_nothing_is_missed(graph: Any) -> None:
     body, rest = Body(parameter_overrides=overrides({"driver": "none", "silence_s": 0.2})), Conversation()
     graph.add_node(body)
@@ -266,6 +289,13 @@ def test_without_a_driver_nothing_moves_and_nothing_is_missed(graph: Any) -> Non
 def test_a_driver_that_does_not_exist_is_refused(graph: Any) -> None:
     with pytest.raises(ValueError, match="driver of body is one of none, mujoco"):
         Body(parameter_overrides=overrides({"driver": "steam"}))
+    body = Body()
+    graph.add_node(body)
+    (answer,) = body.set_parameters(overrides({"driver": "steam"}))
+    assert (answer.successful, answer.reason.partition(", ")[0]) == (False, "driver is one of none")
+    (answer,) = body.set_parameters(overrides({"driver": "gazebo"}))
+    assert answer.successful
+    assert body.value("driver") == "gazebo"
 
 
 def test_the_simulator_draws_while_it_keeps_time(graph: Any, tmp_path: Path) -> None:

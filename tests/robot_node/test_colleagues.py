@@ -47,6 +47,16 @@ def test_a_voice_that_failed_is_told_of_when_it_is_back(known: Colleagues) -> No
     assert known.news() == []
 
 
+def test_who_was_started_again_is_named_for_a_minute(known: Colleagues, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert known.restarted() == []
+    known.take(status("voice", "speaker", run="2"))
+    known.take(status("ear", "microphone", namespace="/left", run="2"))
+    assert known.restarted() == ["voice"]
+    now = colleagues.time.monotonic()
+    monkeypatch.setattr(colleagues.time, "monotonic", lambda: now + colleagues.RESTARTED_S + 1)
+    assert known.restarted() == []
+
+
 def test_a_robot_hears_nothing_of_another_ones_troubles(known: Colleagues) -> None:
     known.take(status("ear", "microphone", well=False, namespace="/left"))
     assert known.news() == []

@@ -65,6 +65,20 @@ def test_a_visit_over_topics(graph: Any, desk: Desk) -> None:
     node.trigger_cleanup()
 
 
+def test_what_a_robot_without_a_voice_says_first_waits_for_somebody_who_reads_it(graph: Any, desk: Desk) -> None:
+    node = companion(graph, desk)
+    node.trigger_configure()
+    node.trigger_activate()
+    assert not node.finished.wait(1.0)
+    listener = Listener()
+    graph.add_node(listener)
+    said, states = listener.until_listening()
+    assert said == ["Hello.", "Please tell me the six digits on your page."]
+    assert states == ["code"]
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+
+
 def test_a_node_that_is_deactivated_in_the_middle_goes_on_when_it_is_activated(graph: Any, desk: Desk) -> None:
     node = companion(graph, desk)
     listener = Listener()

@@ -157,7 +157,8 @@ def test_a_portal_that_goes_away_is_waited_for_and_nothing_is_said_or_sent_twice
     talk = Talk(desk.api(), [desk.visit.code, "70", "yes", *[ANSWER] * 8, "40", "yes"], switch)
     talk.dialogue.pause = lambda seconds: threading.Event().wait(seconds)  # type: ignore[assignment, func-returns-value]
     assert talk.dialogue.hold_visit() == "done"
-    assert "away" in talk.states
+    away = talk.states.index("away")
+    assert talk.states[away - 1 : away + 2] == ["exercise", "away", "exercise"]
     assert "I have lost the connection." in talk.said
     assert "I am connected again." in talk.said
     assert len(rows(desk, "SELECT id FROM turn WHERE speaker = 'participant'")) == 8

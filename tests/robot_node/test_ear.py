@@ -1,19 +1,24 @@
 """The ear on the ROS graph, hearing a natural voice on the topic `audio` as from a microphone elsewhere."""
 
+import csv
+import hashlib
 import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from robot_node.ear import Ear
 from robot_node.node import overrides
 from robot_node.running import spinning
 from robot_node.topics import TOPICS
 from tests.robot import wait_until
+from tests.robot_node.test_recognition import korean, korean_model, needs_espeak
 from tests.robot_node.voices import RATE, hibari, joe, silence
 
 # In real time and through a real sound server: a machine that is busy for half a second swallows a word, as people know.
@@ -36,23 +41,34 @@ class Room:
             )
         self._senders = {
             name: self.node.create_publisher(TOPICS[name].message(), name, TOPICS[name].quality.profile)
-            for name in ("audio", "listening", "speaking", "expecting")
+            for name in ("audio", "listening", "speaking", "expecting", "recording")
         }
         executor.add_node(self.ear)
         executor.add_node(self.node)
         assert self.ear.autostart()
-        wait_until(lambda: self._senders["audio"].get_subscription_count() == 1, 10, "the ear hears no topic")
+        for name, sender in self._senders.items():
+            wait_until(lambda sender=sender: sender.get_subscription_count() == 1, 30, f"the ear does not take {name}")
+        self._taken = 0
+        take = self.ear._takers["audio"]
+
+        def counted(message: Any) -> None:
+            take(message)
+            self._taken += 1
+
+        self.ear.takes("audio", counted)
 
     def tell(self, topic: str, value: Any) -> None:
-        """Publish what the companion or the voice would, and give it time to arrive."""
+        """Publish what the companion or the voice would, and wait until the ear knows it."""
         self._senders[topic].publish(TOPICS[topic].message()(data=value))
-        time.sleep(0.3)
+        wait_until(lambda: getattr(self.ear, f"_{topic}") == value, 10, f"the ear does not take {topic}")
 
     def play(self, *sounds: Any) -> None:
-        """Send sound at the pace of a microphone."""
+        """Send sound at twice the pace of a microphone; on a busy machine no faster than the ear takes it."""
         sound = (np.concatenate(sounds) * 32767).astype(np.int16)
         for start in range(0, len(sound), RATE // 20):
+            known = self._taken
             self._senders["audio"].publish(TOPICS["audio"].message()(data=sound[start : start + RATE // 20].tolist()))
+            wait_until(lambda known=known: self._taken > known, 10, "the ear takes no sound", every_s=0.005)
             time.sleep(0.02)
 
     def received(self, name: str) -> list[Any]:
@@ -109,6 +125,45 @@ def test_a_longer_pause_is_left_where_the_step_asks_to_think(graph: Any) -> None
     wait_until(lambda: len(room.received("heard")) == 3, 10, str(room.got))
     assert "alone" in room.received("heard")[2]
     assert "tell her" in room.received("heard")[2]
+    room.ear.autostop()
+
+
+def test_only_what_may_be_recorded_is_and_each_file_has_its_hash(graph: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    room = Room(graph, recordings=str(folder))
+    room.tell("listening", True)
+    for name in ("", "visit-12", ""):
+        room.tell("recording", name)
+        known = len(room.received("heard"))
+        room.play(joe("This is my answer."), silence(1.2))
+        wait_until(lambda known=known: len(room.received("heard")) > known, 10, str(room.got))
+        if not known:
+            assert not folder.exists()
+    room.ear.autostop()  # waits for what is being written
+    with (folder / "index.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert [path.name for path in folder.glob("*.wav")] == [row["file"]] == ["visit-12-001.wav"]
+    assert hashlib.sha256((folder / row["file"]).read_bytes()).hexdigest() == row["sha256"]
+    assert hashlib.sha256(b"This is my answer.").hexdigest() == row["words_sha256"]
+    sound, rate = soundfile.read(folder / row["file"])
+    assert rate == RATE
+    assert len(sound) / rate == pytest.approx(float(row["seconds"]), abs=0.001)
+    assert np.abs(sound).max() > 0.05
+
+
+@needs_espeak
+def test_it_hears_with_vosk_in_another_language_with_confidences(graph: Any) -> None:
+    room = Room(graph, engine="vosk", model=korean_model(), language="ko")
+    room.tell("listening", True)
+    room.play(korean("오늘은 날씨가 좋습니다"), silence(1.2))
+    wait_until(lambda: room.received("heard"), 10, str(room.got))
+    speech = [json.loads(text) for text in room.received("live_speech")]
+    assert {one["locale"] for one in speech} == {"ko"}
+    assert any(one["incremental"] for one in speech)
+    final = speech[-1]
+    assert final["final"] == room.received("heard")[0]
+    assert len(final["final"].split()) >= 3
+    assert 0 < final["confidence"] <= 1
     room.ear.autostop()
 
 

@@ -246,7 +246,9 @@ def test_a_broken_model_is_said_to_be_broken(tmp_path: Path) -> None:
 
 
 # Vosk, with the only model of it that comes in a package. espeak's Korean is too robotic to judge the words by: what is
-# tested is that they come in order, with times, and out of the grammar.
+# tested is that they come in order, with times, and out of the grammar. Its feature extraction adds a little random
+# noise (Kaldi's dither), so one sound is not always decoded alike: of forty times "네" was heard as nothing in fourteen.
+# The answers below were each heard as the same word in all of forty.
 
 
 def korean_model() -> str:
@@ -280,7 +282,9 @@ def test_a_grammar_leaves_only_its_words(vosk: Recogniser) -> None:
         heard = hear(vosk, sound, kind).split()
         assert heard
         assert set(heard) <= set(grammar_of("ko", kind))
-    assert hear(vosk, korean("네"), "yes") == "네"
+    no = korean("아니요")
+    assert not set(hear(vosk, no, "words").split()) <= set(grammar_of("ko", "yes"))
+    assert hear(vosk, no, "yes") in ("아니요", "아니오")  # two spellings of one word
     assert hear(vosk, korean("백"), "rating") == "백"
 
 

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from robot_node.resume import FRESH_S, Resume
+import pytest
+
+from robot_node.resume import FRESH_S, Resume, state_file
 
 HERE, ELSEWHERE = "http://127.0.0.1:8000", "http://192.0.2.7:8000"
 
@@ -32,3 +34,14 @@ def test_a_file_that_makes_no_sense_is_as_good_as_none(tmp_path: Path) -> None:
         assert Resume(str(path), HERE).code() is None
     Resume("", HERE).remember("481516")
     assert Resume("", HERE).code() is None
+
+
+def test_no_two_robots_of_one_machine_remember_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    files = set()
+    for domain in ("", "0", "7"):
+        monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+        files |= {state_file(namespace) for namespace in ("", "/", "robot", "left", "/left/", "left/front")}
+    # The empty domain is 0, and slashes around a namespace say nothing.
+    assert len(files) == 2 * 4
+    assert all(file.parent == tmp_path / "bedside" for file in files)

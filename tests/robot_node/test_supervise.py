@@ -95,3 +95,24 @@ def test_whatever_ends_the_command_ends_all_nodes(
     process.send_signal(how)
     assert process.wait(20) == status
     wait_until(lambda: f"__ns:=/domain{ros_domain}" not in command_lines(), 20, "a node is left")
+
+
+def test_a_node_that_is_told_to_end_again_and_again_ends_in_order(
+    ros_domain: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-C in a terminal, which reaches it, and ROS's launch, which passes it on."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(ros_domain))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robot_node.main", "body", "--ros-args", "-p", "driver:=none", "-p", "autostart:=true"]
+    )
+    # Once it catches SIGTERM it catches both; before that it would just die.
+    status = Path(f"/proc/{process.pid}/status")
+    wait_until(
+        lambda: int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> 14 & 1, 30, "it does not start"
+    )
+    limit = time.monotonic() + 30
+    while process.poll() is None:
+        assert time.monotonic() < limit, "it does not end"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.002)
+    assert process.returncode == 0

@@ -1,0 +1,1 @@
+"""The sections of an analysis, a module each: `section(data) -> Section`."""

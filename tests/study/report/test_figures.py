@@ -1,0 +1,187 @@
+"""Every figure: the same bytes each time, readable without colour, with words and numbers beside it."""
+
+import re
+from itertools import chain
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from study.analysis.outcomes import values
+from study.errors import CannotEstimate
+from study.report.build import draw
+from study.report.figure import Figure
+from study.report.figures import drawings
+from study.report.figures.residuals import effects
+from study.report.style import arm_styles, themed
+from study.statistics.design import build
+from study.statistics.mixed import fit_mixed
+from tests.analysing import synthetic
+from tests.reporting import analysed, drawn, lacking, whole
+
+NAMES = tuple(drawings())
+
+Figures = dict[str, Figure]
+
+
+def luminance(colour: str) -> float:
+    """WCAG's relative luminance."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.fixture(scope="module")
+def figures() -> Figures:
+    found, undrawn = drawn()
+    assert undrawn == {}
+    return {figure.name: figure for figure in found}
+
+
+def test_there_is_every_figure(figures: Figures) -> None:
+    assert tuple(figures) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_vector_graphics_with_text_as_paths_and_ids_of_its_own(figures: Figures, name: str) -> None:
+    svg = figures[name].svg
+    root = ElementTree.fromstring(svg)  # noqa: S314 - ours
+    kinds = {element.tag.partition("}")[2] for element in root.iter()}
+    assert not kinds & {"image", "text", "style", "script", "metadata"}
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    assert all(one.startswith(f"{name}-") for one in ids)
+    for target in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg):
+        assert "".join(target) in ids
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_the_same_bytes_each_time(figures: Figures, name: str) -> None:
+    again = drawings()[name][1](*whole())
+    assert again == figures[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_says_in_words_what_it_shows(figures: Figures, name: str) -> None:
+    figure = figures[name]
+    assert len(figure.alt) > 60
+    assert re.search(r"\d", figure.alt)
+    assert figure.title
+    assert figure.note
+
+
+def test_every_figure_has_its_numbers_in_a_table(figures: Figures) -> None:
+    elsewhere = {"flow": "flow_arms", "survival": "adherence_survival"}
+    for name, figure in figures.items():
+        table = figure.table or whole()[1].table(elsewhere[name])
+        assert table.rows
+
+
+@pytest.mark.parametrize("lacks", lacking())
+@pytest.mark.filterwarnings("error")
+def test_what_cannot_be_drawn_is_a_sentence(lacks: str) -> None:
+    data = synthetic(**lacking()[lacks])
+    figures, undrawn = draw(data, analysed(data))
+    assert len(figures) + sum(map(len, undrawn.values())) == len(NAMES)
+    for sentence in chain.from_iterable(undrawn.values()):
+        assert sentence.endswith(".")
+        assert "nan" not in sentence.lower().split()
+    for figure in figures:
+        assert "nan" not in figure.alt.lower().split()
+        assert not re.search(r"[ML ]nan\b|\binf\b", figure.svg)
+
+
+def test_an_arm_has_its_own_colour_marker_line_and_hatch() -> None:
+    styles = list(arm_styles([str(place) for place in range(8)]).values())
+    for part in ("colour", "marker", "line", "hatch"):
+        assert len({getattr(style, part) for style in styles}) == 8
+    for style in styles[:3]:  # graphics: WCAG 1.4.11 asks for 3:1
+        assert 1.05 / (luminance(style.colour) + 0.05) >= 3
+
+
+def test_an_arm_looks_the_same_whoever_else_is_there() -> None:
+    assert arm_styles(["robot", "chat"])["chat"] == arm_styles(["robot", "chat", "worksheet"])["chat"]
+
+
+def test_on_the_page_ink_and_arms_follow_the_readers_light_or_dark(figures: Figures) -> None:
+    svg = themed(figures["course"].svg)
+    assert "var(--ink)" in svg
+    assert {"var(--arm-1)", "var(--arm-2)", "var(--arm-3)"} <= set(re.findall(r"var\(--[a-z0-9-]+\)", svg))
+    assert not re.findall(r"#[0-9a-f]{6}", svg)
+
+
+def test_the_numbers_beside_the_course_are_the_means_of_what_was_observed(figures: Figures) -> None:
+    data, _ = whole()
+    scores = data.scores[data.scores["measure"] == "distress"].dropna(subset=["day"])
+    table = figures["course"].table
+    assert table is not None
+    for arm, day, n, mean, low, high in table.rows:
+        own = scores[(scores["arm"] == arm) & (scores["day"] == day)].pivot(
+            index="participant", columns="occasion", values="score"
+        )
+        changes = (own["after"] - own["before"]).dropna()
+        assert n == len(changes)
+        assert mean == pytest.approx(np.mean(changes))
+        if n > 1:
+            half = stats.t.ppf(0.975, n - 1) * changes.sem()
+            assert (low, high) == (pytest.approx(mean - half), pytest.approx(mean + half))
+
+
+def test_the_flow_diagram_has_a_box_for_each_stage_of_each_arm(figures: Figures) -> None:
+    alt = figures["flow"].alt
+    data, _ = whole()
+    for arm in data.arms:
+        assert f"{arm}: {(data.participants['arm'] == arm).sum()} allocated" in alt
+    assert f"{len(data.people)} came" in alt
+
+
+def test_the_forest_begins_each_contrast_with_the_plan(figures: Figures) -> None:
+    forest = figures["forest"].table
+    assert forest is not None
+    rows = forest.rows
+    planned = {row[0]: row[2:] for row in rows if row[1] == "Planned analysis"}
+    firsts: dict[object, object] = {}
+    for row in rows:
+        firsts.setdefault(row[0], row[1])
+    assert set(firsts.values()) == {"Planned analysis"}
+    table = whole()[1].table("primary_contrasts")
+    names = [column.name for column in table.columns]
+    for row in table.rows:
+        cells = dict(zip(names, row, strict=True))
+        assert planned[f"{cells['arm']} - {cells['compared_with']}"] == (
+            cells["difference"],
+            cells["low"],
+            cells["high"],
+        )
+
+
+def test_predicted_random_effects_solve_hendersons_equations() -> None:
+    """The mixed model equations (Henderson 1950) give the same predictions by another way, for all participants at once."""
+    data = synthetic(9, days=6, seed=4)
+    frame = values(data, data.plan.primary).frame
+    design = build(frame, "value", ["arm", "day"], participant="participant", occasion="day")
+    fit = fit_mixed(design, random="slope")
+    found = effects(fit)
+    n = fit.n_participants
+    times = np.asarray(design.times, dtype=float)[design.occasions]
+    z = np.zeros((fit.n_values, 2 * n))
+    for row, who in enumerate(design.participants):
+        z[row, 2 * who : 2 * who + 2] = 1, times[row]
+    g = np.array(
+        [
+            [fit.variances["intercept"], fit.variances["covariance"]],
+            [fit.variances["covariance"], fit.variances["slope"]],
+        ]
+    ) + 1e-9 * np.eye(2)
+    x, y, residual = design.matrix, design.values, fit.variances["residual"]
+    left = np.block([[x.T @ x, x.T @ z], [z.T @ x, z.T @ z + residual * np.kron(np.eye(n), np.linalg.inv(g))]])
+    solved = np.linalg.solve(left, np.concatenate([x.T @ y, z.T @ y]))[x.shape[1] :].reshape(n, 2)
+    assert found["intercept"] == pytest.approx(solved[:, 0], abs=1e-4)
+    assert found["slope"] == pytest.approx(solved[:, 1], abs=1e-4)
+
+
+def test_a_figure_of_nothing_says_why() -> None:
+    data = synthetic(0, ineligible=0, declined=0)
+    with pytest.raises(CannotEstimate, match="nobody has opened the door"):
+        drawings()["flow"][1](data, analysed(data))
