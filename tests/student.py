@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_node.numbers import rating_in
 from robot_node.speech.recognition import Recogniser, open_recogniser
 from tests.robot_node.voices import hibari
 from tests.soundloop import Recorder, SoundLoop
@@ -128,13 +129,20 @@ class Student:
             return "code", " ".join(self.code)
         if "distress" in words or "number" in words:
             self._rated += "distress" in words
-            return "rating", self.before if self._rated <= 1 else self.after
+            return "rating", self.rating
         if "right" in words and len(words.split()) < 9:
-            return "yes", "Yes, that is right."
+            repeated = rating_in(words.partition("is that")[0])
+            meant = repeated is None or repeated == rating_in(self.rating)
+            return "yes", "Yes, that is right." if meant else "No."
         if "yes or no" in words:
             return "yes", "Yes."
         self._given += 1
         return "words", next(self.answers) if self.answers else ANSWERS[(self._given - 1) % len(ANSWERS)]
+
+    @property
+    def rating(self) -> str:
+        """What the student answers when asked for a number now."""
+        return self.before if self._rated <= 1 else self.after
 
     def say(self, kind: str, words: str) -> None:
         """Say it, and remember when it ended."""

