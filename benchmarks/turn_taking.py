@@ -61,15 +61,15 @@ def main() -> None:
         sys.exit("missed: " + ", ".join(missed))
 
 
-def misses(figures: dict[str, Any]) -> list[str]:
-    """What was promised and did not hold."""
+def misses(figures: dict[str, Any], slack: float = 1.0) -> list[str]:
+    """What was promised and did not hold; `slack` allows times so much longer, on a machine that does other work."""
     found = []
-    if figures["engine"] == "eliza" and figures["answer_median_s"] >= MEDIAN_S:
+    if figures["engine"] == "eliza" and figures["answer_median_s"] >= MEDIAN_S * slack:
         found.append(f"median answer {figures['answer_median_s']:.2f} s")
-    if figures["longest_silence_s"] >= SILENCE_S:
+    if figures["longest_silence_s"] >= SILENCE_S * slack:
         found.append(f"silence of {figures['longest_silence_s']:.2f} s")
     barge_in = figures["barge_in_s"]
-    if statistics.median(barge_in) >= BARGE_IN_S or max(barge_in) >= 2 * BARGE_IN_S:
+    if statistics.median(barge_in) >= BARGE_IN_S * slack or max(barge_in) >= 2 * BARGE_IN_S * slack:
         found.append(f"barge-in {barge_in}")
     found += [f"{name} grew by {mb:.0f} MB" for name, mb in figures["growth_mb"].items() if mb >= MEMORY_MB]
     return found
