@@ -22,10 +22,10 @@ from tests.robot import Robot
 from tests.soundloop import SoundLoop
 from tests.student import Student
 
-# In real time and through a real sound server: a machine that is busy for half a second swallows a word, as people know.
 SLACK = 1.25
 """The tests may run beside other work; `benchmarks/turn_taking.py --check` asks for the promised times themselves."""
 
+# In real time and through a real sound server: a machine that is busy for half a second swallows a word, as people know.
 pytestmark = [pytest.mark.flaky(reruns=2), pytest.mark.timeout(1800)]
 
 
