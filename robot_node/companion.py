@@ -63,6 +63,7 @@ class Companion(RobotNode):
         self._interrupted = threading.Event()
         self._cut_sentence = ""
         self._waiting_since: float | None = None
+        self._waiting_for_words = False
         self._halted = False
         self._clock_jumped = threading.Event()
         self._language = "en"
@@ -155,6 +156,7 @@ class Companion(RobotNode):
             self.failure = RobotError(f"The robot's session failed: {type(error).__name__}.")
             self.report("visit", "error", str(self.failure))
             log.exception("session failed")
+        self._waiting_since = None
         self._listen(False)
         self.finished.set()
 
@@ -226,8 +228,10 @@ class Companion(RobotNode):
                 if self._waiting_since is None or self._interrupted.is_set():
                     continue
                 fillers += 1
+                # Who gave a code or a number gets no "I see."
+                name = f"wait_{min(fillers, 3)}" if self._waiting_for_words else "wait_3"
                 try:
-                    self._aloud(self._text(f"wait_{min(fillers, 3)}"))
+                    self._aloud(self._text(name))
                 except Stopped:
                     return
             due = time.monotonic() + FILLER_EVERY_S
@@ -263,8 +267,8 @@ class Companion(RobotNode):
                     if self._interrupted.is_set():  # spoken into one of those
                         self._interrupted.clear()
                     continue
-                if kind in ("words", "reflection"):
-                    self._waiting_since = time.monotonic()
+                self._waiting_for_words = kind in ("words", "reflection")
+                self._waiting_since = time.monotonic()
                 return words
         finally:
             self._listen(False)

@@ -6,14 +6,12 @@ for the lifecycle services. SIGINT and SIGTERM end it in order.
 
 import importlib
 import os
-import signal
 import sys
-import threading
 from typing import Any
 
 from robot_node.description import CLASSES, SUPERVISOR
 from robot_node.errors import RobotError
-from robot_node.running import spinning
+from robot_node.running import EndSignal, spinning
 
 __all__ = ["main"]
 
@@ -28,21 +26,17 @@ def main(arguments: list[str] | None = None) -> None:
     if not given or given[0] not in CLASSES:
         print(f"usage: node NAME [--ros-args ...]; NAME is one of {', '.join(CLASSES)}", file=sys.stderr)
         sys.exit(2)
-    ending = threading.Event()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, lambda *_: ending.set())
+    ending = EndSignal()
     try:
         _run(given[0], given[1:], ending)
     except RobotError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
     finally:
-        # ROS's launch passes Ctrl-C on to nodes that have had it already; Python, on its way out, would die of it.
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signal_number, signal.SIG_IGN)
+        ending.ignore()
 
 
-def _run(name: str, ros_arguments: list[str], ending: threading.Event) -> None:
+def _run(name: str, ros_arguments: list[str], ending: EndSignal) -> None:
     from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
     with spinning(arguments=ros_arguments) as executor:

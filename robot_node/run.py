@@ -1,8 +1,6 @@
 """What the command `bedside robot` does: a robot's nodes, started without ROS's launch."""
 
 import contextlib
-import signal
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ def run_robot(
     parameters: Path | None = None,
 ) -> int:
     """Run the robot's nodes until the visit is over (`once`) or until told to stop; return the exit status."""
+    from robot_node.running import EndSignal
     from robot_node.supervise import Supervisor
 
     companion: dict[str, Any] = {
@@ -35,17 +34,14 @@ def run_robot(
         "resume": str(state_file(namespace)),
     }
     # A flag and no exception: one that is raised while a node is being started would leave that node behind.
-    told_to_stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told_to_stop.set())
+    told_to_stop = EndSignal()
     nodes = robot_nodes(body, sound)
     with Supervisor(nodes, {"companion": companion}, namespace, parameters) as supervisor:
         print(f"Starting {', '.join(node.name for node in nodes)}, connected to {url}. Ctrl-C ends them.", flush=True)
-        while not told_to_stop.is_set():
+        while not told_to_stop.wait(0.2):
             status = supervisor.watch()
             if status is not None:
                 return status
-            told_to_stop.wait(0.2)
     return 0
 
 

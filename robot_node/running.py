@@ -1,12 +1,42 @@
 """Starting and ending ROS in a process of ours."""
 
 import os
+import select
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["spinning"]
+__all__ = ["EndSignal", "spinning"]
+
+
+class EndSignal:
+    """SIGINT or SIGTERM, to be waited for.
+
+    A pipe, and no `threading.Event`: a signal that comes while the event's own lock is held would wait for it forever.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the signal has come; waits so long for it."""
+        return bool(select.select([self._read], [], [], seconds)[0])
+
+    @staticmethod
+    def ignore() -> None:
+        """Take no notice of such signals from now on. ROS's launch passes Ctrl-C on to nodes that have had it already,
+        and Python, on its way out, would die of it."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _take(self, *_: object) -> None:
+        with suppress(BlockingIOError):  # the pipe is full of signals
+            os.write(self._write, b".")
 
 
 @contextmanager

@@ -32,7 +32,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import count
+from math import lcm
 
 __all__ = ["Slot", "minimise", "preferred_among", "sequence"]
 
@@ -100,17 +102,19 @@ def preferred_among(
         for factor, counts in alike.items():
             if arm in counts and theirs.get(factor) == levels[factor]:
                 counts[arm] += 1
-    share = dict(zip(arms, ratios, strict=True))
+    common = lcm(*ratios)  # the parts as whole numbers of this one's
+    parts_of = {arm: common // ratio for arm, ratio in zip(arms, ratios, strict=True)}
     imbalance = {}
     for given in arms:
         total = Fraction(0)
         for factor, counts in alike.items():
-            parts = [Fraction(counts[arm] + (arm == given), share[arm]) for arm in arms]
+            parts = [(counts[arm] + (arm == given)) * parts_of[arm] for arm in arms]
             total += _exactly(weights[factor]) * (max(parts) - min(parts))
-        imbalance[given] = total
+        imbalance[given] = total / common
     return imbalance, [arm for arm in arms if imbalance[arm] == min(imbalance.values())]
 
 
+@lru_cache
 def _exactly(number: float) -> Fraction:
     """The decimal number as somebody wrote it: 0.1 is a tenth, not the binary number nearest to it.
 

@@ -52,11 +52,12 @@ def keys(table: type[BaseModel] = Protocol, prefix: str = "") -> Iterator[tuple[
         yield f"{prefix}{name}", field.description or _about(inner), default
 
 
-def markdown() -> str:
+def markdown(table: type[BaseModel] = Protocol) -> str:
     """The table of the keys, as docs/protocol.md has it."""
     lines = ["| key | what it says | if left out |", "|---|---|---|"]
     lines += [
-        f"| `{key}` | {says.replace('|', ',')} | {f'`{default}`' if default else ''} |" for key, says, default in keys()
+        f"| `{key}` | {says.replace('|', ',')} | {f'`{default}`' if default else ''} |"
+        for key, says, default in keys(table)
     ]
     return "\n".join(lines)
 

@@ -6,6 +6,8 @@ from typing import Any
 from study.analysis.data import AnalysisData
 from study.analysis.results import Provenance, Results, Section
 from study.analysis.sections import adherence, flow, methods, primary, secondary, sessions
+from study.report.build import draw
+from study.report.figure import Figure
 from tests.analysing import synthetic
 
 SECTIONS = (flow, primary, secondary, sessions, adherence, methods)
@@ -24,6 +26,12 @@ def whole(n: int = 15, days: int = 4, seed: int = 2) -> tuple[AnalysisData, Resu
     """Fifteen participants, four days."""
     data = synthetic(n, days=days, seed=seed, plan=QUICK)
     return data, analysed(data)
+
+
+@cache
+def drawn() -> tuple[list[Figure], dict[str, list[str]]]:
+    """The figures of `whole`."""
+    return draw(*whole())
 
 
 def lacking() -> dict[str, dict[str, Any]]:

@@ -98,6 +98,7 @@ def _study(folder: Path, out: Path | None, role: str | None, rehearsal: Path | N
     from study.report.tables import as_csv
     from study.study import Study
 
+    _refuse_others(out)  # before the work, not after it
     study = Study.open(folder, rehearsal=rehearsal)
     data = load(study, cast(Role | None, role))
     columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn())
@@ -127,9 +128,8 @@ def _write(out: Path, files: dict[str, str]) -> None:
     """Into a folder that is new, empty, or has an earlier analysis, which is replaced."""
     from study.errors import StudyError
 
+    _refuse_others(out)
     try:
-        if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "results.json").is_file())):
-            raise StudyError(f"{out} holds something that is no analysis; choose a folder that is new or empty.")
         out.mkdir(parents=True, exist_ok=True)
         for old in [*out.glob("*.csv"), *out.glob("results.json")]:
             old.unlink()
@@ -137,6 +137,16 @@ def _write(out: Path, files: dict[str, str]) -> None:
             (out / name).write_bytes(text.encode())
     except OSError as error:
         raise StudyError(f"{out} cannot be written: {error.strerror}.") from None
+
+
+def _refuse_others(out: Path | None) -> None:
+    """Raises `StudyError` when `out` holds something that is no analysis."""
+    from study.errors import StudyError
+
+    if out is None or not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not (out / "results.json").is_file()):
+        raise StudyError(f"{out} holds something that is no analysis; choose a folder that is new or empty.")
 
 
 def _console() -> "Console":

@@ -37,7 +37,12 @@ def init(folder: Path, template: str) -> None:
     from study.study import create
 
     path = create(folder, template)
-    (folder / FILE).write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        (folder / FILE).write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StudyError(
+            f"Wrote {path}; {folder / FILE} cannot be written: {error.strerror}. `bedside schema` prints it."
+        ) from None
     click.echo(f"Wrote {path}. Edit it, then: bedside check {folder}")
 
 

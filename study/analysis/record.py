@@ -44,7 +44,7 @@ class ScaleInfo:
 
 def column_of(factor: str) -> str:
     """The column in which a factor's levels stand: called like the factor, unless another column is."""
-    taken = {*PARTICIPANTS, *VISITS, *SCORES, *TURNS, *EVENTS, *SCREENING, "value", "baseline"}
+    taken = {*PARTICIPANTS, "day", "value", "baseline"}
     return f"factor_{factor}" if factor in taken else factor
 
 

@@ -69,7 +69,7 @@ def contrast_table(name: str, title: str, comparisons: Sequence[Comparison], adj
             in_sds = (sds.value, sds.low, sds.high) if sds else (math.nan,) * 3
             rows.append((each.title, *one.arms, *map(finite, (*numbers, *in_sds))))
     models = dict.fromkeys(
-        f"{each.title} ({each.values.unit}): {each.how}; {each.compares}{_unit_of_sd(each)}." for each in comparisons
+        f"{each.title}, in {each.values.unit}: {each.how}; {each.compares}{_unit_of_sd(each)}." for each in comparisons
     )
     note = (
         f"{' '.join(models)} Intervals are of {_level(comparisons)}, not adjusted for multiplicity; adjusted p: "

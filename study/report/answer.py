@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Results
+from study.analysis.results import Cell, Results, Table
 from study.report.numbers import interval, number, p_value
 
-__all__ = ["Answer", "Answers", "answers"]
+__all__ = ["CONTRASTS", "IMPUTED", "Answer", "Answers", "answers", "planned", "rows_of"]
 
 PRIMARY = "primary"
 """The section of the primary outcome."""
 
 CONTRASTS = "primary_contrasts"
 """Its table of contrasts: arm, compared_with, difference, low, high, p, p_adjusted."""
+
+IMPUTED = "missing_estimates"
+"""The same under assumptions about missing values, named by `assumption`; `main` says which is the plan's."""
 
 
 CAUTION = (
@@ -38,25 +41,43 @@ class Answers:
     caution: str
 
 
+def planned(data: AnalysisData, results: Results) -> list[dict[str, Cell]]:
+    """The rows, by column, of the contrasts that the plan calls its main analysis.
+
+    Where missing values are imputed under a reference, these are in the section on missing values.
+    """
+    tables = {table.name: table for section in results.sections for table in section.tables}
+    if data.plan.missing == "mar":
+        return rows_of(tables.get(CONTRASTS))
+    return [row for row in rows_of(tables.get(IMPUTED)) if row.get("main") == "yes"]
+
+
+def rows_of(table: Table | None) -> list[dict[str, Cell]]:
+    """Each row as a mapping from the names of columns; none of no table."""
+    if table is None:
+        return []
+    return [dict(zip((column.name for column in table.columns), row, strict=True)) for row in table.rows]
+
+
 def answers(data: AnalysisData, results: Results) -> Answers:
     """Every planned contrast of the primary outcome, and a sentence for each that could not be estimated."""
     section = next((one for one in results.sections if one.name == PRIMARY), None)
-    table = next((one for one in section.tables if one.name == CONTRASTS), None) if section else None
-    if section is None or table is None:
-        told = section.warnings if section else ()
-        return Answers("", (), told or ("The primary outcome was not analysed.",), "")
+    rows = planned(data, results)
     found, lacking = [], []
-    for row in table.rows:
-        cells = {column.name: cell for column, cell in zip(table.columns, row, strict=True)}
+    for cells in rows:
         estimate, low, high = (cells.get(name) for name in ("difference", "low", "high"))
         contrast = f"{cells['arm']} compared with {cells['compared_with']}"
         if not isinstance(estimate, float) or not isinstance(low, float) or not isinstance(high, float):
             lacking.append(f"{contrast}: not estimated; the section on the primary outcome says why.")
             continue
-        found.append(_answer(data, contrast, estimate, low, high, cells, len(table.rows)))
+        found.append(_answer(data, contrast, estimate, low, high, cells, len(rows)))
     if not found:
-        return Answers("", (), section.warnings or tuple(lacking), "")
-    return Answers(section.text[0] if section.text else "", tuple(found), tuple(lacking), CAUTION)
+        warnings = section.warnings if section else ()
+        return Answers("", (), warnings or tuple(lacking) or ("The primary outcome was not analysed.",), "")
+    lead = section.text[0] if section and section.text else ""
+    if data.plan.missing != "mar":
+        lead += f" Missing values are imputed as planned: {str(rows[0]['assumption']).removesuffix(', imputed')}."
+    return Answers(lead, tuple(found), tuple(lacking), CAUTION)
 
 
 def _answer(

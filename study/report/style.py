@@ -129,10 +129,9 @@ def drawing() -> Iterator[None]:
 def new_figure(width: float = 7.2, height: float = 4.0) -> Any:
     """An empty figure, in inches, that no window and no global state knows of."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.09, w_pad=0.05)
-    return figure
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.05))
 
 
 def svg_of(figure: Any, name: str) -> str:

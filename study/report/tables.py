@@ -139,6 +139,6 @@ def _cell(cell: Cell, column: Column) -> str:
 def _interval(low: Cell, high: Cell, column: Column) -> str:
     if low is None and high is None:
         return NOTHING
-    if isinstance(low, str) or isinstance(high, str) or low is None or high is None or column.kind == "percent":
+    if isinstance(low, str) or isinstance(high, str) or low is None or high is None or column.kind != "number":
         return f"{shown(low, column)} to {shown(high, column)}"
     return interval(low, high, column.digits)

@@ -15,7 +15,7 @@ __all__ = ["AutoRegressive", "Blocks", "CompoundSymmetry", "RandomEffects", "Str
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Blocks:
     """The data of a fit, participant by participant, with the outcome as last column."""
 

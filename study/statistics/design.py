@@ -27,7 +27,7 @@ INTERCEPT = "(Intercept)"
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """Everything a model is fitted to: n values of the outcome, p columns. Nothing in it is ever changed."""
 

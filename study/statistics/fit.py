@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from study.errors import CannotEstimate
 from study.statistics.design import Design
 from study.statistics.estimate import Estimate
 from study.statistics.small_sample import FTest, SmallSample
@@ -20,7 +21,7 @@ Df = Literal["kenward-roger", "satterthwaite"]
 Method = Literal["reml", "ml"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A linear model, fitted. Coefficients and variances are in the units of the outcome."""
 
@@ -61,11 +62,17 @@ class Fit:
         return self.design.n_participants
 
     def estimate(self, weights: Sequence[float] | Array, name: str, level: float = 0.95) -> Estimate:
-        """The linear function of the coefficients whose weights (p,) are given."""
+        """The linear function of the coefficients whose weights (p,) are given.
+
+        Raises CannotEstimate when its variance is not above 0: the weights are all 0, or Kenward and Roger's correction
+        fails in so few participants.
+        """
         row = np.asarray(weights, dtype=float)
-        variance = max(float(row @ self.covariance @ row), 0.0)
-        df = self.small_sample.df(row) if variance > 0 else np.inf
-        return Estimate(name, float(row @ self.coefficients), float(np.sqrt(variance)), float(df), level)
+        variance = float(row @ self.covariance @ row)
+        if variance <= 0:
+            raise CannotEstimate(f"There is too little to tell how uncertain {name} is.")
+        df = float(self.small_sample.df(row))
+        return Estimate(name, float(row @ self.coefficients), float(np.sqrt(variance)), df, level)
 
     def coefficient(self, name: str, level: float = 0.95) -> Estimate:
         """One coefficient, by its name."""

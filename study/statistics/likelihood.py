@@ -23,7 +23,7 @@ __all__ = ["Likelihood", "Point"]
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Likelihood:
     """Minus twice the log-likelihood of `blocks` under `structure`, but for its constant."""
 
@@ -63,7 +63,7 @@ class Likelihood:
         return Point(self, parameters, deviance, coefficients, phi, inverse, weighted)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """The likelihood at one value of the parameters."""
 

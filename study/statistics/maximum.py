@@ -26,7 +26,7 @@ MOST = 100
 """Steps before a search is given up; five to ten are usual."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Maximum:
     """Where the likelihood is highest."""
 

@@ -16,7 +16,7 @@ from study.errors import CannotEstimate
 from study.statistics.covariance import Blocks, Structure
 from study.statistics.design import Design
 from study.statistics.fit import Df, Fit, Method
-from study.statistics.likelihood import Likelihood
+from study.statistics.likelihood import Likelihood, Point
 from study.statistics.maximum import Maximum, maximise
 from study.statistics.small_sample import KenwardRoger, Satterthwaite, SmallSample
 
@@ -25,7 +25,7 @@ __all__ = ["Standard", "climb", "finish", "pad", "standardise"]
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standard:
     """A design in orthonormal columns, with an outcome of mean 0 and variance 1."""
 
@@ -91,6 +91,7 @@ def finish(
     Molenberghs 1998, Stat Sci 13:236).
     """
     point = maximum.point
+    _check_information(point)
     n, p = design.matrix.shape
     restricted = point.likelihood.restricted
     free = n - p if restricted else n
@@ -110,6 +111,19 @@ def finish(
     )
 
 
+def _check_information(point: Point) -> None:
+    """That the values say something of every parameter of the covariance (of an outcome with variance 1).
+
+    Raises CannotEstimate when they don't, as when each arm has one participant only.
+    """
+    told = np.diag(point.expected)
+    if told.min() > 1e-7:
+        scale = 1 / np.sqrt(told)
+        if np.linalg.eigvalsh(point.expected * scale[:, None] * scale)[0] > 1e-9:
+            return
+    raise CannotEstimate("There are too few participants to tell how they differ.")
+
+
 def _small_sample(
     standard: Standard, maximum: Maximum, df: Df, information: Literal["expected", "observed"]
 ) -> SmallSample:
@@ -121,11 +135,6 @@ def _small_sample(
         spread, jacobian = maximum.spread()
         slopes = np.tensordot(jacobian.T, slopes, axes=1)
         return Satterthwaite(back @ phi @ back.T, back @ slopes @ back.T, spread)
-    told = point.expected if information == "expected" else point.observed
-    scale = 1 / np.sqrt(np.diag(told))
-    try:
-        spread = 2 * np.linalg.inv(told * scale[:, None] * scale) * scale[:, None] * scale
-    except np.linalg.LinAlgError:
-        raise CannotEstimate("The values tell nothing about one of the variances.") from None
+    spread = np.asarray(2 * np.linalg.inv(point.expected if information == "expected" else point.observed))
     adjusted = phi + 2 * phi @ point.adjustment(spread) @ phi
     return KenwardRoger(back @ adjusted @ back.T, back @ phi @ back.T, back @ slopes @ back.T, spread)

@@ -4,7 +4,7 @@ The model is y = X b + u_i + e_it with u_i ~ N(0, g s2) and corr(e_it, e_is) = p
 what R's nlme fits with `random = ~1 | id, correlation = corAR1(form = ~ day | id)` (Pinheiro and Bates 2000, ch. 5).
 The intercept takes up what is lasting in a person, so phi is about what today leaves for tomorrow; without it,
 differences between people would look like correlation from day to day. Days that are missing count as time that passed.
-Intervals are Wald's on nlme's scales: log((1 + phi) / (1 - phi)) and the logarithm of the ratio of variances.
+Intervals are those of the profile of the restricted likelihood, which hold also where the estimate is at its bound.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,10 +30,10 @@ class Serial:
     """The variance between participants, in squared units of the response."""
     within: float
     """The variance of a day around the participant's own course."""
-    icc: Interval
-    """between / (between + within). Its interval is NaN where no variance between participants was found."""
+    icc: Interval | None
+    """between / (between + within), when the correlation was not asked for."""
     phi: Interval | None
-    """The correlation of one day with the next, within a participant; None when it was not asked for."""
+    """The correlation of one day with the next, within a participant, when it was asked for."""
     loglik: float
     """Of REML, with nlme's constants."""
     n_values: int
@@ -65,39 +65,58 @@ def fit_serial(
     """
     rows = _rows(y, x, participant, day, autocorrelation)
 
+    bounds = [(-12.0, 8.0), (-9.0, 9.0)][: 1 + autocorrelation]
+
     def loglik(theta: Numbers) -> float:
         return _loglik(rows, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)[0]
 
     slopes = (-0.5, 0.2, 1.0, 2.5) if autocorrelation else (0.0,)
-    grid = [np.array([ratio, z][: 1 + autocorrelation]) for ratio in (-6.0, -2.0, 0.0, 2.0) for z in slopes]
-    bounds = [(-12.0, 8.0), (-9.0, 9.0)][: 1 + autocorrelation]
-    start = max(grid, key=loglik)
+    grid = [np.array([ratio, z][: len(bounds)]) for ratio in (-6.0, -2.0, 0.0, 2.0) for z in slopes]
     best = optimize.minimize(
-        lambda t: -loglik(t), start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-6, "fatol": 1e-9}
+        lambda t: -loglik(t),
+        max(grid, key=loglik),
+        method="Nelder-Mead",
+        bounds=bounds,
+        options={"xatol": 1e-6, "fatol": 1e-9},
     )
     if not (best.success and np.isfinite(best.fun)):
         raise CannotEstimate("The model of a day and the next did not converge.")
-    theta = np.asarray(best.x, float)
+    theta, top = np.asarray(best.x, float), -float(best.fun)
     if autocorrelation and abs(theta[1]) > 7.6:  # |phi| > 0.999
         raise CannotEstimate(
             "The correlation from one day to the next cannot be told apart from lasting differences between people."
         )
-    value, s2 = _loglik(rows, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)
-    ratio = float(np.exp(theta[0]))
-    bounded = theta[0] < -9.0  # no variance between people: what is left to vary is phi
-    free = [1] if bounded and autocorrelation else [] if bounded else list(range(len(theta)))
-    covariance = _covariance(loglik, theta, free)
-    half = float(stats.norm.ppf((1 + level) / 2))
-
-    icc_interval = Interval(0.0, np.nan, np.nan)
-    if not bounded:
-        width = half * float(np.sqrt(covariance[0, 0]))
-        icc_interval = Interval(*(float(special.expit(theta[0] + side * width)) for side in (0, -1, 1)))
-    phi = None
+    s2 = _loglik(rows, float(theta[0]), float(theta[1]) if autocorrelation else 0.0)[1]
+    ratio = 0.0 if theta[0] < _NONE else float(np.exp(theta[0]))
+    away = float(stats.chi2.ppf(level, 1)) / 2
+    icc = phi = None
     if autocorrelation:
-        width = half * float(np.sqrt(covariance[free.index(1), free.index(1)]))
-        phi = Interval(*(float(2 * special.expit(theta[1] + side * width) - 1) for side in (0, -1, 1)))
-    return Serial(0.0 if bounded else s2 * ratio, s2, icc_interval, phi, value, len(rows.data), len(rows.begins))
+
+        def profile(z: float) -> float:
+            found = optimize.minimize_scalar(
+                lambda t: -loglik(np.array([t, z])), bounds=bounds[0], method="bounded", options={"xatol": 1e-4}
+            )
+            return -float(found.fun) - top + away
+
+        phi = Interval(*(2 * float(special.expit(z)) - 1 for z in (theta[1], *_ends(profile, theta[1], bounds[1]))))
+    else:
+        low, high = _ends(lambda t: loglik(np.array([t])) - top + away, theta[0], bounds[0])
+        ends = (0.0 if low <= bounds[0][0] else float(special.expit(low)), float(special.expit(high)))
+        icc = Interval(ratio / (1 + ratio), *ends)
+    return Serial(s2 * ratio, s2, icc, phi, top, len(rows.data), len(rows.begins))
+
+
+_NONE = -9.0
+"""A logarithm of the ratio of variances that is no variance between people."""
+
+
+def _ends(height: Callable[[float], float], top: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Where `height`, which is positive at `top`, comes down to 0 on both sides; the bound where it does not."""
+    low, high = (
+        bound if height(bound) > 0 else float(optimize.brentq(height, *sorted((bound, top)), xtol=1e-4))
+        for bound in bounds
+    )
+    return low, high
 
 
 def _rows(
@@ -151,28 +170,3 @@ def _loglik(rows: _Rows, log_ratio: float, z: float) -> tuple[float, float]:
     logdet = float(np.log(new).sum() + np.log1p(ratio * sums[:, -1]).sum())
     s2 = rest / (n - p)
     return -0.5 * ((n - p) * (np.log(2 * np.pi * s2) + 1) + logdet + float(logdet_xx)), s2
-
-
-def _covariance(function: Callable[[Numbers], float], theta: Numbers, free: list[int]) -> Numbers:
-    """The inverse of the observed information about the `free` elements of `theta`."""
-    if not free:
-        return np.zeros((0, 0))
-    step = 1e-3
-    units = np.eye(len(theta))[free] * step
-    hessian = np.array(
-        [
-            [
-                (function(theta + a + b) - function(theta + a - b) - function(theta - a + b) + function(theta - a - b))
-                / (4 * step**2)
-                for b in units
-            ]
-            for a in units
-        ]
-    )
-    try:
-        covariance = np.linalg.inv(-hessian)
-    except np.linalg.LinAlgError:
-        covariance = np.full_like(hessian, np.nan)
-    if not (np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()):
-        raise CannotEstimate("The model of a day and the next did not converge.")
-    return covariance

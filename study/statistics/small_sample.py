@@ -15,6 +15,8 @@ from scipy import stats
 
 from study.errors import CannotEstimate
 
+_TOO_FEW = "There are too few participants for the test of Kenward and Roger."
+
 __all__ = ["FTest", "KenwardRoger", "Residual", "Satterthwaite", "SmallSample"]
 
 Array = NDArray[np.float64]
@@ -30,6 +32,8 @@ class FTest:
 
     @property
     def p(self) -> float:
+        if math.isinf(self.df2):
+            return float(stats.chi2.sf(self.statistic * self.df1, self.df1))
         return float(stats.f.sf(self.statistic, self.df1, self.df2))
 
 
@@ -124,6 +128,8 @@ class KenwardRoger:
         rows, _ = _apart(matrix, self.plain)
         scaling, df2 = self._test(rows)
         values = rows @ coefficients
+        if np.linalg.eigvalsh(rows @ self.covariance @ rows.T)[0] <= 0:
+            raise CannotEstimate(_TOO_FEW)
         wald = float(values @ np.linalg.solve(rows @ self.covariance @ rows.T, values))
         return FTest(scaling * wald / len(rows), float(len(rows)), df2)
 
@@ -138,15 +144,28 @@ class KenwardRoger:
         a2 = float((self.spread * (moved.reshape(k, -1) @ moved.transpose(0, 2, 1).reshape(k, -1).T)).sum())
         if a2 < 1e-12:
             return 1.0, math.inf
-        b = (a1 + 6 * a2) / (2 * q)
-        g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
-        below = 3 * q + 2 * (1 - g)
-        v0 = 1 + g / below * b
-        v1 = 1 - (q - g) / below * b
-        v2 = 1 - (q + 2 - g) / below * b
-        v0 = 0.0 if abs(v0) < 1e-10 else v0
-        top = 1 - a2 / q
-        ratio = 1.0 if abs(top) < 1e-14 and abs(v1) < 1e-14 else top / v1
-        rho = ratio**2 * v0 / v2 / q
-        df2 = 4 + (q + 2) / (q * rho - 1)
-        return (1.0 if abs(df2 - 2) < 0.01 else df2 * (1 - a2 / q) / (df2 - 2)), df2
+        if q == 1:  # what follows comes to this (and to Satterthwaite's, with another uncertainty of the parameters)
+            return 1.0, 2 / a2
+        try:
+            scaling, df2 = _scaling(q, a1, a2)
+        except ZeroDivisionError:
+            raise CannotEstimate(_TOO_FEW) from None
+        if not (0 < df2 < math.inf and 0 < scaling < math.inf):
+            raise CannotEstimate(_TOO_FEW)
+        return scaling, df2
+
+
+def _scaling(q: int, a1: float, a2: float) -> tuple[float, float]:
+    """The scaling of F and its second degrees of freedom: Kenward and Roger (1997), section 3.
+
+    In the order of pbkrtest, without its rules for what is divided by nearly 0: there the correction has no sense.
+    """
+    b = (a1 + 6 * a2) / (2 * q)
+    g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
+    below = 3 * q + 2 * (1 - g)
+    v0 = 1 + g / below * b
+    v1 = 1 - (q - g) / below * b
+    v2 = 1 - (q + 2 - g) / below * b
+    rho = ((1 - a2 / q) / v1) ** 2 * v0 / v2 / q
+    df2 = 4 + (q + 2) / (q * rho - 1)
+    return df2 * (1 - a2 / q) / (df2 - 2), df2

@@ -14,7 +14,10 @@ from werkzeug.test import TestResponse
 from portal import create_app
 from study.enrolment import take_in
 from study.study import Participant, Study
+from tests.in_memory import tmp_path
 from therapist.engines import open_engine
+
+__all__ = ["tmp_path"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A participant speaks into the robot's sentence: what the companion then says, and what it records."""
+"""A participant speaks into the robot's sentence, or waits for one: what the companion then says, and what it records."""
 
 import os
 import threading
@@ -116,3 +116,18 @@ def test_the_message_of_a_crisis_is_said_whole_all_the_same(desk: Desk, partner:
         return " ".join(partner.said[first + 1 :])
 
     wait_until(lambda: "Thank you for telling me" in again() and "116 123" in again(), 20, "not said again when cut")
+
+
+def test_nobody_waits_in_silence_for_a_portal_that_is_away(desk: Desk, partner: Partner) -> None:
+    for words in (desk.visit.code, "70"):
+        partner.speak(words)
+    assert partner.listening.wait(20)
+    desk.switch_off()
+    partner.speak("yes")
+    wait_until(lambda: any("lost the connection" in said for said in partner.said), 20, str(partner.said))
+    since = next(number for number, said in enumerate(partner.said) if "Is that right" in said)
+    assert partner.said[since + 1] == "One moment, please."
+    desk.switch_on()
+    partner.speak(ANSWER)
+    wait_until(lambda: len(turns(desk)) == 1, 30, str(partner.said))
+    assert "I am connected again." in partner.said

@@ -63,7 +63,7 @@ class _End:
     horizon: float
 
 
-def tables(data: AnalysisData, days: pd.DataFrame, warnings: list[str]) -> tuple[Table, ...]:
+def tables(data: AnalysisData, days: pd.DataFrame, text: list[str], warnings: list[str]) -> tuple[Table, ...]:
     """Curves by day, restricted means with their contrasts, and log-rank tests."""
     found = times(data, days)
     ends = [_End(name, title, found[name], _horizon(data, found[name])) for name, title in ENDS.items()]
@@ -80,7 +80,7 @@ def tables(data: AnalysisData, days: pd.DataFrame, warnings: list[str]) -> tuple
                 into += found_rows
             tests.append(_log_rank(end, warnings))
         else:
-            tell(warnings, _NOBODY[end.name])
+            text.append(_NOBODY[end.name])
     head = (Column("end", "Until"), Column("arm", "Arm"))
     return (
         Table(
@@ -152,7 +152,7 @@ def _curve(data: AnalysisData, end: _End, arm: str) -> list[tuple[Cell, ...]]:
         return []
     found = curve(time, event, level(data))
     rows: list[tuple[Cell, ...]] = []
-    for day in range(int(max(time)) + 1):
+    for day in sorted({0, int(max(time)), *map(int, found.times)}):
         share, low, high = found.at(day)
         rows.append((end.title, arm, day, sum(one >= day for one in time), share, cell(low), cell(high)))
     return rows

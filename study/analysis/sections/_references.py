@@ -58,6 +58,11 @@ REFERENCES: dict[str, tuple[str, str]] = {
         "Satterthwaite FE. An approximate distribution of estimates of variance components. Biometrics Bulletin 1946; "
         "2: 110–114. doi:10.2307/3002019",
     ),
+    "white2005": (
+        "White & Thompson, 2005",
+        "White IR, Thompson SG. Adjusting for partially missing baseline measurements in randomized trials. Statistics "
+        "in Medicine 2005; 24: 993–1007. doi:10.1002/sim.1981",
+    ),
 }
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "adjustment",
     "cell",
     "contrast_rows",
+    "factor",
     "level",
     "pairs",
     "sound",
@@ -54,6 +55,11 @@ RATIOS = (
 def cell(value: float | None) -> Cell:
     """A number for a table; None for one that there is not."""
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def factor(log: float) -> Cell:
+    """The number whose logarithm is given, for a table; None for one that is too large to say."""
+    return cell(math.exp(log)) if log < 700 else None
 
 
 def level(data: AnalysisData) -> float:
@@ -101,7 +107,7 @@ def contrast_rows(
     for (first, second), one, p in zip(chosen, found, adjusted, strict=True):
         numbers: list[Cell] = [None] * ((len(RATIOS) if ratio else len(DIFFERENCES)) - 2)
         if one and ratio:
-            numbers = [*(cell(math.exp(x)) for x in (one.value, one.low, one.high)), cell(one.p), cell(p)]
+            numbers = [*map(factor, (one.value, one.low, one.high)), cell(one.p), cell(p)]
         elif one:
             numbers = [cell(x) for x in (one.value, one.low, one.high, one.se, one.df, one.p, p)]
         rows.append((*head, first, second, *numbers))

@@ -42,15 +42,17 @@ def section(data: AnalysisData) -> Section:
             warnings=("No study day of any participant is over, so adherence cannot be told.",),
         )
     shares = days.groupby(["arm", "participant"], sort=False)["made"].mean()
+    text: list[str] = []
     tables = [
-        _by_arm(data, days, shares, warnings),
+        _by_arm(data, days, warnings),
+        _shares(data, days, shares, warnings),
         _contrasts(data, shares, warnings),
         _by_day(data, days),
         *_by_hour(data),
-        *_persistence.tables(data, days, warnings),
+        *_persistence.tables(data, days, text, warnings),
     ]
     due, made = len(days), int(days["made"].sum())
-    text = [
+    text[:0] = [
         f"Of {due} visits that were due, {made} were made ({100 * made / due:.1f}%). A visit is due on every study "
         "day that is over, of everybody who was allocated, also after they left the study. It counts as made when "
         "it was done, or when the study itself stopped it for safety. Why visits are missing is in the section on "
@@ -63,7 +65,7 @@ def section(data: AnalysisData) -> Section:
     return Section("adherence", "Adherence", tuple(text), shown, tuple(warnings))
 
 
-def _by_arm(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[str]) -> Table:
+def _by_arm(data: AnalysisData, days: pd.DataFrame, warnings: list[str]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for arm in data.arms:
         own = days[days["arm"] == arm]
@@ -71,36 +73,45 @@ def _by_arm(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[
             warnings.append(f"In {arm} no visit was due yet.")
             continue
         counted = own["state"].value_counts()
-        each = shares[arm]
-        numbers: list[Cell] = [cell(each.mean()), None, None]
-        try:
-            one = mean_share(each, len(own), level(data))
-            numbers = [one.value, one.low, one.high]
-        except CannotEstimate as reason:
-            warnings.append(f"Share of visits made, {arm}: {reason}")
-        states = [int(counted.get(state, 0)) for state in STATES]
-        rows.append(
-            (arm, len(each), len(own), *states, *numbers, cell(each.median()), cell(each.min()), int((each == 1).sum()))
-        )
+        rows.append((arm, own["participant"].nunique(), len(own), *(int(counted.get(state, 0)) for state in STATES)))
     columns = (
         Column("arm", "Arm"),
         Column("participants", "Participants", "count"),
         Column("due", "Visits due", "count"),
         *(Column(state, _NAMES[state], "count") for state in STATES),
-        Column("share", "Share made, mean", "percent"),
-        Column("low", "Low", "percent"),
-        Column("high", "High", "percent"),
-        Column("median", "Median", "percent"),
-        Column("lowest", "Lowest", "percent"),
-        Column("complete", "Made all", "count"),
     )
+    return Table("adherence_arms", "Visits by arm", columns, tuple(rows))
+
+
+def _shares(data: AnalysisData, days: pd.DataFrame, shares: Any, warnings: list[str]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for arm in data.arms:
+        due = int((days["arm"] == arm).sum())
+        if not due:
+            continue
+        each = shares[arm]
+        numbers: list[Cell] = [cell(each.mean()), None, None]
+        try:
+            one = mean_share(each, due, level(data))
+            numbers = [one.value, one.low, one.high]
+        except CannotEstimate as reason:
+            warnings.append(f"Share of visits made, {arm}: {reason}")
+        rows.append((arm, len(each), *numbers, cell(each.median()), cell(each.min()), int((each == 1).sum())))
     return Table(
-        "adherence_arms",
-        "Visits by arm",
-        columns,
+        "adherence_shares",
+        "Share of their visits that participants made, by arm",
+        (
+            Column("arm", "Arm"),
+            Column("participants", "Participants", "count"),
+            Column("share", "Mean", "percent"),
+            Column("low", "Interval from", "percent"),
+            Column("high", "to", "percent"),
+            Column("median", "Median", "percent"),
+            Column("lowest", "Lowest", "percent"),
+            Column("complete", "Made all", "count"),
+        ),
         tuple(rows),
-        note="Share made: of each participant's visits that were due; mean over participants, with Korn and "
-        "Graubard's interval.",
+        note=f"A value for each participant; the {100 * level(data):g}% interval of the mean is Korn and Graubard's.",
     )
 
 
@@ -121,20 +132,20 @@ def _contrasts(data: AnalysisData, shares: Any, warnings: list[str]) -> Table:
 
 
 def _by_day(data: AnalysisData, days: pd.DataFrame) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for arm in data.arms:
-        for day, own in days[days["arm"] == arm].groupby("day"):
-            counted = own["state"].value_counts()
-            states = [int(counted.get(state, 0)) for state in STATES]
-            rows.append((arm, int(day), len(own), *states, cell(own["made"].mean())))
-    columns = (
-        Column("arm", "Arm"),
-        Column("day", "Day", "count"),
-        Column("due", "Visits due", "count"),
-        *(Column(state, _NAMES[state], "count") for state in STATES),
-        Column("share", "Share made", "percent"),
-    )
-    return Table("adherence_days", "Visits by arm and day", columns, tuple(rows))
+    """A row for each day, so that it can be read; what each visit came to is in the record."""
+    counted = days.groupby(["day", "arm"])["made"].agg(["size", "sum"])
+    arms = [arm for arm in data.arms if (days["arm"] == arm).any()]
+    rows = []
+    for day in sorted(set(days["day"])):
+        cells: list[Cell] = [int(day)]
+        for arm in arms:
+            due, made = counted.loc[(day, arm)] if (day, arm) in counted.index else (0, 0)
+            cells += [int(made), float(made / due) if due else None]
+        rows.append(tuple(cells))
+    columns = [Column("day", "Day", "count")]
+    for arm in arms:
+        columns += [Column(f"made_{arm}", f"{arm}: made", "count"), Column(f"share_{arm}", "of those due", "percent")]
+    return Table("adherence_days", "Visits made, by day and arm", tuple(columns), tuple(rows))
 
 
 def _by_hour(data: AnalysisData) -> list[Table]:
@@ -144,17 +155,13 @@ def _by_hour(data: AnalysisData) -> list[Table]:
         return []
     boundary = minutes_after("00:00", data.protocol.visits.day_boundary) / 60
     began = began.assign(late=(began["hour"] - boundary) % 24)
-    anybody = set(began["hour"].astype(int))
-    hours: list[tuple[Cell, ...]] = []
     habits: list[tuple[Cell, ...]] = []
-    for arm in data.arms:
+    counted = {arm: own["hour"].astype(int).value_counts() for arm, own in began.groupby("arm")}
+    arms = [arm for arm in data.arms if arm in counted]
+    first = int(boundary)
+    hours = [hour for hour in [*range(first, 24), *range(first)] if any(hour in one for one in counted.values())]
+    for arm in arms:
         own = began[began["arm"] == arm]
-        if own.empty:
-            continue
-        counted = own["hour"].astype(int).value_counts()
-        first = int(boundary)
-        for hour in [hour for hour in [*range(first, 24), *range(first)] if hour in anybody]:
-            hours.append((arm, hour, int(counted.get(hour, 0)), float(counted.get(hour, 0) / len(own))))
         quarters = [_clock(float(own["late"].quantile(share)), boundary) for share in (0.25, 0.5, 0.75)]
         spread = own.groupby("participant", sort=False)["late"].std().median()
         habits.append((arm, len(own), *quarters, cell(spread)))
@@ -162,13 +169,8 @@ def _by_hour(data: AnalysisData) -> list[Table]:
         Table(
             "adherence_hours",
             "Visits made, by the hour at which they were begun",
-            (
-                Column("arm", "Arm"),
-                Column("hour", "Hour", "count"),
-                Column("visits", "Visits", "count"),
-                Column("share", "Share of the arm's visits", "percent"),
-            ),
-            tuple(hours),
+            (Column("hour", "Hour", "count"), *(Column(f"visits_{arm}", arm, "count") for arm in arms)),
+            tuple((hour, *(int(counted[arm].get(hour, 0)) for arm in arms)) for hour in hours),
             note="On the participant's own clock, from the hour at which a study day begins; without hours at which"
             " nobody did.",
         ),

@@ -157,9 +157,10 @@ def _windows(data: AnalysisData) -> Iterator[str]:
     if visits.empty:
         return
     counts = visits["state"].value_counts()
-    parts = [f"{counts[state]} {state}" for state in ("missed", "unfinished", "stopped") if counts.get(state, 0)]
+    words_of = {"missed": "not made", "unfinished": "begun and not finished", "stopped": "stopped"}
+    parts = [f"{counts[state]} {said}" for state, said in words_of.items() if counts.get(state, 0)]
     if parts:
-        yield f"Of {len(visits)} visits that were due, {words(parts)}."
+        yield f"Of {len(visits)} visits on record: {words(parts)}."
 
 
 def _unfinished(data: AnalysisData) -> Iterator[str]:

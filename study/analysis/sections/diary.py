@@ -14,7 +14,7 @@ import pandas as pd
 from study.analysis.daily import daily
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, sound, tell
+from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, factor, level, sound, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -188,7 +188,8 @@ def _correlation(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
             plain = _try(partial(_serial, data, own, name, False), about, warnings)
             serial = _try(partial(_serial, data, own, name, True), about, warnings) if plain else None
             phi = serial.phi if serial else None
-            icc = (plain.icc.value, cell(plain.icc.low), cell(plain.icc.high)) if plain else (None,) * 3
+            share = plain.icc if plain else None
+            icc = (share.value, cell(share.low), cell(share.high)) if share else (None,) * 3
             lag = (phi.value, cell(phi.low), cell(phi.high)) if phi else (None,) * 3
             rows.append((title, arm, *icc, *lag, len(own), own["participant"].nunique()))
     return Table(
@@ -208,9 +209,8 @@ def _correlation(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
         ),
         tuple(rows),
         note="REML. ICC: from a model with a random intercept. Day to day: the autocorrelation of a first-order "
-        "process beside the random intercept; missing days count as time that passed. Wald intervals on the "
-        "scale of the logit. A straight line over the days, in each arm, is taken out first. No interval: no "
-        "differences between participants were found.",
+        "process beside the random intercept; missing days count as time that passed. Intervals "
+        "are those of the profile likelihood. A straight line over the days, in each arm, is taken out first.",
     )
 
 
@@ -260,7 +260,7 @@ def _variability(data: AnalysisData, frame: pd.DataFrame, warnings: list[str]) -
             numbers: tuple[Cell, ...] = (math.exp(values[0]), None, None) if values else (None, None, None)
             if len(values) > 1:
                 one = mean(values, level=level(data))
-                numbers = (math.exp(one.value), cell(math.exp(one.low)), cell(math.exp(one.high)))
+                numbers = (factor(one.value), factor(one.low), factor(one.high))
             rows.append((title, arm, len(values), *numbers))
 
         def difference(first: str, second: str, of: Callable[[str], list[float]] = of) -> Estimate:

@@ -6,6 +6,7 @@ The model is of logarithms, since words and seconds vary in proportion to their 
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, level, sound, tell
+from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, factor, level, sound, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -27,7 +28,7 @@ MEASURES = {
     "participant_words": ("Words of the participant", "words"),
     "participant_turns": ("Turns of the participant", "turns"),
     "minutes": ("Minutes from the first turn to the last", "minutes"),
-    "first_sentence_s": ("Latency: seconds to the first sentence", "seconds"),
+    "latency_ms": ("Latency: milliseconds to the first sentence", "milliseconds"),
 }
 
 
@@ -42,6 +43,7 @@ def section(data: AnalysisData) -> Section:
         return Section("engagement", title, (sentence,))
     if data.turns.empty:
         return Section("engagement", title, warnings=("No visit has a turn, so engagement cannot be told.",))
+    data = replace(data, turns=data.turns.assign(latency_ms=1000 * data.turns["first_sentence_s"]))
     warnings: list[str] = []
     tables: list[list[tuple[Cell, ...]]] = [[], [], []]
     for name in MEASURES:
@@ -81,13 +83,13 @@ def _text(data: AnalysisData) -> tuple[str, ...]:
 
 
 def _describe(data: AnalysisData, name: str, rows: list[tuple[Cell, ...]]) -> None:
-    """Quartiles by day, for the figure."""
+    """Quartiles by week of the study."""
     title, unit = MEASURES[name]
     for arm in data.arms:
         own = data.turns.loc[data.turns["arm"] == arm, ["day", name]].dropna()
-        for day, values in own.groupby("day")[name]:
+        for week, values in own.groupby((own["day"] - 1) // 7 + 1)[name]:
             quarters = [float(values.quantile(share)) for share in (0.25, 0.5, 0.75)]
-            rows.append((title, unit, arm, int(day), len(values), *quarters))
+            rows.append((title, unit, arm, int(week), len(values), *quarters))
 
 
 def _compare(
@@ -136,8 +138,8 @@ def _compare(
                 arm,
                 len(own),
                 own["participant"].nunique(),
-                *(cell(math.exp(x)) for x in (one.value, one.low, one.high)),
-                *(cell(_percent(x)) for x in (slope.value, slope.low, slope.high)),
+                *map(factor, (one.value, one.low, one.high)),
+                *map(_percent, (slope.value, slope.low, slope.high)),
                 cell(slope.p),
             )
         )
@@ -200,13 +202,13 @@ def _tables(data: AnalysisData, rows: list[list[tuple[Cell, ...]]]) -> tuple[Tab
             f" one day to the factor of one day. {adjustment(data)}",
         ),
         Table(
-            "engagement_days",
-            "By arm and day",
+            "engagement_weeks",
+            "By arm and week",
             (
                 Column("measure", "Measure"),
                 Column("unit", "Unit"),
                 Column("arm", "Arm"),
-                Column("day", "Day", "count"),
+                Column("week", "Week", "count"),
                 Column("visits", "Visits", "count"),
                 Column("first_quarter", "A quarter below", "number"),
                 Column("median", "Median", "number"),
@@ -218,8 +220,8 @@ def _tables(data: AnalysisData, rows: list[list[tuple[Cell, ...]]]) -> tuple[Tab
     return tuple(table for table in tables if table.rows)
 
 
-def _percent(log: float) -> float:
-    return 100 * math.expm1(log)
+def _percent(log: float) -> Cell:
+    return cell(100 * math.expm1(log)) if log < 700 else None
 
 
 def _and(names: list[str]) -> str:

@@ -97,7 +97,10 @@ def _people(data: AnalysisData, events: pd.DataFrame, sizes: dict[str, int], war
 def _differences(data: AnalysisData, events: pd.DataFrame, sizes: dict[str, int]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for kind, title in KINDS.items():
-        people = of_kind(events, kind).groupby("arm")["participant"].nunique()
+        chosen = of_kind(events, kind)
+        if chosen.empty:
+            continue
+        people = chosen.groupby("arm")["participant"].nunique()
         for first, second in pairs(data):
             one, other = ((int(people.get(arm, 0)), sizes.get(arm, 0)) for arm in (first, second))
             try:
@@ -117,7 +120,7 @@ def _differences(data: AnalysisData, events: pd.DataFrame, sizes: dict[str, int]
             Column("high", "High", "percent"),
         ),
         tuple(rows),
-        note=f"Percentage points, with Newcombe's {100 * level(data):g}% interval (method 10).",
+        note=f"Percentage points, with Newcombe's {100 * level(data):g}% interval (method 10). Kinds that occurred.",
     )
 
 
@@ -151,7 +154,8 @@ def _assessments(data: AnalysisData, events: pd.DataFrame) -> Table:
     rows: list[tuple[Cell, ...]] = []
     if len(events):
         for name, title in _ASSESSED.items():
-            for value in (*ASSESSMENT[name], UNASSESSED):
+            known = set(events[name])
+            for value in (one for one in (*ASSESSMENT[name], UNASSESSED) if one in known):
                 for arm in data.arms:
                     own = events[(events[name] == value) & (events["arm"] == arm)]
                     rows.append((title, value, arm, len(own), own["participant"].nunique()))

@@ -123,6 +123,7 @@ def _models(data: AnalysisData) -> Iterator[str]:
             yield f"Standard errors and degrees of freedom are those of {cite('kenward1997').strip('()')}."
         else:
             yield f"Degrees of freedom are those of {cite('satterthwaite1946').strip('()')}."
+    yield f"A missing baseline was put at the mean of all participants {cite('white2005')}."
     if plan.secondary:
         yield f"Secondary outcomes are {_list([in_words(outcome) for outcome in plan.secondary])}."
         once = [outcome for outcome in plan.secondary if not _is_daily(outcome)]
@@ -152,11 +153,15 @@ def _daily_model(data: AnalysisData, adjusted: str) -> str:
             )
         case _:
             day = "study day as a line" if plan.day == "linear" else "study day as a factor"
-            random = "intercept and a random slope over days" if plan.random == "slope" else "intercept"
+            random = "intercept"
+            fallback = ""
+            if plan.random == "slope":
+                random = "intercept and a random slope over days"
+                fallback = " (an intercept alone, should that not converge)"
             return (
                 "It was analysed by a linear mixed model, fitted by restricted maximum likelihood, with arm, "
                 f"{day} and their interaction, adjusted for {adjusted}, and with a random {random} for each "
-                f"participant. {compared}."
+                f"participant{fallback}. {compared}."
             )
 
 

@@ -33,7 +33,7 @@ _ASSUMPTIONS: dict[Assumption, str] = {
     "copy_reference": "copy reference, imputed",
 }
 
-_HIGHER_IS_BETTER = ("sus", "wai_sr", "csq8", "ceq", "rosas.warmth", "rosas.competence")
+_HIGHER_IS_BETTER = ("sus", "wai_sr", "csq8", "ceq", "rosas", "rosas.warmth", "rosas.competence")
 """Measures and scales of which a lower value is the worse one."""
 
 Row = tuple[str, bool, tuple[str, str], Estimate, float]

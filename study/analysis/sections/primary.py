@@ -35,8 +35,8 @@ def section(data: AnalysisData) -> Section:
     n = found.fit.n_participants
     of = len(data.participants)
     text = [
-        f"{found.title} ({outcome.unit}): {found.fit.n_values} values of {n} of the {of} participants allocated, each "
-        f"in the arm of their allocation; {found.how}; what is compared is {found.compares}.",
+        f"{found.title}, in {outcome.unit}: {found.fit.n_values} values of {n} of the {of} participants allocated, "
+        f"each in the arm of their allocation; {found.how}; what is compared is {found.compares}.",
         *(contrast_words(one, found, plan.alpha, plan.multiplicity) for one in found.contrasts),
     ]
     if plan.missing != "mar":

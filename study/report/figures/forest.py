@@ -1,13 +1,13 @@
 """The contrasts of the primary outcome: the planned analysis first, below it what others say of the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Results, Table
 from study.errors import CannotEstimate
-from study.report.answer import CONTRASTS
+from study.report.answer import IMPUTED, planned, rows_of
 from study.report.figure import Figure
 from study.report.numbers import interval, number, words
 from study.report.style import GRID, INK, PAPER, QUIET, drawing, new_figure, svg_of
@@ -15,9 +15,6 @@ from study.report.style import GRID, INK, PAPER, QUIET, drawing, new_figure, svg
 __all__ = ["figure"]
 
 PLANNED = "Planned analysis"
-
-BESIDE = ("primary_sensitivity",)
-"""Tables of the same contrasts by other analyses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class _Row:
 
 def figure(data: AnalysisData, results: Results) -> Figure:
     """A group for each contrast of the plan; a filled square for the plan, hollow circles for the others."""
-    rows = _rows(results)
+    rows = _rows(data, results)
     if not rows:
         raise CannotEstimate("The contrasts are not drawn: none of the primary outcome could be estimated.")
     level = f"{100 * (1 - data.plan.alpha):g}% CI"
@@ -59,48 +56,42 @@ def figure(data: AnalysisData, results: Results) -> Figure:
     )
 
 
-def _rows(results: Results) -> list[_Row]:
+def _rows(data: AnalysisData, results: Results) -> list[_Row]:
     """By contrast, in the order of the plan; the planned analysis first, then the others."""
+    main = list(_estimated((PLANNED, row) for row in planned(data, results)))
+    others = list(_estimated(_beside(results)))
+    return [row for one in main for row in (one, *(other for other in others if other.contrast == one.contrast))]
+
+
+def _beside(results: Results) -> Iterator[tuple[str, dict[str, Cell]]]:
+    """Rows of the same contrasts by other analyses, each with the name of its analysis."""
     tables = {table.name: table for section in results.sections for table in section.tables}
-    planned_is = _compared(tables)
-    found = {name: list(_contrasts(tables[name], planned_is)) for name in (CONTRASTS, *BESIDE) if name in tables}
-    planned = found.pop(CONTRASTS, [])
-    others = [row for rows in found.values() for row in rows]
-    return [row for one in planned for row in (one, *(other for other in others if other.contrast == one.contrast))]
+    beside = rows_of(tables.get("primary_sensitivity"))
+    compared = next((row["compares"] for row in beside if row["analysis"] == "as planned"), None)
+    for row in beside:
+        what, whose = str(row["analysis"]), str(row["population"])
+        if what == "another model":
+            model = str(row["model"]).partition(",")[0]
+            other = "" if row["compares"] == compared else f", {str(row['compares']).removeprefix('the ')}"
+            yield f"{model[0].upper()}{model[1:]}{other}", row
+        elif what != "as planned" or whose.startswith("per protocol"):
+            said = whose if what == "as planned" else what
+            yield said[0].upper() + said[1:], row
+    for row in rows_of(tables.get(IMPUTED)):
+        said = str(row["assumption"])
+        if row["main"] != "yes":
+            yield said[0].upper() + said[1:], row
+    for row in rows_of(tables.get("randomisation_contrasts")):
+        yield "By the randomisation itself", row
 
 
-def _compared(tables: dict[str, Table]) -> str:
-    """What of the outcome the planned analysis compares, as the tables beside it say."""
-    for name in BESIDE:
-        for row in tables[name].rows if name in tables else ():
-            cells = {column.name: cell for column, cell in zip(tables[name].columns, row, strict=True)}
-            if cells.get("analysis") == "as planned":
-                return str(cells.get("compares"))
-    return ""
-
-
-def _contrasts(table: Table, planned_is: str) -> Iterator[_Row]:
-    """The rows of `table` that have a contrast with an estimate and an interval."""
-    for row in table.rows:
-        cells: dict[str, Cell] = {column.name: cell for column, cell in zip(table.columns, row, strict=True)}
+def _estimated(rows: Iterable[tuple[str, dict[str, Cell]]]) -> Iterator[_Row]:
+    """Those that have an estimate and an interval."""
+    for analysis, cells in rows:
         numbers = [cells.get(name) for name in ("difference", "low", "high")]
-        analysis = PLANNED if table.name == CONTRASTS else _analysis(cells, planned_is)
-        if analysis and all(isinstance(one, float) for one in numbers):
+        if all(isinstance(one, float) for one in numbers):
             estimate, low, high = (float(one) for one in numbers if isinstance(one, float))
             yield _Row(f"{cells['arm']} - {cells['compared_with']}", analysis, estimate, low, high)
-
-
-def _analysis(cells: dict[str, Cell], planned_is: str) -> str:
-    """What is otherwise than planned, in few words; empty for the planned analysis itself."""
-    what, whose = str(cells.get("analysis", "")), str(cells.get("population", ""))
-    if what == "another model":
-        model = str(cells["model"]).partition(",")[0]
-        compares = str(cells["compares"])
-        other = "" if compares == planned_is else f", {compares.removeprefix('the ')}"
-        return f"{model[0].upper()}{model[1:]}{other}"
-    if what == "as planned":
-        return whose[0].upper() + whose[1:] if whose.startswith("per protocol") else ""
-    return what[:1].upper() + what[1:]
 
 
 def _draw(rows: list[_Row], level: str) -> str:

@@ -73,21 +73,30 @@ def test_days_that_have_not_come_count_neither_for_those_who_stay_nor_for_those_
 
 
 def test_shares_are_means_over_participants_with_an_interval_within_0_and_1() -> None:
-    made = rows_of(adherence.section(course(WHOLE, {"r3": 1})), "adherence_arms")
-    robot, chatbot = made[0], made[1]
+    robot, chatbot = rows_of(adherence.section(course(WHOLE, {"r3": 1})), "adherence_shares")
     want = mean_share([1, 2 / 3, 1 / 3], 9)
-    assert (robot["arm"], robot["participants"], robot["due"], robot["left"]) == ("robot", 3, 9, 2)
+    assert (robot["arm"], robot["participants"], robot["complete"]) == ("robot", 3, 1)
     assert (robot["share"], robot["low"], robot["high"]) == pytest.approx((2 / 3, want.low, want.high))
-    assert (chatbot["done"], chatbot["unfinished"], chatbot["missed"]) == (1, 1, 4)
     assert chatbot["share"] == pytest.approx(1 / 6)
     assert 0 < chatbot["low"] < chatbot["high"] < 1
+
+
+def test_visits_are_counted_by_what_they_came_to_and_by_day() -> None:
+    section = adherence.section(course(WHOLE, {"r3": 1}))
+    robot, chatbot = rows_of(section, "adherence_arms")
+    states = ("due", "done", "stopped", "unfinished", "missed", "left")
+    assert [robot[state] for state in states] == [9, 5, 1, 0, 1, 2]
+    assert [chatbot[state] for state in states] == [6, 1, 0, 1, 4, 0]
+    days = rows_of(section, "adherence_days")
+    assert [(row["made_robot"], row["made_chatbot"]) for row in days] == [(3, 1), (1, 0), (2, 0)]
+    assert [row["share_robot"] for row in days] == pytest.approx([1, 1 / 3, 2 / 3])
 
 
 def test_when_nobody_left_that_is_a_sentence_and_no_empty_comparison() -> None:
     section = adherence.section(
         course({"r1": ["done"] * 3, "r2": ["done"] * 3, "c1": ["done"] * 3, "c2": ["missed"] * 3})
     )
-    assert "Nobody left the study before the last study day, so times to leaving are not compared." in section.warnings
+    assert "Nobody left the study before the last study day, so times to leaving are not compared." in section.text
     assert {row["end"] for row in rows_of(section, "adherence_restricted_contrasts")} == {"Last visit made"}
 
 
@@ -135,14 +144,12 @@ def test_the_curve_is_the_one_worked_by_hand() -> None:
 def test_hours_are_those_of_the_participants_clock_from_the_boundary_on() -> None:
     data = synthetic(12, days=6, missing=0.0)
     made = rows_of(adherence.section(data), "adherence_hours")
-    robot = [row for row in made if row["arm"] == "robot"]
-    hours = [row["hour"] for row in robot]
+    hours = [row["hour"] for row in made]
     assert hours == sorted(hours, key=lambda hour: (hour - 4) % 24)  # a study day begins at four
-    own = data.visits[(data.visits["arm"] == "robot") & data.visits["state"].isin(["done", "stopped"])]
-    assert {row["hour"]: row["visits"] for row in robot if row["visits"]} == own["hour"].astype(
-        int
-    ).value_counts().to_dict()
-    assert sum(row["share"] for row in robot) == pytest.approx(1)
+    for arm in data.arms:
+        own = data.visits[(data.visits["arm"] == arm) & data.visits["state"].isin(["done", "stopped"])]
+        counted = own["hour"].astype(int).value_counts().to_dict()
+        assert {row["hour"]: row[f"visits_{arm}"] for row in made if row[f"visits_{arm}"]} == counted
 
 
 def test_a_visit_after_midnight_is_late_and_not_early() -> None:

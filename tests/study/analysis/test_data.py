@@ -12,6 +12,7 @@ from study import blinding, forms, halting, visits
 from study.amendment import amend
 from study.analysis.data import AnalysisData, load
 from study.analysis.outcomes import outcomes
+from study.analysis.record import column_of
 from study.enrolment import take_in
 from study.errors import StudyError
 from study.study import Study
@@ -222,3 +223,30 @@ def test_participants_of_all_versions_are_in_it_with_the_newest_plan(tmp_path: P
 def test_a_study_without_a_plan_says_what_to_add(study: Study) -> None:
     with pytest.raises(StudyError, match=r"has no plan of an analysis: add \[analysis\]"):
         load(study)
+
+
+def test_a_factor_has_a_column_of_its_own_name_unless_that_is_taken() -> None:
+    assert [column_of(name) for name in ("severity", "sex", "arm", "day", "baseline", "status")] == [
+        "severity",
+        "sex",
+        "factor_arm",
+        "factor_day",
+        "factor_baseline",
+        "factor_status",
+    ]
+
+
+def test_a_factor_called_like_a_column_can_still_be_a_covariate(tmp_path: Path) -> None:
+    renamed = exporting.TAIL + PLAN.replace('["where"]', '["status"]')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "TAIL", renamed)
+        exporting.write_protocol(tmp_path / "study")
+        path = tmp_path / "study" / "study.toml"
+        path.write_text(path.read_text().replace('name = "where"', 'name = "status"'))
+        study = Study.open(tmp_path / "study", clock=HandClock(exporting.BEGIN))
+    take_in(study, answers={"age": 30, "region": "the south"}, scores={"k10": dict.fromkeys(map(str, range(1, 11)), 2)})
+    data = load(study)
+    assert data.plan.covariates == ["factor_status"]
+    assert data.participants[["status", "factor_status"]].to_numpy().tolist() == [["active", "the south"]]
+    assert outcomes(data)[0].covariates == ("factor_status",)
+    study.close()

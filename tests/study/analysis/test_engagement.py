@@ -104,11 +104,14 @@ def test_words_are_not_intimacy_and_that_is_said() -> None:
     assert any("intimacy is not measured here" in sentence for sentence in made().text)
 
 
-def test_medians_by_day_are_those_of_the_visits() -> None:
-    turns = planted().turns
-    for row in rows_of("engagement_days")[::17]:
+def test_medians_by_week_are_those_of_the_visits() -> None:
+    turns = planted().turns.assign(latency_ms=1000 * planted().turns["first_sentence_s"])
+    rows = rows_of("engagement_weeks")
+    assert {row["week"] for row in rows} == {1, 2}
+    for row in rows:
         name = {title: key for key, (title, _) in engagement.MEASURES.items()}[row["measure"]]
-        own = turns[(turns["arm"] == row["arm"]) & (turns["day"] == row["day"])][name].dropna()
+        days = turns["day"].between(7 * row["week"] - 6, 7 * row["week"])
+        own = turns[(turns["arm"] == row["arm"]) & days][name].dropna()
         assert (row["visits"], row["median"]) == (len(own), pytest.approx(own.median()))
 
 

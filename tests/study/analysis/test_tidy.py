@@ -1,13 +1,15 @@
 """Any tidy table: the same models, from a CSV file and a plan, with a line for everything that is wrong."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from study.analysis.tidy import TidyResult, fit, load_plan, read_table
+from study.analysis.tidy import TidyPlan, TidyResult, fit, load_plan, read_table
 from study.errors import CannotEstimate, ProtocolError, StudyError
+from study.schema import markdown
 
 BTHEB = """
 [data]
@@ -309,9 +311,22 @@ def test_what_is_wrong_with_the_contrasts_is_one_line(tmp_path: Path, contrasts:
 
 
 def test_a_constant_outcome_or_no_value_is_a_sentence(tmp_path: Path) -> None:
-    import re
 
     with pytest.raises(CannotEstimate, match="are the same"):
         analysed(tmp_path, re.sub(r",\d+\n", ",3\n", ROWS), SMALL)
     with pytest.raises(CannotEstimate, match="no value of y"):
         analysed(tmp_path, re.sub(r",\d+\n", ",NA\n", ROWS), SMALL)
+
+
+DOCS = "\n".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parents[3] / "docs").rglob("*.md"))
+
+
+def test_every_key_of_a_plan_is_documented_as_the_code_has_it() -> None:
+    assert markdown(TidyPlan) in DOCS
+
+
+def test_the_plan_in_the_documentation_is_the_published_analysis(tmp_path: Path) -> None:
+    example = re.search(r'```toml\n(\[data\]\noutcome = "bdi".*?)```', DOCS, re.DOTALL)
+    assert example is not None
+    result = analysed(tmp_path, btheb(), example[1])
+    assert round(result.contrasts[0][0].value, 4) == -2.3590

@@ -18,7 +18,7 @@ from study.report.style import arm_styles, themed
 from study.statistics.design import build
 from study.statistics.mixed import fit_mixed
 from tests.analysing import synthetic
-from tests.reporting import analysed, lacking, whole
+from tests.reporting import analysed, drawn, lacking, whole
 
 NAMES = tuple(drawings())
 
@@ -34,7 +34,7 @@ def luminance(colour: str) -> float:
 
 @pytest.fixture(scope="module")
 def figures() -> Figures:
-    found, undrawn = draw(*whole())
+    found, undrawn = drawn()
     assert undrawn == {}
     return {figure.name: figure for figure in found}
 

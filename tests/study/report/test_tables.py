@@ -62,6 +62,12 @@ def test_two_arms_are_a_contrast_two_bounds_an_interval_and_a_lone_outcome_is_sa
     ]
 
 
+def test_an_interval_of_p_values_or_shares_is_written_as_these_are() -> None:
+    for kind, text in (("p", "<0.001 to 0.002"), ("percent", "0.0% to 0.2%")):
+        columns = (Column("x", "X"), Column("low", "Low", kind), Column("high", "High", kind))  # type: ignore[arg-type]
+        assert as_shown(Table("t", "T", columns, (("a", 0.0001, 0.0021),))).groups[0].rows == (("a", text),)
+
+
 def test_what_rows_share_stands_above_them() -> None:
     columns = (Column("end", "Until"), Column("arm", "Arm"), Column("day", "Day", "count"))
     rows = tuple((end, arm, day) for end in ("left", "last visit") for arm in "ab" for day in (1, 2))

@@ -1,20 +1,24 @@
 """Data that cannot tell: a sentence, never a traceback and never a number that is none."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from study.errors import CannotEstimate
 from study.statistics.ancova import fit_ancova
 from study.statistics.design import Design
+from study.statistics.fit import Fit
 from study.statistics.means import weights
 from study.statistics.mixed import fit_mixed
 from study.statistics.repeated import fit_repeated
 from tests.study.statistics.diaries import design, diary
 
-Fitter = Callable[[Design], object]
+Fitter = Callable[[Design], Fit]
 
 MODELS: dict[str, Fitter] = {
     "ancova": fit_ancova,
@@ -56,7 +60,7 @@ def test_an_arm_without_values_is_left_out_and_its_mean_is_not_to_be_had(model: 
     fit = MODELS[model](made)
     assert made.factors["arm"] == ("robot", "worksheet")
     row = weights(made, {"arm": "robot"}) - weights(made, {"arm": "worksheet"})
-    estimate = fit.estimate(row, "robot - worksheet")  # type: ignore[attr-defined]
+    estimate = fit.estimate(row, "robot - worksheet")
     assert np.isfinite([estimate.value, estimate.se, estimate.df, estimate.p]).all()
     with pytest.raises(CannotEstimate, match="There are no values with arm chat"):
         weights(made, {"arm": "chat"})
@@ -174,3 +178,52 @@ def test_a_level_that_is_none_of_those_given_is_named() -> None:
 def test_kenward_roger_is_of_restricted_likelihood_only() -> None:
     with pytest.raises(ValueError, match="reml"):
         fit_mixed(design(diary(1)), method="ml")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    participants=st.integers(2, 13),
+    days=st.integers(1, 5),
+    between=st.sampled_from([0.0, 0.1, 1.0, 100.0]),
+    slope=st.sampled_from([0.0, 0.1, 50.0]),
+    missing=st.sampled_from([0.0, 0.2, 0.6]),
+    terms=st.sampled_from([("arm",), ("arm", "day"), ("baseline", "arm", "day", "arm:day")]),
+)
+def test_whatever_few_values_there_are_they_give_numbers_or_a_sentence(
+    model: str,
+    seed: int,
+    participants: int,
+    days: int,
+    between: float,
+    slope: float,
+    missing: float,
+    terms: tuple[str, ...],
+) -> None:
+    frame = diary(seed, participants, days, between, slope, missing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            fit = MODELS[model](design(frame, *terms))
+            estimates = [fit.coefficient(name) for name in fit.names]
+            tests = [fit.f_test(fit.term(term)) for term in terms if term in fit.design.owners]
+        except CannotEstimate:
+            return
+    assert np.isfinite([number for one in estimates for number in (one.value, one.low, one.high, one.p)]).all()
+    assert all(one.se > 0 and one.df > 0 for one in estimates)
+    assert all(f >= 0 and df1 > 0 and df2 > 0 and 0 <= p <= 1 for f, df1, df2, p in tests)
+    assert np.isfinite([fit.loglik, *fit.variances.values(), *fit.standardised]).all()
+
+
+def test_an_arm_for_each_participant_tells_nothing_of_differences_between_participants() -> None:
+    for model in ("intercept", "compound_symmetry"):
+        assert refused(model, diary(1, participants=3), "arm", "day") == (
+            "There are too few participants to tell how they differ."
+        )
+
+
+def test_weights_that_are_all_0_have_no_uncertainty() -> None:
+    fit = fit_mixed(design(diary(1)))
+    with pytest.raises(CannotEstimate, match="how uncertain robot - robot is"):
+        fit.estimate(np.zeros(len(fit.names)), "robot - robot")

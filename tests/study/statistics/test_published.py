@@ -133,50 +133,6 @@ def test_growth_of_children_as_in_the_documentation_of_sas() -> None:
     assert found == pytest.approx([float(one) for one in published], abs=1e-4)  # where SAS stopped
 
 
-def fev(*terms: str) -> Design:
-    factors = {"ARMCD": ["PBO", "TRT"], "SEX": ["Male", "Female"]}
-    return build(table("fev"), "FEV1", terms, participant="USUBJID", occasion="AVISIT", factors=factors)
-
-
-def test_repeated_measures_with_missing_values_as_sas_printed_them() -> None:
-    # SAS PROC MIXED on fev_data, in design/SAS/sas_coef_ci_reml_un.txt of the repository of R's mmrm. The reference
-    # levels are the placebo and men.
-    fit = fit_repeated(fev("ARMCD", "SEX"), "unstructured", df="satterthwaite")
-    # SAS stopped a little before the maximum, which is why its fourth decimal is not the last one's.
-    assert -2 * fit.loglik == pytest.approx(3666.96698281, abs=1e-5)
-    assert -2 * fit.loglik < 3666.96698281
-    published = {
-        "(Intercept)": (41.0762, 0.5504),
-        "ARMCD[TRT]": (3.8265, 0.6421),
-        "SEX[Female]": (-0.1404, 0.6434),
-    }
-    for name, numbers in published.items():
-        estimate = fit.coefficient(name)
-        assert (estimate.value, estimate.se) == pytest.approx(numbers, abs=6e-4)
-    assert [round(fit.coefficient(name).df) for name in fit.names] == [156, 161, 161]
-    covariance = [108.64, 45.5282, 40.1475, -2.4314, 0.8698, 24.7713, -46.7566, -13.0626, 18.9219, 152.49]
-    assert fit.within[np.tril_indices(4)] == pytest.approx(covariance, rel=2e-4, abs=0.02)
-
-
-@pytest.mark.parametrize(
-    ("covariance", "se", "df"),
-    [
-        ("ar1", 0.95865439662225, 188.46934887972),
-        ("compound_symmetry", 0.7965, 177.038485931223),
-        ("unstructured", 0.66124382270307, 160.733266403768),
-    ],
-)
-def test_kenward_and_rogers_standard_error_and_degrees_of_freedom_as_of_sas(
-    covariance: str, se: float, df: float
-) -> None:
-    # SAS PROC MIXED, DDFM=KENWARDROGER, on fev_data, in tests/testthat/test-kenwardroger.R of the repository of R's
-    # mmrm. Those of the unstructured covariance are where SAS stopped, a little before the maximum.
-    estimate = fit_repeated(fev("ARMCD"), covariance).coefficient("ARMCD[TRT]")  # type: ignore[arg-type]
-    near = 1e-3 if covariance == "unstructured" else 1e-4
-    assert estimate.se == pytest.approx(se, rel=near)
-    assert estimate.df == pytest.approx(df, rel=near)
-
-
 def test_of_complete_data_with_an_unstructured_covariance_the_test_is_hotellings() -> None:
     # Kenward and Roger (1997) chose their F so that it is exact where Hotelling's T squared is.
     fit = fit_repeated(children("age", "Sex", "age:Sex", age=True), "unstructured")

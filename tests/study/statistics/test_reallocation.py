@@ -168,7 +168,7 @@ def test_minimisation_has_exactly_the_distribution_of_the_procedure(
 def test_minimisation_is_distributed_as_the_studys_own_over_many_seeds() -> None:
     weights = {"sex": 1.0, "site": 1.0}
     own: Counter[tuple[int, ...]] = Counter()
-    for seed in range(700):
+    for seed in range(400):
         history: list[tuple[str, Mapping[str, str]]] = []
         for number, person in enumerate(PEOPLE):
             slot = minimise(str(seed), number, NAMES, [1, 1, 1], history, person, weights, 0.8)

@@ -4,8 +4,6 @@
 - diary.csv: simulated here, like a daily diary: 38 participants in three arms, 15 days, a fifth of the values missing.
 - flat.csv: simulated here, without any differences between participants.
 - parallel.csv: simulated here, participants with the same slope and different intercepts.
-
-fev.csv is not made here: it is the artificial data set `fev_data` of R's mmrm (Apache License 2.0).
 """
 
 from pathlib import Path

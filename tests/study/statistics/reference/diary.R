@@ -15,17 +15,27 @@ test <- function(formula, data) {
   list(statistic = found$chisq, df = df, p = pchisq(found$chisq, df, lower.tail = FALSE))
 }
 
-serial <- function(formula, random, form, data, auto = TRUE) {
-  fit <- if (auto) lme(formula, data, random = random, correlation = corAR1(form = form))
-         else lme(formula, data, random = random)
+# Intervals are those of the profile of the restricted likelihood: where it is lower than its maximum by half the quantile.
+ends <- function(profile, at, top, low, high) {
+  away <- function(v) 2 * (top - profile(v)) - qchisq(0.95, 1)
+  c(at, uniroot(away, c(low, at), tol = 1e-9)$root, uniroot(away, c(at, high), tol = 1e-9)$root)
+}
+serial <- function(formula, random, day, data) {
+  fit <- lme(formula, data, random = random, correlation = corAR1(form = day))
   sds <- as.numeric(VarCorr(fit)[, "StdDev"])
-  pars <- attr(fit$apVar, "Pars"); cov <- fit$apVar
-  re <- grep("reStruct", names(pars)); ls <- grep("lSigma", names(pars))
-  logit <- 2 * (pars[re] - pars[ls]); se <- 2 * sqrt(cov[re, re] + cov[ls, ls] - 2 * cov[re, ls])
-  out <- list(between = sds[1]^2, within = sds[2]^2, loglik = as.numeric(logLik(fit)),
-              icc = plogis(logit + c(0, -1, 1) * qnorm(0.975) * se))
-  if (auto) out$phi <- as.numeric(intervals(fit, which = "var-cov")$corStruct[, c("est.", "lower", "upper")])
-  out
+  phi <- as.numeric(coef(fit$modelStruct$corStruct, unconstrained = FALSE))
+  profile <- function(v) as.numeric(logLik(lme(formula, data, random = random,
+                                               correlation = corAR1(v, form = day, fixed = TRUE))))
+  list(between = sds[1]^2, within = sds[2]^2, loglik = as.numeric(logLik(fit)),
+       phi = ends(profile, phi, as.numeric(logLik(fit)), phi - 0.5, min(phi + 0.35, 0.93)))
+}
+icc <- function(formula, random, group, data) {
+  fit <- lme(formula, data, random = random)
+  sds <- as.numeric(VarCorr(fit)[, "StdDev"])
+  share <- sds[1]^2 / sum(sds^2)
+  profile <- function(v) as.numeric(logLik(gls(formula, data, correlation = corCompSymm(v, form = group, fixed = TRUE))))
+  list(between = sds[1]^2, within = sds[2]^2, loglik = as.numeric(logLik(fit)),
+       icc = ends(profile, share, as.numeric(logLik(fit)), 0.01, 0.99))
 }
 sleep <- lme4::sleepstudy
 gaps <- sleep[!(as.integer(sleep$Subject) %% 2 == 1 & sleep$Days %% 4 == 3), ]
@@ -49,7 +59,8 @@ result <- list(
   serial = list(sleepstudy = serial(Reaction ~ Days, ~ 1 | Subject, ~ Days | Subject, sleep),
                 gaps = serial(Reaction ~ Days, ~ 1 | Subject, ~ Days | Subject, gaps),
                 ovary = serial(follicles ~ sin(2 * pi * Time) + cos(2 * pi * Time), ~ 1 | Mare, ~ day | Mare, ovary),
-                icc = serial(Reaction ~ Days, ~ 1 | Subject, NULL, sleep, auto = FALSE)),
+                icc = icc(Reaction ~ Days, ~ 1 | Subject, ~ 1 | Subject, sleep),
+                icc_gaps = icc(Reaction ~ Days, ~ 1 | Subject, ~ 1 | Subject, gaps)),
   schools = list(coefficients = unname(fixef(fit)), se = unname(sqrt(diag(as.matrix(vcov(fit))))))
 )
 cat(toJSON(result, digits = 10, auto_unbox = TRUE, pretty = TRUE, na = "null"), "\n")
