@@ -3,7 +3,9 @@
 import csv
 import importlib.abc
 import importlib.machinery
+import re
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -72,6 +74,12 @@ def test_a_report_is_a_page_a_pdf_every_table_and_every_figure_and_twice_the_sam
     assert [float(row["difference"]) for row in rows] == [row[3] for row in results.table("primary_contrasts").rows]
 
 
+def unpacked(content: bytes) -> bytes:
+    """What a PDF says, its streams unpacked."""
+    streams = re.findall(rb"/FlateDecode.*?stream\n(.*?)\nendstream", content, re.DOTALL)
+    return b"\n".join(zlib.decompress(stream) for stream in streams)
+
+
 def test_the_pdf_of_a_page_is_the_same_bytes_each_time_and_tagged() -> None:
     data, results = whole()
     few = replace(results, sections=(results.section("flow"),))
@@ -79,7 +87,7 @@ def test_the_pdf_of_a_page_is_the_same_bytes_each_time_and_tagged() -> None:
     first, second = MADE(html), MADE(html)
     assert first == second
     assert first.startswith(b"%PDF-")
-    assert b"/StructTreeRoot" in first
+    assert b"/StructTreeRoot" in unpacked(first)
     assert MADE(html.replace("Three ways", "Four ways")) != first
 
 
