@@ -247,14 +247,11 @@ def _row(design: Design, arm: str, days: Sequence[int], estimate: str) -> NDArra
     """(p,), the weights of what is compared in an arm."""
     if not days or "day" not in {*design.factors, *design.means}:
         return weights(design, {"arm": arm})
+    if estimate in ("mean", "last"):
+        return weights(design, {"arm": arm, "day": list(days) if estimate == "mean" else days[-1]})
     points = np.array([weights(design, {"arm": arm, "day": day}) for day in days])
     away = np.array(days, dtype=float) - np.mean(days)
-    shares = {
-        "mean": np.full(len(days), 1 / len(days)),
-        "last": np.eye(len(days))[-1],
-        "trend": away / max(float(away @ away), math.ulp(1.0)),
-    }[estimate]
-    found: NDArray[np.float64] = shares @ points
+    found: NDArray[np.float64] = away @ points / max(float(away @ away), math.ulp(1.0))
     return found
 
 

@@ -76,16 +76,17 @@ class Design:
         except (TypeError, ValueError):
             raise CannotEstimate("A slope over occasions that are no numbers cannot be estimated.") from None
 
-    def columns(self, point: Mapping[str, Any]) -> Array:
-        """(p,), the row of the matrix at a point that has a value for every column of the terms."""
+    def columns(self, points: Sequence[Mapping[str, Any]]) -> Array:
+        """(k, p), the rows of the matrix at k points, each of which has a value for every column of the terms."""
         arrays = {
             name: (
-                np.array([self.factors[name].index(value)]) if name in self.factors else np.array([value], dtype=float)
+                np.array([self.factors[name].index(point[name]) for point in points])
+                if name in self.factors
+                else np.array([point[name] for point in points], dtype=float)
             )
-            for name, value in point.items()
+            for name in points[0]
         }
-        row: Array = _matrix(self.terms, arrays, self.factors, 1)[2][0]
-        return row
+        return _matrix(self.terms, arrays, self.factors, len(points))[2]
 
 
 def build(

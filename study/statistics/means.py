@@ -41,5 +41,5 @@ def weights(design: Design, at: Mapping[str, Any]) -> NDArray[np.float64]:
                     raise CannotEstimate(f"There are no values with {name} {value}, so no mean can be estimated.")
         choices.append(asked)
     points = [dict(zip(names, point, strict=True)) for point in itertools.product(*choices)]
-    found: NDArray[np.float64] = np.mean([design.columns(point) for point in points], axis=0)
+    found: NDArray[np.float64] = design.columns(points).mean(axis=0)
     return found
