@@ -98,7 +98,7 @@ def test_repeated_measures_take_the_first_covariance_that_can_be_fitted_and_say_
     values = outcomes(synthetic(12, seed=3))[0]
     found = compare(values, plan(model="mmrm", day="factor"))
     assert found.fell_back
-    assert found.how == "mixed model for repeated measures, covariance first-order autoregressive"
+    assert found.how == "mixed model for repeated measures, covariance compound symmetry"
     assert found.notes[-1].startswith("The model with the covariance unstructured could not be fitted: ")
     only = compare(values, plan(model="mmrm", covariance=["compound_symmetry"]))
     assert not only.fell_back

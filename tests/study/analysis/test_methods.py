@@ -28,7 +28,7 @@ PLAN = said()
     ("plan", "sentence"),
     [
         ({"model": "mmrm"}, "model for repeated measures, fitted by restricted maximum likelihood"),
-        ({"model": "mmrm"}, "unstructured; should it not converge, first-order autoregressive then compound symmetry"),
+        ({"model": "mmrm"}, "unstructured; should it not converge, compound symmetry then first-order autoregressive"),
         (
             {"model": "mmrm", "covariance": ["ar1"]},
             "the covariance within participants was first-order autoregressive.",

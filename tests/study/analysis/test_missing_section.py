@@ -223,7 +223,7 @@ def test_the_plan_can_have_another_assumption_and_another_reference(assumption) 
         ({"model": "mixed", "day": "factor"}, "random intercept and slope, a mean for each day"),
         ({"model": "mmrm", "covariance": ["unstructured", "ar1"]}, "first-order autoregressive covariance"),
         ({"model": "mmrm", "covariance": ["compound_symmetry"]}, "compound symmetry"),
-        ({"model": "ancova"}, "first-order autoregressive covariance"),
+        ({"model": "ancova"}, "compound symmetry"),
     ],
 )
 def test_values_are_imputed_from_the_planned_model_as_far_as_participants_carry_it(plan, words: str) -> None:  # type: ignore[no-untyped-def]
