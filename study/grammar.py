@@ -434,7 +434,7 @@ class Analysis(Table):
         "slope", description="mixed only: participants differ by an intercept, or by an intercept and a slope over days"
     )
     covariance: list[Literal["unstructured", "ar1", "compound_symmetry"]] = Field(
-        # Where participants have levels of their own, ar1 by itself rejects far too often (docs/power.md): so it is last.
+        # Where participants have levels of their own, ar1 alone rejects far too often (docs/power.md): so it is last.
         ["unstructured", "compound_symmetry", "ar1"],
         min_length=1,
         description="mmrm only: the covariance within participants; the first of the list that converges is used",

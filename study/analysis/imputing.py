@@ -172,5 +172,5 @@ def models_of(values: Values, plan: Analysis, people: int, occasions: int) -> li
         return list(dict.fromkeys(planned))
     named: list[Covariance] = [*plan.covariance] if model == "mmrm" else ["unstructured"]
     carried: list[Covariance] = [one for one in named if one != "unstructured" or people >= _PER_OCCASION * occasions]
-    choices: list[tuple[Covariance, Day]] = [*((one, "factor") for one in carried), ("compound_symmetry", "factor"), last]
-    return list(dict.fromkeys(choices))
+    choices: list[Covariance] = [*carried, "compound_symmetry"]
+    return list(dict.fromkeys([*((one, "factor") for one in choices), last]))
