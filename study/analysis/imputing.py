@@ -5,7 +5,8 @@ so that imputing at random says what the likelihood analysis says. Everybody who
 are values is in it, also who has no value at all.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,15 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.analysis.compare import pairs, planned_model, prepared
+from study.analysis.compare import Comparison, Contrast, pairs, planned_model, prepared
 from study.analysis.outcomes import Values
 from study.errors import CannotEstimate
 from study.grammar import Analysis
-from study.statistics.estimate import Estimate
+from study.statistics.effect import standardised
+from study.statistics.estimate import Estimate, holm
 from study.statistics.imputation import Assumption, Imputer, Repeated, compare, summary_weights
 from study.statistics.incomplete import Covariance
 
-__all__ = ["Imputed", "columns_of", "imputed", "imputed_contrasts", "matrix_of", "models_of", "reference_of"]
+__all__ = ["Imputed", "adjusted_of", "columns_of", "imputed", "matrix_of", "models_of", "planned", "reference_of"]
 
 Floats = NDArray[np.float64]
 
@@ -40,13 +42,29 @@ _PER_OCCASION = 3
 bootstrap sample, which has two thirds of the participants, leaves it nearly singular."""
 
 
-def imputed_contrasts(values: Values, plan: Analysis, assumption: Assumption) -> list[Estimate]:
-    """The contrasts of the plan between arms that have values, each named "one - other".
+def planned(found: Comparison, plan: Analysis) -> Comparison:
+    """`found` with the contrasts that the plan calls its main analysis.
 
-    Missing values are imputed under `assumption`, as often as the plan says, and the estimates pooled by Rubin's rules.
-    Raises `CannotEstimate`.
+    They are those of the observed values where the plan takes missing ones to be missing at random, or where none is
+    missing; otherwise missing values are imputed as the plan says, and the estimates pooled by Rubin's rules. Raises
+    `CannotEstimate`.
     """
-    return imputed(values, plan).contrasts(assumption)
+    if plan.missing == "mar" or not found.values.frame["value"].isna().any():
+        return found
+    ready = imputed(found.values, plan)
+    estimates = ready.contrasts(plan.missing)
+    contrasts = tuple(
+        Contrast(pair, one, standardised(one, found.unit) if found.unit > 0 else None, p)
+        for pair, one, p in zip(ready.pairs, estimates, adjusted_of(estimates, plan), strict=True)
+    )
+    how = f"missing values imputed under {plan.missing.replace('_', ' ')} ({ready.model}), then analysis of covariance"
+    return replace(found, contrasts=contrasts, how=how)
+
+
+def adjusted_of(estimates: Sequence[Estimate], plan: Analysis) -> list[float]:
+    """Their p values, adjusted as the plan has it for the contrasts of the primary outcome."""
+    ps = [one.p for one in estimates]
+    return holm(ps) if plan.multiplicity == "holm" else ps
 
 
 def reference_of(plan: Analysis, arms: tuple[str, ...]) -> str:

@@ -41,15 +41,10 @@ class Answers:
     caution: str
 
 
-def planned(data: AnalysisData, results: Results) -> list[dict[str, Cell]]:
-    """The rows, by column, of the contrasts that the plan calls its main analysis.
-
-    Where missing values are imputed under a reference, these are in the section on missing values.
-    """
+def planned(results: Results) -> list[dict[str, Cell]]:
+    """The rows, by column, of the contrasts that the plan calls its main analysis."""
     tables = {table.name: table for section in results.sections for table in section.tables}
-    if data.plan.missing == "mar":
-        return rows_of(tables.get(CONTRASTS))
-    return [row for row in rows_of(tables.get(IMPUTED)) if row.get("main") == "yes"]
+    return rows_of(tables.get(CONTRASTS))
 
 
 def rows_of(table: Table | None) -> list[dict[str, Cell]]:
@@ -62,7 +57,7 @@ def rows_of(table: Table | None) -> list[dict[str, Cell]]:
 def answers(data: AnalysisData, results: Results) -> Answers:
     """Every planned contrast of the primary outcome, and a sentence for each that could not be estimated."""
     section = next((one for one in results.sections if one.name == PRIMARY), None)
-    rows = planned(data, results)
+    rows = planned(results)
     found, lacking = [], []
     for cells in rows:
         estimate, low, high = (cells.get(name) for name in ("difference", "low", "high"))
@@ -75,8 +70,6 @@ def answers(data: AnalysisData, results: Results) -> Answers:
         warnings = section.warnings if section else ()
         return Answers("", (), warnings or tuple(lacking) or ("The primary outcome was not analysed.",), "")
     lead = section.text[0] if section and section.text else ""
-    if data.plan.missing != "mar":
-        lead += f" Missing values are imputed as planned: {str(rows[0]['assumption']).removesuffix(', imputed')}."
     return Answers(lead, tuple(found), tuple(lacking), CAUTION)
 
 

@@ -8,21 +8,14 @@ and Kenward 2013, Multiple Imputation and its Application, ch. 10; Cro, Morris, 
 from collections.abc import Iterator, Sequence
 
 from study.analysis.compare import pairs
-from study.analysis.imputing import Imputed
+from study.analysis.imputing import Imputed, adjusted_of
 from study.analysis.results import Cell, Column, Table
 from study.analysis.telling import INTERVAL, finite
 from study.grammar import Analysis
 from study.report.numbers import number
-from study.statistics.estimate import Estimate, holm
+from study.statistics.estimate import Estimate
 
-__all__ = ["Moved", "adjusted_of", "delta_table", "moved", "tipping_table", "tipping_words"]
-
-
-def adjusted_of(estimates: Sequence[Estimate], plan: Analysis) -> list[float]:
-    """Their p values, adjusted as the plan has it for the contrasts of the primary outcome."""
-    ps = [one.p for one in estimates]
-    return holm(ps) if plan.multiplicity == "holm" else ps
-
+__all__ = ["Moved", "delta_table", "moved", "tipping_table", "tipping_words"]
 
 Moved = tuple[str, float, list[tuple[str, str]], list[Estimate], list[float]]
 """The arm of which missing values are worse, by how much, the pairs with this arm, their estimates and adjusted p."""

@@ -12,10 +12,10 @@ import pandas as pd
 from study.analysis.absences import REASONS, absences
 from study.analysis.compare import Comparison, compare
 from study.analysis.data import AnalysisData
-from study.analysis.imputing import Imputed, imputed, reference_of
+from study.analysis.imputing import Imputed, adjusted_of, imputed, reference_of
 from study.analysis.outcomes import Values, values
 from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tipping import adjusted_of, delta_table, moved, tipping_table, tipping_words
+from study.analysis.sections._tipping import delta_table, moved, tipping_table, tipping_words
 from study.analysis.telling import INTERVAL, TESTED, finite, tested
 from study.errors import CannotEstimate
 from study.grammar import Analysis

@@ -2,6 +2,7 @@
 
 from study.analysis.compare import Comparison, Model, compare, planned_model
 from study.analysis.data import AnalysisData
+from study.analysis.imputing import planned
 from study.analysis.outcomes import Values, values
 from study.analysis.populations import per_protocol
 from study.analysis.results import Column, Section, Table
@@ -29,9 +30,17 @@ def section(data: AnalysisData) -> Section:
     plan = data.plan
     try:
         outcome = values(data, plan.primary)
-        found = compare(outcome, plan)
+        seen = compare(outcome, plan)
     except CannotEstimate as error:
         return Section("primary", "Primary outcome", warnings=(str(error),))
+    found, lacking = seen, []
+    try:
+        found = planned(seen, plan)
+    except CannotEstimate as error:
+        lacking = [
+            f"Missing values could not be imputed under {plan.missing.replace('_', ' ')}, as planned: {error} What "
+            "stands here takes them to be missing at random."
+        ]
     n = found.fit.n_participants
     of = len(data.participants)
     text = [
@@ -39,11 +48,10 @@ def section(data: AnalysisData) -> Section:
         f"each in the arm of their allocation; {found.how}; what is compared is {found.compares}.",
         *(contrast_words(one, found, plan.alpha, plan.multiplicity) for one in found.contrasts),
     ]
-    if plan.missing != "mar":
+    if found is not seen:
         text.append(
-            "The plan's main analysis imputes missing values under "
-            f"{plan.missing.replace('_', ' ')}; its contrasts are in the section on missing data. What stands here "
-            "takes them to be missing at random."
+            "Adjusted means, tests of all arms, variances and residuals are of the observed values, with missing ones "
+            f"taken to be missing at random: {seen.how}."
         )
     rows, warnings = sensitivity(data, plan.primary, found)
     tables = (
@@ -54,7 +62,7 @@ def section(data: AnalysisData) -> Section:
         variance_table("primary_variances", "Variance components", [found]),
         residual_table("primary_residuals", "Residuals", [found]),
     )
-    return Section("primary", "Primary outcome", tuple(text), tables, (*found.notes, *warnings))
+    return Section("primary", "Primary outcome", tuple(text), tables, (*lacking, *found.notes, *warnings))
 
 
 def adjusted_by(data: AnalysisData, which: str) -> str:
@@ -77,10 +85,10 @@ def sensitivity(data: AnalysisData, outcome: Outcome, found: Comparison) -> tupl
     rows: list[Row] = [("as planned", "everybody allocated", found.compares, found)]
     warnings = []
     others: list[tuple[str, Values, Model | None, bool]] = []
-    planned = planned_model(everybody, plan)
     if everybody.repeated:
         models: tuple[Model, ...] = ("mixed", "mmrm", "ancova")
-        others += [("another model", everybody, model, True) for model in models if model != planned]
+        own = planned_model(everybody, plan)
+        others += [("another model", everybody, model, True) for model in models if model != own]
     if everybody.has_baseline or everybody.covariates:
         others.append(("without baseline and covariates", everybody, None, False))
     keepers = per_protocol(data)
@@ -90,6 +98,7 @@ def sensitivity(data: AnalysisData, outcome: Outcome, found: Comparison) -> tupl
         who = "everybody allocated" if whose is everybody else f"per protocol ({plan.per_protocol:.0%} of the visits)"
         try:
             one = compare(whose, plan, model, adjust=adjust)
+            one = planned(one, plan) if what == "as planned" else one
         except CannotEstimate as error:
             warnings.append(f"Sensitivity analysis, {what}, {who}: {error}")
             continue

@@ -58,7 +58,7 @@ def figure(data: AnalysisData, results: Results) -> Figure:
 
 def _rows(data: AnalysisData, results: Results) -> list[_Row]:
     """By contrast, in the order of the plan; the planned analysis first, then the others."""
-    main = list(_estimated((PLANNED, row) for row in planned(data, results)))
+    main = list(_estimated((PLANNED, row) for row in planned(results)))
     others = list(_estimated(_beside(results)))
     return [row for one in main for row in (one, *(other for other in others if other.contrast == one.contrast))]
 

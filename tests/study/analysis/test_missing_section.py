@@ -10,7 +10,7 @@ import pytest
 from study.analysis.absences import REASONS, absences
 from study.analysis.compare import compare
 from study.analysis.data import AnalysisData
-from study.analysis.imputing import imputed, imputed_contrasts
+from study.analysis.imputing import imputed
 from study.analysis.outcomes import values
 from study.analysis.results import Section, Table
 from study.analysis.sections import missing
@@ -210,7 +210,7 @@ def test_the_plan_can_have_another_assumption_and_another_reference(assumption) 
     section = missing.section(data)
     main = [row for row in table(section, "missing_estimates") if row["main"] == "yes"]
     assert {row["assumption"] for row in main} == {f"{assumption.replace('_', ' ')}, imputed"}
-    found = imputed_contrasts(values(data, data.plan.primary), data.plan, assumption)
+    found = imputed(values(data, data.plan.primary), data.plan).contrasts(assumption)
     assert [row["difference"] for row in main] == [one.value for one in found]
     assert [f"{row['arm']} - {row['compared_with']}" for row in main] == [one.name for one in found]
     assert any("the reference arm, which is worksheet" in sentence for sentence in section.text)
@@ -238,7 +238,7 @@ def test_an_unstructured_covariance_is_used_where_there_are_enough_participants(
 
 def test_an_outcome_of_one_occasion_is_imputed_by_regression() -> None:
     data = synthetic(dropout=0.3)
-    found = imputed_contrasts(values(data, data.plan.secondary[0]), data.plan, "mar")
+    found = imputed(values(data, data.plan.secondary[0]), data.plan).contrasts("mar")
     model = compare(values(data, data.plan.secondary[0]), data.plan)
     for one, other in zip(found, model.contrasts, strict=True):
         assert abs(one.value - other.estimate.value) < 0.2 * one.se
@@ -263,12 +263,12 @@ def test_what_cannot_be_imputed_is_a_sentence(what) -> None:  # type: ignore[no-
 
 def test_an_arm_without_values_leaves_the_other_contrasts() -> None:
     data = synthetic(arms=["robot", "chatbot"], plan={"imputations": 5})
-    assert [one.name for one in imputed_contrasts(values(data, data.plan.primary), data.plan, "mar")] == [
+    assert [one.name for one in imputed(values(data, data.plan.primary), data.plan).contrasts("mar")] == [
         "robot - chatbot"
     ]
     no_reference = data.plan.model_copy(update={"reference": "worksheet"})
     with pytest.raises(CannotEstimate, match="reference arm, worksheet, has no value"):
-        imputed_contrasts(values(data, data.plan.primary), no_reference, "jump_to_reference")
+        imputed(values(data, data.plan.primary), no_reference).contrasts("jump_to_reference")
 
 
 def test_the_same_data_give_the_same_section(lossy: AnalysisData, told: Section) -> None:

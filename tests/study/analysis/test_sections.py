@@ -16,7 +16,7 @@ from study.analysis.guard import unfounded
 from study.analysis.outcomes import outcomes
 from study.analysis.populations import per_protocol
 from study.analysis.results import Column, Section, Table
-from study.analysis.sections import baseline, departures, primary, secondary, sessions
+from study.analysis.sections import baseline, departures, missing, primary, secondary, sessions
 from study.analysis.tables import HISTORY, table
 from tests.analysing import synthetic
 
@@ -84,9 +84,26 @@ def test_per_protocol_is_who_finished_the_planned_share_of_the_visits() -> None:
     assert set(data.participants["participant"]) - set(per_protocol(replace(data, visits=visits))) == {two, three}
 
 
-def test_a_plan_that_imputes_says_where_its_main_analysis_is() -> None:
-    found = primary.section(synthetic(30, days=4, plan={"missing": "jump_to_reference"}))
-    assert "imputes missing values under jump to reference" in found.text[-1]
+def test_where_the_plan_imputes_the_answer_is_the_imputed_one() -> None:
+    data = synthetic(30, days=4, dropout=0.4, plan={"missing": "jump_to_reference", "imputations": 10})
+    found = primary.section(data)
+    main = [row for row in rows(missing.section(data), "missing_estimates") if row["main"] == "yes"]
+    told = rows(found, "primary_contrasts")
+    for name in ("arm", "compared_with", "difference", "se", "p_adjusted"):
+        assert [row[name] for row in told] == [row[name] for row in main]
+    at_random = rows(
+        primary.section(replace(data, plan=data.plan.model_copy(update={"missing": "mar"}))), "primary_contrasts"
+    )
+    assert [row["difference"] for row in told] != [row["difference"] for row in at_random]
+    assert "imputed under jump to reference" in found.text[0]
+    assert found.text[-1].startswith("Adjusted means")
+
+
+def test_where_nothing_is_missing_nothing_is_imputed() -> None:
+    data = synthetic(30, days=4, dropout=0, missing=0, stopped=0, plan={"missing": "copy_reference"})
+    found = primary.section(data)
+    assert "imputed" not in " ".join(found.text)
+    assert len(rows(found, "primary_contrasts")) == 3
 
 
 # The secondary outcomes
