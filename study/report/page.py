@@ -6,7 +6,7 @@ section by section everything else. The wording of the sections is theirs; here 
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -22,6 +22,9 @@ __all__ = ["page"]
 
 FIRST = ("forest",)
 """Figures that belong to the answer."""
+
+MOST_ROWS = 70
+"""Rows of a table that stand on the page: those of longer ones are points of a curve, and in the CSV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,14 @@ def page(
     return str(_template().render(report=report, css=_markup(css)))
 
 
+def _shortened(table: Table) -> Table:
+    """The table as it stands on the page: one that nobody would read to the end is cut, and says so."""
+    if len(table.rows) <= MOST_ROWS:
+        return table
+    cut = f"The first {MOST_ROWS} of {len(table.rows)} rows; the CSV has all."
+    return replace(table, rows=table.rows[:MOST_ROWS], note=f"{table.note} {cut}".strip())
+
+
 def _assembled(
     data: AnalysisData,
     results: Results,
@@ -97,7 +108,7 @@ def _assembled(
         counted["table"] += numbered
         text = as_csv(table, results.provenance)
         link = "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode() if for_screen else ""
-        return _Table(counted["table"], table, as_shown(table, level), link)
+        return _Table(counted["table"], _shortened(table), as_shown(_shortened(table), level), link)
 
     def set_figure(figure: Figure) -> _Figure:
         counted["figure"] += 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.attendance import STATES, attendance
 from study.analysis.data import AnalysisData
 from study.analysis.results import Column, Results, Table
 from study.errors import CannotEstimate
@@ -13,8 +14,8 @@ from study.report.style import GRID, INK, PAPER, QUIET, ArmStyle, arm_styles, dr
 
 __all__ = ["figure"]
 
-_STATES = ("done", "stopped", "unfinished", "missed", "left", "open")
-"""In which a cell can be; `left` is a day after the participant left, `open` one that is not over."""
+_STATES = (*STATES, "open")
+"""In which a cell can be; `open` is a day that is not over."""
 
 _SAID = {
     "done": "done",
@@ -56,21 +57,12 @@ def figure(data: AnalysisData, results: Results) -> Figure:
 
 def _cells(data: AnalysisData) -> pd.DataFrame:
     """participant, arm, day, state, made: one row for each participant and study day."""
-    people = data.participants
-    daily = data.visits[data.visits["follow_up"].isna()]
-    known = {
-        (who, int(day)): str(state)
-        for who, day, state in zip(daily["participant"], daily["day"], daily["state"], strict=True)
-    }
-    rows = []
-    for who, arm, days, left in zip(
-        people["participant"], people["arm"], people["days"], people["status"] == "withdrawn", strict=True
-    ):
-        for day in range(1, int(days) + 1):
-            state = known.get((who, day))
-            if state is None:
-                state = "left" if left else "open"
-            rows.append((who, arm, day, state if state in _STATES else "open"))
+    known = {(one.participant, one.day): one.state for one in attendance(data).itertuples()}
+    rows = [
+        (one.participant, one.arm, day, known.get((one.participant, day), "open"))
+        for one in data.participants.itertuples()
+        for day in range(1, int(one.days) + 1)
+    ]
     cells = pd.DataFrame(rows, columns=["participant", "arm", "day", "state"])
     cells["arm"] = pd.Categorical(cells["arm"], data.arms, ordered=True)
     cells["made"] = (cells["state"] == "done").groupby(cells["participant"], sort=False).transform("sum")

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from study.analysis.results import Column, Section, Table
 from study.report.answer import CAUTION
 from study.report.numbers import interval, number
 from study.report.page import page
@@ -121,6 +122,19 @@ def test_the_answer_comes_before_everything_else(html: str) -> None:
     places.append(text.index(CAUTION))
     places.append(text.index("Flow of participants", places[-1]))
     assert places == sorted(places)
+
+
+def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv() -> None:
+    data, results = whole()
+    rows = tuple((f"row {number:03}", float(number)) for number in range(1, 101))
+    long = Table("long", "A long table", (Column("name", "Name"), Column("value", "Value", "number")), rows)
+    html = page(data, replace(results, sections=(Section("long", "Long", tables=(long,)),)), [], {})
+    text = Page(html).text
+    assert "row 070" in text
+    assert "row 071" not in text
+    assert "The first 70 of 100 rows; the CSV has all." in text
+    link = next(one["href"] for one in Page(html).of("a") if one["href"].startswith("data:text/csv"))
+    assert base64.b64decode(link.partition("base64,")[2]).decode().count("\nrow ") == 100
 
 
 def test_every_table_and_figure_carries_data_plan_and_version(html: str) -> None:
