@@ -156,7 +156,12 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(tmp_path: Path) -> N
 def started(folder: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
     """The command as one types it, when it has kept at least ten trials."""
     process = subprocess.Popen(
-        command(folder, out, "--replicates", "100000", *more), env=environment(), stderr=subprocess.PIPE, text=True
+        command(folder, out, "--replicates", "100000", *more),
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell runs in the background ignores Ctrl-C, and so would all that the tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 200
     while sum(text.count(b"\n") for text in lines(out / "replicates").values()) < 10:
