@@ -1,15 +1,27 @@
-"""What all tests share: a study in a temporary folder, on a clock the test moves."""
+"""What all tests share: a study in a temporary folder, on a clock the test moves; one browser."""
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import structlog
+from playwright.sync_api import Browser, sync_playwright
 
 from study.study import Study, create
 from tests import trial
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 class HandClock:
@@ -23,6 +35,17 @@ class HandClock:
 
     def forward(self, **by: float) -> None:
         self.moment += timedelta(**by)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, headless."""
+    where = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert where, "make test installs Chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=where, args=QUIET)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

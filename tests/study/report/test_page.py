@@ -17,10 +17,7 @@ from study.report.numbers import interval, number
 from study.report.page import page
 from study.report.tables import typographic
 from tests.analysing import synthetic
-from tests.e2e.conftest import chromium
 from tests.reporting import analysed, drawn, lacking, whole
-
-__all__ = ["chromium"]
 
 
 class Page(HTMLParser):
