@@ -1,0 +1,1 @@
+"""The tests. A package by name, because another distribution brings a `tests` of its own, which else came first."""
