@@ -18,11 +18,12 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, Literal
 
 from study.errors import RecordError, RecordFull, StudyError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 __all__ = [
     "FREE_TEXT",
@@ -214,9 +215,12 @@ class Records:
             raise RecordError(f"{path} cannot be used as a record: {_reason(path, error)}.") from error
 
     @property
-    def db(self) -> Database:
+    def db(self) -> "Database":
         """This thread's connection, for reading. Writing goes through `write`."""
         if not hasattr(self._local, "db"):
+            # Here, since it imports pandas wherever that is installed, and most of what imports this opens no record.
+            from sqlite_utils import Database
+
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")

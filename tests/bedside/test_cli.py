@@ -195,7 +195,10 @@ def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
     assert run("check", str(folder), "--locked").output == text
 
 
-@pytest.mark.parametrize("module", ["torch", "transformers", "rclpy", "openai"])
+@pytest.mark.parametrize(
+    "module",
+    ["torch", "transformers", "rclpy", "openai", "pandas", "scipy", "statsmodels", "matplotlib", "weasyprint", "ray"],
+)
 def test_heavy_libraries_are_not_loaded_to_print_help(module: str) -> None:
     code = f"import sys, bedside.cli; sys.exit('{module}' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
