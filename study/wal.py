@@ -34,8 +34,8 @@ def damage(record: Path) -> str | None:
 def _look(path: Path) -> str | None:
     try:
         content = path.read_bytes()
-    except OSError:
-        return None  # there is none
+    except FileNotFoundError:
+        return None
     if len(content) < _HEADER + _FRAME:
         return None
     magic, _, size, _, *salts = struct.unpack(">6I", content[:24])
