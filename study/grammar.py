@@ -398,12 +398,21 @@ class Robot(Table):
     )
 
 
+DAILY = ("before", "after")
+"""The occasions that each visit has."""
+
+
 class Outcome(Table):
     """Something that the analysis compares."""
 
     measure: str = Field(description="a measure of the protocol; nars.s1 names one scale")
     when: Occasion = Field(description="the occasion at which it is taken: before, after, day 15, a follow-up")
     change_from: Occasion | None = Field(None, description="the occasion from which the change is counted")
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether there is a value for each study day, and not for one occasion."""
+        return self.when in DAILY
 
 
 class Estimand(Table):

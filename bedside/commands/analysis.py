@@ -108,20 +108,17 @@ def _study(folder: Path, out: Path | None, role: str | None, rehearsal: Path | N
         results = run.analyse(data, lambda what, done, of: bar.update(task, description=what, completed=done, total=of))
     said = run.as_json(run.as_dict(results, blinded=data.blinded, rehearsal=data.rehearsal))
     if out is not None:
-        _write(out, {"results.json": said} | {f"{t.name}.csv": as_csv(t, results.provenance) for t in _tables(results)})
+        tables = {f"{name}.csv": as_csv(table, results.provenance) for name, table in results.tables.items()}
+        _write(out, {"results.json": said} | tables)
     if as_json:
         click.echo(said, nl=False)
         return
     _show(results)
     if out is not None:
-        click.echo(f"Wrote results.json and {len(_tables(results))} tables to {out}.")
+        click.echo(f"Wrote results.json and {len(results.tables)} tables to {out}.")
     for blinded in study.protocol.blinding.roles if role is None else ():
         if not is_unblinded(study, blinded):
             click.echo(f"It shows the arms, and the {blinded} is blinded: give them what --as {blinded} makes.")
-
-
-def _tables(results: "Results") -> list["Table"]:
-    return [table for section in results.sections for table in section.tables]
 
 
 def _write(out: Path, files: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import cast
 import pandas as pd
 
 from study.analysis.data import AnalysisData
-from study.analysis.outcomes import DAILY, Values
+from study.analysis.outcomes import Values
 from study.grammar import Outcome
 
 __all__ = ["REASONS", "absences"]
@@ -64,7 +64,7 @@ def _day_of(data: AnalysisData, outcome: Outcome) -> float:
         return float(outcome.when.removeprefix("day "))
     days = [one.day for one in data.protocol.follow_ups if one.name == outcome.when]
     # A follow-up has its visit on whatever day of its window; the day it opens is that of its row.
-    return float(days[0]) if days and outcome.when not in DAILY else float("nan")
+    return float(days[0]) if days and not outcome.is_daily else float("nan")
 
 
 def _last_moment(data: AnalysisData) -> pd.Timestamp | None:

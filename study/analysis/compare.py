@@ -27,15 +27,27 @@ from study.statistics.means import weights
 from study.statistics.mixed import fit_mixed
 from study.statistics.repeated import fit_repeated
 
-__all__ = ["Comparison", "Contrast", "Model", "adjusted", "certain", "compare", "pairs", "planned_model", "prepared"]
+__all__ = [
+    "COVARIANCES",
+    "Comparison",
+    "Contrast",
+    "Model",
+    "adjusted",
+    "certain",
+    "compare",
+    "pairs",
+    "planned_model",
+    "prepared",
+]
 
 Model = Literal["mixed", "mmrm", "ancova"]
 
-_COVARIANCES = {
+COVARIANCES = {
     "unstructured": "unstructured",
     "ar1": "first-order autoregressive",
     "compound_symmetry": "compound symmetry",
 }
+"""Those of repeated measures, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +232,7 @@ def _fit(
     else:
         design = _design(frame, outcome, whole, factor=True)
         for covariance in plan.covariance:
-            words = _COVARIANCES[covariance]
+            words = COVARIANCES[covariance]
             try:
                 fit = certain(fit_repeated(design, covariance=covariance, df=plan.df))
             except CannotEstimate as error:
@@ -232,7 +244,7 @@ def _fit(
 
 def certain(fit: Fit) -> Fit:
     """The fit. Raises `CannotEstimate` where there is too little to say how uncertain it is."""
-    if not np.isfinite(fit.covariance).all():
+    if not np.isfinite(fit.covariance).all() or (np.diag(fit.covariance) < 0).any():
         who = "1 participant is" if fit.n_participants == 1 else f"{fit.n_participants} participants are"
         raise CannotEstimate(f"{who} too few to say how uncertain the means are.")
     return fit

@@ -8,12 +8,9 @@ import pandas as pd
 
 from study.analysis.data import AnalysisData
 from study.errors import CannotEstimate
-from study.grammar import Outcome
+from study.grammar import DAILY, Outcome
 
 __all__ = ["Values", "outcomes", "values"]
-
-DAILY = ("before", "after")
-"""The occasions that each visit has."""
 
 FIRST = ("baseline", "screening")
 """The occasions before the enrolment, the later one first."""
@@ -70,7 +67,7 @@ def values(data: AnalysisData, outcome: Outcome) -> Values:
         raise CannotEstimate(
             f"{outcome.measure} has no score: its file in the study's measures is gone, or has no such scale."
         )
-    repeated = outcome.when in DAILY
+    repeated = outcome.is_daily
     scores = data.scores[(data.scores["measure"] == info.measure) & (data.scores["scale"] == info.scale)]
     covariates = tuple(data.plan.covariates)
     people = data.participants[["participant", "arm", *covariates, "days"]].copy()
@@ -123,7 +120,7 @@ def _taken(scores: pd.DataFrame, when: str, frame: pd.DataFrame) -> "pd.Series[f
 def _same_day(outcome: Outcome) -> str:
     """The occasion from which the change is counted; a daily one of an outcome of one day is that of this day."""
     start = outcome.change_from or ""
-    if start not in DAILY or outcome.when in DAILY:
+    if start not in DAILY or outcome.is_daily:
         return start
     if not outcome.when.startswith("day "):
         raise CannotEstimate(
@@ -148,7 +145,7 @@ def _words(outcome: Outcome) -> str:
     """When it is taken, as people read it."""
     if (outcome.change_from, outcome.when) == DAILY:
         return ", change from before to after each visit"
-    when = f" {outcome.when} the exercise of each visit" if outcome.when in DAILY else f" at {outcome.when}"
+    when = f" {outcome.when} the exercise of each visit" if outcome.is_daily else f" at {outcome.when}"
     when = f" on {outcome.when}" if outcome.when.startswith("day ") else when
     return when if outcome.change_from is None else f"{when}, change from {outcome.change_from}"
 

@@ -1,9 +1,10 @@
 """What an analysis says: sections of sentences and tables, the same for the terminal, JSON, CSV and the report."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Cell", "Column", "Kind", "Provenance", "Results", "Section", "Table"]
+__all__ = ["INTERVAL", "Cell", "Column", "Kind", "Provenance", "Results", "Section", "Table", "cell"]
 
 Cell = str | int | float | None
 """A value of a table. None is a value that there is not; a number is never NaN or infinite."""
@@ -21,6 +22,15 @@ class Column:
     """How it is shown: `percent` is a share from 0 to 1, shown times 100; `p` is a p value."""
     digits: int = 2
     """Decimals that are shown of a `number`."""
+
+
+INTERVAL = (Column("low", "Interval from", "number"), Column("high", "to", "number"))
+"""The columns of an interval."""
+
+
+def cell(value: float | None) -> float | None:
+    """A number for a table; None for one that there is not."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +80,7 @@ class Results:
     def section(self, name: str) -> Section:
         return next(section for section in self.sections if section.name == name)
 
-    def table(self, name: str) -> Table:
-        return next(table for section in self.sections for table in section.tables if table.name == name)
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table by its name, in the order of reading."""
+        return {table.name: table for section in self.sections for table in section.tables}

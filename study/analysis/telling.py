@@ -11,14 +11,13 @@ import numpy as np
 from scipy import stats
 
 from study.analysis.compare import Comparison, Contrast
-from study.analysis.results import Cell, Column, Table
+from study.analysis.results import INTERVAL, Cell, Column, Table, cell
 from study.report.numbers import interval, number, p_value
 from study.statistics.estimate import Estimate
 
 __all__ = [
     "contrast_table",
     "contrast_words",
-    "finite",
     "means_table",
     "residual_table",
     "test_table",
@@ -26,8 +25,6 @@ __all__ = [
 ]
 
 OUTCOME = Column("outcome", "Outcome")
-
-INTERVAL = (Column("low", "Interval from", "number"), Column("high", "to", "number"))
 
 TESTED = (
     Column("se", "SE", "number"),
@@ -37,14 +34,9 @@ TESTED = (
 )
 
 
-def finite(value: float) -> float | None:
-    """A number as a cell: None where there is none."""
-    return float(value) if math.isfinite(value) else None
-
-
 def tested(found: Estimate) -> tuple[Cell, ...]:
     """The cells of `TESTED`."""
-    return finite(found.se), finite(found.df), finite(found.statistic), finite(found.p)
+    return cell(found.se), cell(found.df), cell(found.statistic), cell(found.p)
 
 
 def contrast_table(name: str, title: str, comparisons: Sequence[Comparison], adjusted_by: str) -> Table:
@@ -67,7 +59,7 @@ def contrast_table(name: str, title: str, comparisons: Sequence[Comparison], adj
             found, sds = one.estimate, one.standardised
             numbers = (found.value, found.low, found.high, found.se, found.df, found.statistic, found.p, one.p_adjusted)
             in_sds = (sds.value, sds.low, sds.high) if sds else (math.nan,) * 3
-            rows.append((each.title, *one.arms, *map(finite, (*numbers, *in_sds))))
+            rows.append((each.title, *one.arms, *map(cell, (*numbers, *in_sds))))
     models = dict.fromkeys(
         f"{each.title}, in {each.values.unit}: {each.how}; {each.compares}{_unit_of_sd(each)}." for each in comparisons
     )
@@ -110,10 +102,10 @@ def means_table(name: str, title: str, comparisons: Sequence[Comparison]) -> Tab
             present = own[own["value"].notna()]
             sd = float(present["value"].std()) if len(present) > 1 else math.nan
             head = (each.title, str(arm), own["participant"].nunique(), present["participant"].nunique(), len(present))
-            observed = (finite(float(present["value"].mean())) if len(present) else None, finite(sd))
+            observed = (cell(float(present["value"].mean())) if len(present) else None, cell(sd))
             mean = each.means.get(str(arm))
             model = (mean.value, mean.se, mean.df, mean.low, mean.high) if mean else (math.nan,) * 5
-            rows.append((*head, *observed, *map(finite, model)))
+            rows.append((*head, *observed, *map(cell, model)))
     note = "Adjusted means are for average baselines and, of covariates, for their levels in equal parts."
     return Table(name, title, columns, tuple(rows), note)
 
@@ -130,7 +122,7 @@ def test_table(name: str, title: str, comparisons: Sequence[Comparison]) -> Tabl
     )
     words = {"arms": "any difference between the arms", "arm x day": "arms differ in their course over the days"}
     rows = tuple(
-        (each.title, words[one.name], finite(one.statistic), finite(one.df1), finite(one.df2), finite(one.p))
+        (each.title, words[one.name], cell(one.statistic), cell(one.df1), cell(one.df2), cell(one.p))
         for each in comparisons
         for one in each.tests
     )
@@ -150,7 +142,7 @@ def variance_table(name: str, title: str, comparisons: Sequence[Comparison]) -> 
             shown["intraclass correlation"] = each.fit.icc
         restricted = each.values.repeated and each.model != "ancova"
         shown["restricted log-likelihood" if restricted else "log-likelihood"] = each.fit.loglik
-        rows += [(each.title, name, finite(value)) for name, value in shown.items()]
+        rows += [(each.title, name, cell(value)) for name, value in shown.items()]
     columns = (OUTCOME, Column("component", "Component"), Column("value", "Value", "number", 3))
     note = "Variances are in squared points; a slope is over one day, and the intercept is that of day 0."
     return Table(name, title, columns, tuple(rows), note)
@@ -176,7 +168,7 @@ def residual_table(name: str, title: str, comparisons: Sequence[Comparison]) -> 
         numbers = (stats.skew(found), stats.kurtosis(found)) if some else (math.nan, math.nan)
         beyond = int((np.abs(found) > 3).sum())
         largest = float(np.abs(found).max())
-        rows.append((each.title, len(found), *map(finite, map(float, numbers)), beyond, largest, finite(w), finite(p)))
+        rows.append((each.title, len(found), *map(cell, map(float, numbers)), beyond, largest, cell(w), cell(p)))
     note = (
         "Residuals made uncorrelated and of variance 1 by the model's covariance. 0.27% of a normal distribution lie "
         "beyond 3 SD. With many residuals the test finds deviations that do no harm: look at the figure."

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from study.analysis.compare import pairs
 from study.errors import StudyError
-from study.grammar import Analysis, Outcome
+from study.grammar import Analysis
 from study.protocol import Protocol
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "Stated",
     "Target",
     "contrasts_of",
-    "is_daily",
     "plan_of",
     "reference_of",
     "target_of",
@@ -165,7 +165,7 @@ class Assumptions:
             )
             for arm, value in self.effects.items()
         ]
-        if is_daily(plan_of(protocol).primary):
+        if plan_of(protocol).primary.is_daily:
             course = "the same from day 1 on" if self.course == "constant" else "in equal steps from day 1 to the last"
             said.append(Stated("--course", self.course, course, "assumption"))
         said += [
@@ -178,7 +178,7 @@ class Assumptions:
             ),
             one("sd_within", self.sd_within, points, "within participants, from day to day", "assumption [1]"),
         ]
-        if is_daily(plan_of(protocol).primary):
+        if plan_of(protocol).primary.is_daily:
             said += [
                 one("sd_slope", self.sd_slope, " points a day", "between participants, of their change", "assumption"),
                 one(
@@ -223,28 +223,21 @@ def plan_of(protocol: Protocol) -> Analysis:
 
 def contrasts_of(protocol: Protocol) -> list[tuple[str, str]]:
     """The pairs of arms that are compared, as the plan has them; all pairs if it names none."""
-    arms = [arm.name for arm in protocol.arms]
-    named = [(first, second) for first, second in plan_of(protocol).contrasts]
-    return named or [(one, other) for place, one in enumerate(arms) for other in arms[place + 1 :]]
+    return pairs(plan_of(protocol), [arm.name for arm in protocol.arms])
 
 
 def reference_of(protocol: Protocol) -> str:
     """The arm from which effects are counted: the second one of the first contrast."""
-    pairs = contrasts_of(protocol)
-    if not pairs:
+    contrasts = contrasts_of(protocol)
+    if not contrasts:
         raise StudyError("The study has one arm, so there is nothing to compare.")
-    return pairs[0][1]
-
-
-def is_daily(outcome: Outcome) -> bool:
-    """Whether there is a value for each study day."""
-    return outcome.when in ("before", "after")
+    return contrasts[0][1]
 
 
 def target_of(protocol: Protocol) -> Target:
     """What the planned analysis of the primary outcome compares."""
     plan = plan_of(protocol)
-    return "last" if plan.model == "ancova" or not is_daily(plan.primary) else plan.estimate
+    return "last" if plan.model == "ancova" or not plan.primary.is_daily else plan.estimate
 
 
 def _some(arms: list[str], reference: str) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from study.allocation_rehearsal import levels_of, rehearse
 from study.analysis.outcomes import Values
-from study.power.assumptions import Assumptions, is_daily, plan_of, target_of
+from study.power.assumptions import Assumptions, plan_of, target_of
 from study.protocol import Protocol
 
 __all__ = ["simulate"]
@@ -35,7 +35,7 @@ def simulate(
 ) -> Values:
     """The primary outcome of one trial; effects are those of `assumed`, times `scale`."""
     outcome = plan_of(protocol).primary
-    daily = is_daily(outcome)
+    daily = outcome.is_daily
     days = np.arange(_first_day(protocol), protocol.days + 1, dtype=float) if daily else np.ones(1)
     last = len(days)
     # The procedure is the study's; its seed is of this replicate, so every trial is allocated anew.

@@ -43,8 +43,7 @@ class Answers:
 
 def planned(results: Results) -> list[dict[str, Cell]]:
     """The rows, by column, of the contrasts that the plan calls its main analysis."""
-    tables = {table.name: table for section in results.sections for table in section.tables}
-    return rows_of(tables.get(CONTRASTS))
+    return rows_of(results.tables.get(CONTRASTS))
 
 
 def rows_of(table: Table | None) -> list[dict[str, Cell]]:

@@ -61,7 +61,7 @@ def write(data: AnalysisData, results: Results, out: Path, progress: Progress = 
     """
     _refuse_others(out)
     figures, undrawn = draw(data, results, progress)
-    tables = [table for section in results.sections for table in section.tables]
+    tables = list(results.tables.values())
     tables += [figure.table for figure in figures if figure.table]
     progress("writing", 0, 2)
     out = out.absolute()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Column, Table
-from study.analysis.sections._tables import DIFFERENCES, INTERVAL, adjustment, cell, contrast_rows, level, tell
+from study.analysis.results import INTERVAL, Cell, Column, Table, cell
+from study.analysis.sections._tables import DIFFERENCES, adjustment, contrast_rows, level, tell
 from study.errors import CannotEstimate
 from study.statistics.estimate import Estimate
 from study.statistics.survival import curve, log_rank, restricted_mean

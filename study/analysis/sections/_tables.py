@@ -1,32 +1,23 @@
-"""What several sections need to make tables: cells that are never NaN, the pairs of arms, and columns of estimates."""
+"""What several sections need to make tables: columns of estimates, and a row for each contrast of arms."""
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import combinations
 
-import numpy as np
-
+from study.analysis.compare import pairs
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Column
+from study.analysis.results import INTERVAL, Cell, Column, cell
 from study.errors import CannotEstimate
 from study.statistics.estimate import Estimate, holm
-from study.statistics.fit import Fit
 
 __all__ = [
     "DIFFERENCES",
-    "INTERVAL",
     "RATIOS",
     "adjustment",
-    "cell",
     "contrast_rows",
     "factor",
     "level",
-    "pairs",
-    "sound",
     "tell",
 ]
-
-INTERVAL = (Column("low", "Interval from", "number"), Column("high", "to", "number"))
 
 _P = (Column("p", "p", "p"), Column("p_adjusted", "p, adjusted", "p"))
 
@@ -52,11 +43,6 @@ RATIOS = (
 """The columns of a ratio of two arms, which was estimated as a difference of logarithms."""
 
 
-def cell(value: float | None) -> Cell:
-    """A number for a table; None for one that there is not."""
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 def factor(log: float) -> Cell:
     """The number whose logarithm is given, for a table; None for one that is too large to say."""
     return cell(math.exp(log)) if log < 700 else None
@@ -65,12 +51,6 @@ def factor(log: float) -> Cell:
 def level(data: AnalysisData) -> float:
     """The level of confidence of the plan's intervals."""
     return 1 - data.plan.alpha
-
-
-def pairs(data: AnalysisData) -> list[tuple[str, str]]:
-    """The plan's contrasts; all pairs if it names none."""
-    named = [(first, second) for first, second in data.plan.contrasts]
-    return named or list(combinations(data.arms, 2))
 
 
 def adjustment(data: AnalysisData) -> str:
@@ -94,7 +74,9 @@ def contrast_rows(
     are adjusted over these contrasts, if the plan adjusts. For a ratio, the estimate is of a difference of logarithms.
     """
     found: list[Estimate | None] = []
-    chosen = [(one, other) for one, other in pairs(data) if among is None or (one in among and other in among)]
+    chosen = [
+        (one, other) for one, other in pairs(data.plan, data.arms) if among is None or (one in among and other in among)
+    ]
     for first, second in chosen:
         try:
             found.append(estimate(first, second))
@@ -112,13 +94,6 @@ def contrast_rows(
             numbers = [cell(x) for x in (one.value, one.low, one.high, one.se, one.df, one.p, p)]
         rows.append((*head, first, second, *numbers))
     return rows
-
-
-def sound(fit: Fit) -> Fit:
-    """`fit`, if it says how sure it is. Raises `CannotEstimate` otherwise: an estimate without that is none."""
-    if not np.isfinite(fit.covariance).all() or (np.diag(fit.covariance) < 0).any():
-        raise CannotEstimate("There are too few participants to say how sure the model is.")
-    return fit
 
 
 def tell(warnings: list[str], sentence: str) -> None:

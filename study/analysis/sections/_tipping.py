@@ -7,10 +7,8 @@ and Kenward 2013, Multiple Imputation and its Application, ch. 10; Cro, Morris, 
 
 from collections.abc import Iterator, Sequence
 
-from study.analysis.compare import pairs
 from study.analysis.imputing import Imputed, adjusted_of
-from study.analysis.results import Cell, Column, Table
-from study.analysis.telling import INTERVAL, finite
+from study.analysis.results import INTERVAL, Cell, Column, Table, cell
 from study.grammar import Analysis
 from study.report.numbers import number
 from study.statistics.estimate import Estimate
@@ -70,7 +68,8 @@ def tipping_words(ready: Imputed, steps: Sequence[Moved], plan: Analysis, worse:
     return said
 
 
-def tipping_table(steps: Sequence[Moved], plan: Analysis) -> Table:
+def tipping_table(ready: Imputed, steps: Sequence[Moved], plan: Analysis) -> Table:
+    """A row for each contrast and arm, in the order of the contrasts."""
     columns = (
         Column("arm", "Arm"),
         Column("compared_with", "minus"),
@@ -82,14 +81,12 @@ def tipping_table(steps: Sequence[Moved], plan: Analysis) -> Table:
         Column("p_there", "p there, adjusted", "p"),
     )
     rows: list[tuple[Cell, ...]] = []
-    for pair, arm, most, tip in _tips(steps, plan):
+    for pair, arm, most, tip in sorted(_tips(steps, plan), key=lambda tip: ready.pairs.index(tip[0])):
         there: tuple[Cell, ...] = (None,) * 5
         if tip is not None:
             one, p = tip[3][tip[2].index(pair)], tip[4][tip[2].index(pair)]
-            there = (tip[1], *map(finite, (one.value, one.low, one.high, p)))
+            there = (tip[1], *map(cell, (one.value, one.low, one.high, p)))
         rows.append((*pair, arm, most, *there))
-    order = {pair: place for place, pair in enumerate(pairs(plan, ()))}
-    rows.sort(key=lambda row: order.get((str(row[0]), str(row[1])), len(order)))
     note = (
         "Values are imputed at random, and those of one arm then made worse by more and more points. The tipping point "
         f"is where it first changes whether a difference is shown (adjusted p below {plan.alpha:g}), or its direction. "
@@ -109,7 +106,7 @@ def delta_table(steps: Sequence[Moved], plan: Analysis) -> Table:
         Column("p_there", "p, adjusted", "p"),
     )
     rows = tuple(
-        (arm, delta, *pair, *map(finite, (one.value, one.low, one.high, p)))
+        (arm, delta, *pair, *map(cell, (one.value, one.low, one.high, p)))
         for arm, delta, pairs_of, estimates, adjusted in steps
         for pair, one, p in zip(pairs_of, estimates, adjusted, strict=True)
     )

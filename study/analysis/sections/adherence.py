@@ -11,9 +11,9 @@ import pandas as pd
 
 from study.analysis.attendance import MADE, STATES, attendance
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Column, Section, Table
+from study.analysis.results import Cell, Column, Section, Table, cell
 from study.analysis.sections import _persistence
-from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level
+from study.analysis.sections._tables import DIFFERENCES, adjustment, contrast_rows, level
 from study.errors import CannotEstimate
 from study.grammar import minutes_after
 from study.statistics.counts import mean_share

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.telling import finite
+from study.analysis.results import Cell, Column, Section, Table, cell
 from study.protocol import DISTRESS
 from study.report.numbers import number, percent
 
@@ -130,11 +129,11 @@ def _cell(own: "pd.Series[float]", level: str | None) -> str:
 def _numbers(own: "pd.Series[float]", level: str | None) -> tuple[Cell, ...]:
     there = own.dropna()
     if level is not None:
-        share = finite(float(there.mean())) if len(there) else None
+        share = cell(float(there.mean())) if len(there) else None
         return len(there), int(there.sum()), share, *([None] * 7)
     if not len(there):
         return 0, None, None, *([None] * 7)
     quarters = there.quantile([0.5, 0.25, 0.75]).tolist()
-    sd = finite(float(there.std())) if len(there) > 1 else None
-    spread = (*map(finite, quarters), float(there.min()), float(there.max()))
-    return len(there), None, None, finite(float(there.mean())), sd, *spread
+    sd = cell(float(there.std())) if len(there) > 1 else None
+    spread = (*map(cell, quarters), float(there.min()), float(there.max()))
+    return len(there), None, None, cell(float(there.mean())), sd, *spread

@@ -11,10 +11,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from study.analysis.compare import certain
 from study.analysis.daily import daily
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, factor, level, sound, tell
+from study.analysis.results import Cell, Column, Section, Table, cell
+from study.analysis.sections._tables import RATIOS, adjustment, contrast_rows, factor, level, tell
 from study.errors import CannotEstimate
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
@@ -67,7 +68,7 @@ def _fitted(data: AnalysisData, frame: pd.DataFrame, terms: Sequence[str]) -> Fi
     present = [arm for arm in data.arms if (frame["arm"] == arm).any()]
     used = [one for one in terms if one != "arm" or len(present) > 1]
     design = build(frame, "change", used, participant="participant", occasion="day", factors={"arm": present})
-    return sound(fit_mixed(design, random="intercept", df=data.plan.df))
+    return certain(fit_mixed(design, random="intercept", df=data.plan.df))
 
 
 def _row(head: Sequence[Cell], one: Estimate, fit: Fit) -> tuple[Cell, ...]:

@@ -11,8 +11,8 @@ import pandas as pd
 from study.analysis.attendance import visits_begun
 from study.analysis.data import AnalysisData
 from study.analysis.events import KINDS, harms, of_kind
-from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import DIFFERENCES, adjustment, cell, contrast_rows, level, tell
+from study.analysis.results import Cell, Column, Section, Table, cell
+from study.analysis.sections._tables import DIFFERENCES, adjustment, contrast_rows, level, tell
 from study.errors import CannotEstimate
 from study.statistics.counts import rate
 from study.statistics.estimate import Estimate

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.analysis.compare import certain
 from study.analysis.data import AnalysisData
-from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import RATIOS, adjustment, cell, contrast_rows, factor, level, sound, tell
+from study.analysis.results import Cell, Column, Section, Table, cell
+from study.analysis.sections._tables import RATIOS, adjustment, contrast_rows, factor, level, tell
 from study.errors import CannotEstimate
+from study.report.numbers import words
 from study.statistics.design import build
 from study.statistics.estimate import Estimate
 from study.statistics.fit import Fit
@@ -51,7 +53,7 @@ def section(data: AnalysisData) -> Section:
         _compare(data, name, tables[1], tables[2], warnings)
     silent = [arm for arm in data.arms if not (data.turns["arm"] == arm).any()]
     if silent:
-        warnings.append(f"No visit in {_and(silent)} has a turn.")
+        warnings.append(f"No visit in {words(silent)} has a turn.")
     return Section("engagement", title, _text(data), _tables(data, tables), tuple(warnings))
 
 
@@ -78,7 +80,7 @@ def _text(data: AnalysisData) -> tuple[str, ...]:
         )
     unanswered = [arm.name for arm in data.protocol.arms if not arm.assist and arm.name in data.arms]
     if unanswered:
-        text.append(f"In {_and(unanswered)} nobody answers, so there is no latency; words are those on the worksheet.")
+        text.append(f"In {words(unanswered)} nobody answers, so there is no latency; words are those on the worksheet.")
     return tuple(text)
 
 
@@ -112,7 +114,7 @@ def _compare(
     present = [arm for arm in data.arms if (frame["arm"] == arm).any()]
     spoken = [arm for arm in data.arms if (data.turns["arm"] == arm).any()]
     if lacking := [arm for arm in spoken if arm not in present]:
-        tell(warnings, f"{title}: there are no values of {_and(lacking)}, which is not compared in this.")
+        tell(warnings, f"{title}: there are no values of {words(lacking)}, which is not compared in this.")
     try:
         fit = _fit(data, frame, present, title, warnings)
     except CannotEstimate as reason:
@@ -159,9 +161,9 @@ def _fit(data: AnalysisData, frame: pd.DataFrame, present: list[str], title: str
     terms = ["arm", "day", "arm:day"] if len(present) > 1 else ["day"]
     design = build(frame, "log", terms, participant="participant", occasion="day", factors={"arm": present})
     try:
-        return sound(fit_mixed(design, random="slope", df=data.plan.df))
+        return certain(fit_mixed(design, random="slope", df=data.plan.df))
     except CannotEstimate:
-        fit = sound(fit_mixed(design, random="intercept", df=data.plan.df))
+        fit = certain(fit_mixed(design, random="intercept", df=data.plan.df))
         tell(
             warnings,
             f"{title}: participants' own slopes could not be estimated, so the model has a random intercept alone "
@@ -222,7 +224,3 @@ def _tables(data: AnalysisData, rows: list[list[tuple[Cell, ...]]]) -> tuple[Tab
 
 def _percent(log: float) -> Cell:
     return cell(100 * math.expm1(log)) if log < 700 else None
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

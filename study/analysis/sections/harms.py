@@ -7,10 +7,11 @@ in place of tests, which a trial of this size is too small for.
 
 import pandas as pd
 
+from study.analysis.compare import pairs
 from study.analysis.data import AnalysisData
 from study.analysis.events import KINDS, RELATED, UNASSESSED, before_allocation, harms, of_kind
-from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.sections._tables import cell, level, pairs
+from study.analysis.results import Cell, Column, Section, Table, cell
+from study.analysis.sections._tables import level
 from study.errors import CannotEstimate
 from study.safety import ASSESSMENT
 from study.statistics.counts import share, share_difference
@@ -101,7 +102,7 @@ def _differences(data: AnalysisData, events: pd.DataFrame, sizes: dict[str, int]
         if chosen.empty:
             continue
         people = chosen.groupby("arm")["participant"].nunique()
-        for first, second in pairs(data):
+        for first, second in pairs(data.plan, data.arms):
             one, other = ((int(people.get(arm, 0)), sizes.get(arm, 0)) for arm in (first, second))
             try:
                 found = share_difference(one, other, level(data))

@@ -7,24 +7,20 @@ what the sentences cite, and nothing else.
 from collections.abc import Iterator
 from importlib.metadata import version
 
+from study.analysis.compare import COVARIANCES
 from study.analysis.data import AnalysisData
 from study.analysis.results import Column, Section, Table
 from study.analysis.sections._references import REFERENCES, cite
 from study.eligibility import intervals
 from study.grammar import Outcome
 from study.protocol import Protocol
+from study.report.numbers import words
 
 __all__ = ["in_words", "section"]
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 _MEDIA = {"robot": "a robot", "chat": "a text chat", "worksheet": "a worksheet"}
-
-_COVARIANCES = {
-    "unstructured": "unstructured",
-    "ar1": "first-order autoregressive",
-    "compound_symmetry": "compound symmetry",
-}
 
 _PARTS = {
     "mean": "by the mean over all study days",
@@ -59,8 +55,8 @@ def in_words(outcome: Outcome) -> str:
 
 def _design(data: AnalysisData) -> Iterator[str]:
     protocol = data.protocol
-    names = _list(data.arms)
-    arms = names if data.blinded else _list([f"{arm} ({_MEDIA[data.media[arm]]})" for arm in data.arms])
+    names = words(data.arms)
+    arms = names if data.blinded else words([f"{arm} ({_MEDIA[data.media[arm]]})" for arm in data.arms])
     masked = ", whose names are masked here," if data.blinded else ""
     yield (
         f"{protocol.title} is a randomised study with {_number(len(data.arms))} parallel arms, {arms}{masked} of "
@@ -77,7 +73,7 @@ def _design(data: AnalysisData) -> Iterator[str]:
 
 def _procedure(protocol: Protocol) -> str:
     allocation = protocol.allocation
-    factors = _list(
+    factors = words(
         [
             f"{factor.name} ({', '.join(intervals(factor.cuts))})" if factor.cuts else factor.name
             for factor in allocation.strata
@@ -86,7 +82,7 @@ def _procedure(protocol: Protocol) -> str:
     within = f" within strata of {factors}" if factors else ""
     match allocation.method:
         case "blocks":
-            sizes = _list([str(size) for size in allocation.block_sizes])
+            sizes = words([str(size) for size in allocation.block_sizes])
             return f"by permuted blocks of {sizes}{within}"
         case "list":
             return f"by a sealed list that was made beforehand{within}"
@@ -112,9 +108,9 @@ def _estimand(data: AnalysisData) -> Iterator[str]:
 
 def _models(data: AnalysisData) -> Iterator[str]:
     plan = data.plan
-    adjusted = _list(["the baseline value where there is one", *plan.covariates])
+    adjusted = words(["the baseline value where there is one", *plan.covariates])
     yield f"The primary outcome is {in_words(plan.primary)}."
-    if _is_daily(plan.primary):
+    if plan.primary.is_daily:
         yield _daily_model(data, adjusted)
     else:
         yield f"It was analysed by ordinary least squares, adjusted for {adjusted} (ANCOVA)."
@@ -125,10 +121,10 @@ def _models(data: AnalysisData) -> Iterator[str]:
             yield f"Degrees of freedom are those of {cite('satterthwaite1946').strip('()')}."
     yield f"A missing baseline was put at the mean of all participants {cite('white2005')}."
     if plan.secondary:
-        yield f"Secondary outcomes are {_list([in_words(outcome) for outcome in plan.secondary])}."
-        once = [outcome for outcome in plan.secondary if not _is_daily(outcome)]
-        daily = [outcome for outcome in plan.secondary if _is_daily(outcome)]
-        if daily and _is_daily(plan.primary):
+        yield f"Secondary outcomes are {words([in_words(outcome) for outcome in plan.secondary])}."
+        once = [outcome for outcome in plan.secondary if not outcome.is_daily]
+        daily = [outcome for outcome in plan.secondary if outcome.is_daily]
+        if daily and plan.primary.is_daily:
             yield "Those of every visit were analysed as the primary outcome was."
         elif daily:
             yield _daily_model(data, adjusted).replace("It was", "Those of every visit were", 1)
@@ -144,8 +140,8 @@ def _daily_model(data: AnalysisData, adjusted: str) -> str:
         case "ancova":
             return f"It was analysed at the last study day by ordinary least squares, adjusted for {adjusted} (ANCOVA)."
         case "mmrm":
-            first, *others = [_COVARIANCES[name] for name in plan.covariance]
-            or_else = f"; should it not converge, {_list(others, 'then')}" if others else ""
+            first, *others = [COVARIANCES[name] for name in plan.covariance]
+            or_else = f"; should it not converge, {words(others, 'then')}" if others else ""
             return (
                 "It was analysed by a model for repeated measures, fitted by restricted maximum likelihood, with arm, "
                 f"study day as a factor and their interaction, adjusted for {adjusted}; the covariance within "
@@ -167,7 +163,7 @@ def _daily_model(data: AnalysisData, adjusted: str) -> str:
 
 def _multiplicity(data: AnalysisData) -> Iterator[str]:
     plan = data.plan
-    pairs = _list([f"{one} with {other}" for one, other in plan.contrasts]) or "every pair of arms"
+    pairs = words([f"{one} with {other}" for one, other in plan.contrasts]) or "every pair of arms"
     yield f"The contrasts planned are {pairs}."
     if plan.multiplicity == "holm":
         family = (
@@ -204,7 +200,7 @@ def _missing(data: AnalysisData) -> Iterator[str]:
                 f"had gone on as {reference} does {cite('carpenter2013')}, {imputed}."
             )
     deltas = (
-        f"of {_list([f'{delta:g}' for delta in plan.deltas])} points"
+        f"of {words([f'{delta:g}' for delta in plan.deltas])} points"
         if plan.deltas
         else "of tenths of the outcome's standard deviation, up to twice the standard deviation"
     )
@@ -228,19 +224,9 @@ def _tools(data: AnalysisData) -> Iterator[str]:
     yield f"The analysis was made with Bedside {version('bedside')}; what is drawn has the seed {data.plan.seed}."
 
 
-def _is_daily(outcome: Outcome) -> bool:
-    return outcome.when in ("before", "after")
-
-
 def _uses_mixed(data: AnalysisData) -> bool:
     outcomes = [data.plan.primary, *data.plan.secondary]
-    return data.plan.model != "ancova" and any(_is_daily(outcome) for outcome in outcomes)
-
-
-def _list(items: list[str] | tuple[str, ...], last: str = "and") -> str:
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+    return data.plan.model != "ancova" and any(outcome.is_daily for outcome in outcomes)
 
 
 def _number(value: int) -> str:

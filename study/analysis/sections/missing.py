@@ -14,9 +14,9 @@ from study.analysis.compare import Comparison, compare
 from study.analysis.data import AnalysisData
 from study.analysis.imputing import Imputed, adjusted_of, imputed, reference_of
 from study.analysis.outcomes import Values, values
-from study.analysis.results import Cell, Column, Section, Table
+from study.analysis.results import INTERVAL, Cell, Column, Section, Table, cell
 from study.analysis.sections._tipping import delta_table, moved, tipping_table, tipping_words
-from study.analysis.telling import INTERVAL, TESTED, finite, tested
+from study.analysis.telling import TESTED, tested
 from study.errors import CannotEstimate
 from study.grammar import Analysis
 from study.report.numbers import number, percent, words
@@ -71,7 +71,7 @@ def section(data: AnalysisData) -> Section:
         deltas = plan.deltas or [found.sd * step / 10 for step in range(1, 21)]
         steps = list(moved(ready, plan, [delta for delta in deltas if delta > 0], worse))
         text += tipping_words(ready, steps, plan, worse)
-        tables += [tipping_table(steps, plan), delta_table(steps, plan)]
+        tables += [tipping_table(ready, steps, plan), delta_table(steps, plan)]
         warnings += failures
     except CannotEstimate as error:
         warnings.append(f"Missing values could not be imputed: {error}")
@@ -214,7 +214,7 @@ def _estimates(results: Sequence[Row], outcome: Values, plan: Analysis) -> Table
         Column("p_adjusted", "p, adjusted", "p"),
     )
     rows = tuple(
-        (name, "yes" if main else "", *pair, *map(finite, (one.value, one.low, one.high)), *tested(one), finite(p))
+        (name, "yes" if main else "", *pair, *map(cell, (one.value, one.low, one.high)), *tested(one), cell(p))
         for name, main, pair, one, p in results
     )
     how = "Holm, over the contrasts of each analysis" if plan.multiplicity == "holm" else "none, as planned"

@@ -5,14 +5,12 @@ from study.analysis.data import AnalysisData
 from study.analysis.imputing import planned
 from study.analysis.outcomes import Values, values
 from study.analysis.populations import per_protocol
-from study.analysis.results import Column, Section, Table
+from study.analysis.results import INTERVAL, Column, Section, Table, cell
 from study.analysis.telling import (
-    INTERVAL,
     OUTCOME,
     TESTED,
     contrast_table,
     contrast_words,
-    finite,
     means_table,
     residual_table,
     test_table,
@@ -126,6 +124,6 @@ def sensitivity_table(name: str, rows: list[Row]) -> Table:
         for one in found.contrasts:
             numbers = (one.estimate.value, one.estimate.low, one.estimate.high)
             head = (found.title, what, who, found.how, compares, found.fit.n_participants, *one.arms)
-            cells.append((*head, *map(finite, numbers), *tested(one.estimate)))
+            cells.append((*head, *map(cell, numbers), *tested(one.estimate)))
     note = "Beside the planned analysis, to see whether its answer hangs on one choice. p values are not adjusted."
     return Table(name, "Other models and populations", columns, tuple(cells), note)

@@ -18,8 +18,7 @@ from study.analysis.data import AnalysisData
 from study.analysis.imputing import columns_of, matrix_of, models_of
 from study.analysis.outcomes import Values, values
 from study.analysis.reallocating import procedure_in_words, reallocations
-from study.analysis.results import Cell, Column, Section, Table
-from study.analysis.telling import finite
+from study.analysis.results import Cell, Column, Section, Table, cell
 from study.errors import CannotEstimate
 from study.report.numbers import interval, number, p_value, words
 from study.statistics.imputation import Repeated
@@ -207,16 +206,16 @@ def _contrasts(
         rows.append(
             (
                 *pair,
-                finite(main.estimates[place]),
-                *map(finite, main.intervals[place]),
+                cell(main.estimates[place]),
+                *map(cell, main.intervals[place]),
                 test.p,
                 test.low,
                 test.high,
                 main.largest[place].p,
                 found["ranks"].tests[place].p,
                 gls,
-                finite(beside.value) if beside else None,
-                finite(beside.p) if beside else None,
+                cell(beside.value) if beside else None,
+                cell(beside.p) if beside else None,
             )
         )
     note = (
@@ -239,6 +238,6 @@ def _any(found: dict[str, Contrasts]) -> Table:
     for name, title in _STATISTICS.items():
         if name in found:
             test = found[name].any_difference
-            rows.append((title, finite(test.observed), test.p, test.low, test.high))
+            rows.append((title, cell(test.observed), test.p, test.low, test.high))
     note = "Of the hypothesis that nobody would have had another value in another arm."
     return Table("randomisation_tests", "All arms at once, by the randomisation", columns, tuple(rows), note)

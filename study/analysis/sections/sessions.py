@@ -16,9 +16,9 @@ from scipy import stats
 from study.analysis.compare import certain, pairs, prepared
 from study.analysis.data import AnalysisData
 from study.analysis.outcomes import Values, values
-from study.analysis.results import Cell, Column, Section, Table
+from study.analysis.results import INTERVAL, Cell, Column, Section, Table, cell
 from study.analysis.sections._references import cite
-from study.analysis.telling import INTERVAL, TESTED, finite, tested
+from study.analysis.telling import TESTED, tested
 from study.errors import CannotEstimate
 from study.grammar import Outcome
 from study.protocol import DISTRESS
@@ -134,7 +134,7 @@ def _contrast_table(contrasts: list[tuple[tuple[str, str], Estimate]], ps: list[
         Column("p_adjusted", "p, adjusted", "p"),
     )
     rows = tuple(
-        (*pair, finite(one.value), finite(one.low), finite(one.high), *tested(one), finite(p))
+        (*pair, cell(one.value), cell(one.low), cell(one.high), *tested(one), cell(p))
         for (pair, one), p in zip(contrasts, ps, strict=True)
     )
     note = (
@@ -165,7 +165,7 @@ def _arm_table(present: pd.DataFrame, means: dict[str, Estimate]) -> Table:
         mean, _, t, _, p = _one_sample(each)
         before = float(own["before"].mean())
         after = float((own["before"] + own["value"]).mean())
-        model = (finite(one.value), finite(one.low), finite(one.high), *tested(one))
+        model = (cell(one.value), cell(one.low), cell(one.high), *tested(one))
         rows.append((arm, len(each), len(own), before, after, *model, mean, t, p))
     note = (
         "No comparison: each arm by itself. The model is that of the contrasts; beside it a t test of participants' "

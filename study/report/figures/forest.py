@@ -65,8 +65,7 @@ def _rows(data: AnalysisData, results: Results) -> list[_Row]:
 
 def _beside(results: Results) -> Iterator[tuple[str, dict[str, Cell]]]:
     """Rows of the same contrasts by other analyses, each with the name of its analysis."""
-    tables = {table.name: table for section in results.sections for table in section.tables}
-    beside = rows_of(tables.get("primary_sensitivity"))
+    beside = rows_of(results.tables.get("primary_sensitivity"))
     compared = next((row["compares"] for row in beside if row["analysis"] == "as planned"), None)
     for row in beside:
         what, whose = str(row["analysis"]), str(row["population"])
@@ -77,11 +76,11 @@ def _beside(results: Results) -> Iterator[tuple[str, dict[str, Cell]]]:
         elif what != "as planned" or whose.startswith("per protocol"):
             said = whose if what == "as planned" else what
             yield said[0].upper() + said[1:], row
-    for row in rows_of(tables.get(IMPUTED)):
+    for row in rows_of(results.tables.get(IMPUTED)):
         said = str(row["assumption"])
         if row["main"] != "yes":
             yield said[0].upper() + said[1:], row
-    for row in rows_of(tables.get("randomisation_contrasts")):
+    for row in rows_of(results.tables.get("randomisation_contrasts")):
         yield "By the randomisation itself", row
 
 

@@ -18,7 +18,7 @@ TABLE = "adherence_survival"
 
 def figure(data: AnalysisData, results: Results) -> Figure:
     """A panel for each end, a curve for each arm; the numbers are those of the table `adherence_survival`."""
-    table = next((one for part in results.sections for one in part.tables if one.name == TABLE), None)
+    table = results.tables.get(TABLE)
     if table is None or not table.rows:
         raise CannotEstimate("Adherence is not drawn as survival: no study day of any participant is over.")
     frame = pd.DataFrame(table.rows, columns=[column.name for column in table.columns])

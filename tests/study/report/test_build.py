@@ -71,7 +71,7 @@ def test_a_report_is_a_page_a_pdf_every_table_and_every_figure_and_twice_the_sam
         if name.endswith((".csv", ".svg")):
             assert results.provenance.plan_sha256 in content.decode()
     rows = list(csv.DictReader((tmp_path / "first" / "tables" / "primary_contrasts.csv").open()))
-    assert [float(row["difference"]) for row in rows] == [row[3] for row in results.table("primary_contrasts").rows]
+    assert [float(row["difference"]) for row in rows] == [row[3] for row in results.tables["primary_contrasts"].rows]
 
 
 def unpacked(content: bytes) -> bytes:

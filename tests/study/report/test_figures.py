@@ -74,7 +74,7 @@ def test_a_figure_says_in_words_what_it_shows(figures: Figures, name: str) -> No
 def test_every_figure_has_its_numbers_in_a_table(figures: Figures) -> None:
     elsewhere = {"flow": "flow_arms", "survival": "adherence_survival"}
     for name, figure in figures.items():
-        table = figure.table or whole()[1].table(elsewhere[name])
+        table = figure.table or whole()[1].tables[elsewhere[name]]
         assert table.rows
 
 
@@ -145,7 +145,7 @@ def test_the_forest_begins_each_contrast_with_the_plan(figures: Figures) -> None
     for row in rows:
         firsts.setdefault(row[0], row[1])
     assert set(firsts.values()) == {"Planned analysis"}
-    table = whole()[1].table("primary_contrasts")
+    table = whole()[1].tables["primary_contrasts"]
     names = [column.name for column in table.columns]
     for row in table.rows:
         cells = dict(zip(names, row, strict=True))

@@ -110,7 +110,7 @@ def test_the_answer_comes_before_everything_else(html: str) -> None:
     places = [text.index(data.plan.estimand.population)]
     for attribute in ("treatment", "variable", "intercurrent_events", "summary"):
         places.append(text.index(str(getattr(data.plan.estimand, attribute)).replace("0-100", "0–100")))
-    table = results.table("primary_contrasts")
+    table = results.tables["primary_contrasts"]
     for row in table.rows:
         cells = dict(zip((column.name for column in table.columns), row, strict=True))
         estimate, low, high = (float(cells[name] or 0) for name in ("difference", "low", "high"))
