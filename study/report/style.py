@@ -1,7 +1,7 @@
 """How every figure looks: an arm has one colour, one marker and one line, and a figure is the same bytes each time.
 
 The colours are those of Okabe and Ito (2008, "Color Universal Design"), which people with any of the common kinds of
-colour blindness tell apart. Markers, dashes and hatches tell the arms apart without any colour. Text is drawn as
+colour blindness tell apart. Markers and dashes tell the arms apart without any colour. Text is drawn as
 paths of the font that comes with matplotlib, so that a figure looks the same wherever it is opened.
 """
 
@@ -47,18 +47,17 @@ class ArmStyle:
     marker: str
     line: str | tuple[int, tuple[float, ...]]
     """A line style of matplotlib."""
-    hatch: str
 
 
 _STYLES = (
-    ArmStyle("#0072B2", "o", "-", "////"),
-    ArmStyle("#D55E00", "s", (0, (5, 1.6)), "...."),
-    ArmStyle("#009E73", "^", (0, (1.2, 1.2)), "xxxx"),
-    ArmStyle("#CC79A7", "D", (0, (6, 1.4, 1.2, 1.4)), "\\\\\\\\"),
-    ArmStyle("#E69F00", "v", (0, (3, 1, 1, 1, 1, 1)), "||||"),
-    ArmStyle("#56B4E9", "P", (0, (9, 2)), "++++"),
-    ArmStyle("#7A6F00", "X", (0, (2, 2.5)), "----"),
-    ArmStyle("#7F7F7F", "*", (0, (4, 3)), "oooo"),
+    ArmStyle("#0072B2", "o", "-"),
+    ArmStyle("#D55E00", "s", (0, (5, 1.6))),
+    ArmStyle("#009E73", "^", (0, (1.2, 1.2))),
+    ArmStyle("#CC79A7", "D", (0, (6, 1.4, 1.2, 1.4))),
+    ArmStyle("#E69F00", "v", (0, (3, 1, 1, 1, 1, 1))),
+    ArmStyle("#56B4E9", "P", (0, (9, 2))),
+    ArmStyle("#7A6F00", "X", (0, (2, 2.5))),
+    ArmStyle("#7F7F7F", "*", (0, (4, 3))),
 )
 
 _THEME = {
