@@ -44,16 +44,19 @@ class _Prepared:
 
     what: str
     statistics: dict[str, Adjusted]
+    lacking: tuple[str, ...] = ()
+    """Why there is no generalised least squares beside the others, where that could be; a sentence."""
 
 
 def section(data: AnalysisData) -> Section:
     """Each contrast's p by re-running the allocation, beside the model's. What cannot be tested is a warning."""
     plan = data.plan
-    warnings = []
+    warnings: list[str] = []
     try:
         outcome = values(data, plan.primary)
         ready = _prepare(outcome, data)
         drawn, made = reallocations(data, plan.randomisations, np.random.default_rng([plan.seed, 2]))
+        warnings += ready.lacking
         main = next(iter(ready.statistics.values()))
         known = {data.arms[number] for number in np.unique(made[main.present])}
         chosen = [pair for pair in pairs(plan, data.arms) if known.issuperset(pair)]
@@ -99,10 +102,9 @@ def _prepare(outcome: Values, data: AnalysisData) -> _Prepared:
     if estimate == "trend":
         slopes = adjusted(_slopes(matrix, times), covariates, ranks=True)
         gls = _gls(outcome, data, matrix, times, covariates, slopes=True)
-        if gls is None:
-            raise CannotEstimate("The slopes over the days cannot be estimated.")
         return _Prepared("the slope over the days", {"gls": gls, "ranks": slopes})
-    gls = None
+    others: dict[str, Adjusted] = {}
+    lacking: list[str] = []
     if estimate == "last":
         what = f"the value on day {times[-1]:g}" if outcome.repeated else "the value"
         summary = matrix[:, -1]
@@ -113,9 +115,12 @@ def _prepare(outcome: Values, data: AnalysisData) -> _Prepared:
         summary = np.full(len(people), np.nan)
         centred = np.where(present, matrix - np.nanmean(matrix, axis=0), 0.0)
         summary[some] = centred[some].sum(axis=1) / present[some].sum(axis=1) + float(np.nanmean(matrix))
-        gls = _gls(outcome, data, matrix, times, covariates, slopes=False)
+        try:
+            others["gls"] = _gls(outcome, data, matrix, times, covariates, slopes=False)
+        except CannotEstimate as error:
+            lacking.append(f"There is no randomisation test by {_STATISTICS['gls']}: {error}")
     found = {"covariance": adjusted(summary, covariates), "ranks": adjusted(summary, covariates, ranks=True)}
-    return _Prepared(what + tail, found | ({"gls": gls} if gls else {}))
+    return _Prepared(what + tail, found | others, tuple(lacking))
 
 
 def _slopes(matrix: Floats, times: Floats) -> Floats:
@@ -131,18 +136,16 @@ def _slopes(matrix: Floats, times: Floats) -> Floats:
 
 def _gls(
     outcome: Values, data: AnalysisData, matrix: Floats, times: Floats, covariates: Floats, *, slopes: bool
-) -> Adjusted | None:
-    """The planned model without arms, and the response adjusted by it; None where it cannot be fitted.
+) -> Adjusted:
+    """The planned model without arms, and the response adjusted by it.
 
-    For `slopes` each participant has a mean of their own, so that arms are compared by their slopes alone.
+    For `slopes` each participant has a mean of their own, so that arms are compared by their slopes alone. Raises
+    `CannotEstimate` when no covariance of the plan can be fitted.
     """
     nobody = np.zeros(len(matrix), dtype=np.intp)
     for covariance, day in models_of(outcome, data.plan, len(matrix), len(times)):
         course = Repeated(matrix, nobody, covariates, times, day)
-        try:
-            model = fit(matrix, nobody, course.basis, course.centred, covariance, times=times)
-        except CannotEstimate:
-            return None
+        model = fit(matrix, nobody, course.basis, course.centred, covariance, times=times)
         if not model.converged.all():
             continue
         person, occasion = np.nonzero(~np.isnan(matrix))
@@ -153,11 +156,10 @@ def _gls(
         if slopes:
             own = (person[:, None] == np.unique(person)).astype(float)
             design, profile = np.column_stack([course.basis[occasion], own]), times[occasion] - times.mean()
-        try:
-            return adjusted_gls(matrix[person, occasion], design, person, blocks, len(matrix), profile)
-        except CannotEstimate:
-            return None
-    return None
+        return adjusted_gls(matrix[person, occasion], design, person, blocks, len(matrix), profile)
+    raise CannotEstimate(
+        "The covariance of the days within participants, estimated without the arms, does not converge."
+    )
 
 
 def _words(pair: tuple[str, str], place: int, found: Contrasts, model: Comparison | None) -> str:

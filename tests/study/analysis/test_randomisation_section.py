@@ -182,5 +182,13 @@ def test_an_arm_without_values_leaves_the_other_contrasts() -> None:
     assert sum("cannot be tested" in warning for warning in section.warnings) == 2
 
 
+def test_a_statistic_that_cannot_be_had_is_said() -> None:
+    section = randomisation.section(synthetic(6, days=3, missing=0.5, plan={"randomisations": 100}))
+    statistics = {row["statistic"] for row in table(section, "randomisation_tests")}
+    assert statistics == {"analysis of covariance", "analysis of covariance of ranks"}
+    (said,) = [one for one in section.warnings if "no randomisation test by generalised least squares" in one]
+    assert said.endswith("does not converge.")
+
+
 def test_the_same_data_give_the_same_section(data: AnalysisData) -> None:
     assert randomisation.section(data) == randomisation.section(data)
