@@ -483,9 +483,7 @@ class Analysis(Table):
         description="points by which missing values are taken to be worse, rising from 0, to find the tipping point; "
         "if left out, tenths of the outcome's standard deviation, up to twice the standard deviation",
     )
-    imputations: Annotated[int, Field(ge=2, le=1000)] = Field(
-        100, description="how often missing values are imputed in the sensitivity analyses"
-    )
+    imputations: Annotated[int, Field(ge=2, le=1000)] = Field(100, description="how often missing values are imputed")
     randomisations: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         10_000, description="how often the allocation is run anew for the randomisation test"
     )

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bedside.cli import main
+from study.power.assumptions import Assumptions
 from tests.power import quick
 
 
@@ -120,3 +122,10 @@ def test_trials_that_cannot_be_analysed_are_told(study: Path) -> None:
     assert "4 of 4 simulated trials could not be analysed and count as showing nothing." in " ".join(
         done.output.split()
     )
+
+
+def test_the_options_assume_what_the_simulation_does() -> None:
+    """Else a number that was left out would be said to have been chosen."""
+    options = {one.name: one.default for one in main.commands["power"].params}
+    assumed = {one.name: one.default for one in fields(Assumptions) if one.default is not MISSING}
+    assert {name: options[name] for name in assumed} == assumed
