@@ -248,8 +248,7 @@ def _show_tidy(result: "TidyResult") -> None:
     show("Coefficients", [(one, None) for one in result.estimates])
     for name, value in found.variances.items():
         console.print(f"{escape(name)}: {number(value, 4)}")
-    restricted = result.plan.model.kind != "ancova" and result.plan.model.method == "reml"
-    kind = "Restricted log-likelihood" if restricted else "Log-likelihood"
+    kind = "Restricted log-likelihood" if result.plan.model.is_restricted else "Log-likelihood"
     console.print(f"{kind} {number(found.loglik, 4)}, AIC {number(found.aic, 4)}")
     if result.means:
         show("Marginal means", [(one, None) for one in result.means])

@@ -60,7 +60,6 @@ class TidyResult:
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
         found = self.fit
-        restricted = self.plan.model.kind != "ancova" and self.plan.model.method == "reml"
         return {
             "model": self.how,
             "outcome": self.plan.data.outcome,
@@ -72,7 +71,7 @@ class TidyResult:
             "estimates": [_told(one) for one in self.estimates],
             "covariance": {"names": list(found.names), "matrix": found.covariance.tolist()},
             "loglik": found.loglik,
-            "reml_criterion" if restricted else "deviance": -2 * found.loglik,
+            "reml_criterion" if self.plan.model.is_restricted else "deviance": -2 * found.loglik,
             "aic": found.aic,
             "variances": dict(found.variances),
             "icc": found.icc,

@@ -79,6 +79,11 @@ class Model(Table):
             raise ValueError('method = "ml" has no Kenward-Roger; write df = "satterthwaite" beside it')
         return self
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether its likelihood is the restricted one."""
+        return self.kind != "ancova" and self.method == "reml"
+
 
 class Contrasts(Table):
     """Which means are shown and compared."""
