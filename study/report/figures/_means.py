@@ -1,37 +1,25 @@
-"""Means with their intervals, as figures show them: of what was observed, without any model."""
+"""Means with their intervals (Student's), as figures show them: of what was observed, without any model."""
 
-import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from study.analysis.results import Cell
+from study.statistics.groups import mean
 
-__all__ = ["as_frame", "interval_of", "means"]
-
-
-def interval_of(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """The mean of `values`, and Student's interval around it; NaN bounds of fewer than two values."""
-    from scipy import stats
-
-    n = len(values)
-    mean = sum(values) / n
-    if n < 2:
-        return mean, math.nan, math.nan
-    sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
-    return mean, mean - half, mean + half
+__all__ = ["as_frame", "means"]
 
 
-def means(frame: pd.DataFrame, by: Sequence[str], value: str = "value") -> list[tuple[Cell, ...]]:
+def means(frame: pd.DataFrame, by: Sequence[str], level: float) -> list[tuple[Cell, ...]]:
     """Of each group: what it is called, how many values, their mean, and the bounds of its interval (None of one)."""
     rows: list[tuple[Cell, ...]] = []
-    known = frame[frame[value].notna()]
+    known = frame[frame["value"].notna()]
     for key, group in known.groupby(list(by), sort=True, observed=True):
-        mean, low, high = interval_of([float(one) for one in group[value]])
-        bounds = (None, None) if math.isnan(low) else (low, high)
+        found = group["value"].astype(float).tolist()
+        one = mean(found, level=level) if len(found) > 1 else None
+        bounds = (one.low, one.high) if one else (None, None)
         names = tuple(int(part) if isinstance(part, float | int) or hasattr(part, "item") else part for part in key)
-        rows.append((*names, len(group), mean, *bounds))
+        rows.append((*names, len(found), one.value if one else found[0], *bounds))
     return rows
 
 

@@ -24,7 +24,8 @@ def figure(data: AnalysisData, results: Results) -> Figure:
     frame = outcome.frame[outcome.frame["value"].notna()]
     if frame.empty:
         raise CannotEstimate(f"The course over the days is not drawn: there is no value of {outcome.title} yet.")
-    rows = means(frame, ["arm", "day"])
+    level = f"{100 * (1 - data.plan.alpha):g}%"
+    rows = means(frame, ["arm", "day"], 1 - data.plan.alpha)
     return Figure(
         name="course",
         section="primary",
@@ -39,14 +40,14 @@ def figure(data: AnalysisData, results: Results) -> Figure:
                 Column("day", "Day", "count"),
                 Column("n", "Values", "count"),
                 Column("mean", "Mean", "number"),
-                Column("low", "95% CI, low", "number"),
-                Column("high", "95% CI, high", "number"),
+                Column("low", f"{level} CI, low", "number"),
+                Column("high", f"{level} CI, high", "number"),
             ),
             tuple(rows),
             note=f"{outcome.unit.capitalize()}. Means of what was observed, with Student's interval.",
         ),
         note="Thin lines are participants, thick lines the means of what was observed on each day, bars and bands "
-        "their 95% intervals (Student's t, each day by itself). The days that somebody missed are gaps.",
+        f"their {level} intervals (Student's t, each day by itself). The days that somebody missed are gaps.",
     )
 
 

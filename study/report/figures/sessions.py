@@ -9,7 +9,7 @@ from study.analysis.results import Column, Results, Table
 from study.errors import CannotEstimate
 from study.protocol import DISTRESS
 from study.report.figure import Figure
-from study.report.figures._means import as_frame, interval_of, means
+from study.report.figures._means import as_frame, means
 from study.report.numbers import number, words
 from study.report.style import PAPER, QUIET, ArmStyle, arm_styles, drawing, new_figure, svg_of
 
@@ -23,7 +23,8 @@ def figure(data: AnalysisData, results: Results) -> Figure:
         raise CannotEstimate("Distress before and after is not drawn: no visit has both ratings yet.")
     long = pairs.melt(["participant", "arm", "day"], ["before", "after"], "occasion", "value")
     long["occasion"] = pd.Categorical(long["occasion"], ["before", "after"], ordered=True)
-    rows = means(long, ["arm", "day", "occasion"])
+    level = f"{100 * (1 - data.plan.alpha):g}%"
+    rows = means(long, ["arm", "day", "occasion"], 1 - data.plan.alpha)
     summary = as_frame(rows, ["arm", "day", "occasion"])
     return Figure(
         name="sessions",
@@ -40,15 +41,15 @@ def figure(data: AnalysisData, results: Results) -> Figure:
                 Column("occasion", "Rating"),
                 Column("n", "Visits", "count"),
                 Column("mean", "Mean", "number"),
-                Column("low", "95% CI, low", "number"),
-                Column("high", "95% CI, high", "number"),
+                Column("low", f"{level} CI, low", "number"),
+                Column("high", f"{level} CI, high", "number"),
             ),
             tuple(rows),
             note="Points (0-100). Visits with both ratings; means of what was observed, with Student's interval.",
         ),
-        note="Hollow: before the exercise; filled: after it. Bars are 95% intervals of each mean; the two ratings of a "
-        "visit are of the same participants, so overlapping bars do not say that nothing changed. Whether the arms "
-        "differ is said by the contrasts, not by this figure.",
+        note=f"Hollow: before the exercise; filled: after it. Bars are {level} intervals of each mean; the two ratings "
+        "of a visit are of the same participants, so overlapping bars do not say that nothing changed. Whether the "
+        "arms differ is said by the contrasts, not by this figure.",
     )
 
 
@@ -130,8 +131,7 @@ def _alt(data: AnalysisData, pairs: pd.DataFrame) -> str:
         if own.empty:
             said.append(f"{arm} has no visit with both ratings")
             continue
-        before = interval_of([float(one) for one in own["before"]])[0]
-        after = interval_of([float(one) for one in own["after"]])[0]
+        before, after = (float(own[occasion].mean()) for occasion in ("before", "after"))
         said.append(f"in {arm} from {number(before, 1)} to {number(after, 1)}")
     return (
         "Mean distress before and after the exercise of each study day, a panel for each arm. Over all visits the mean "

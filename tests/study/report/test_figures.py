@@ -1,6 +1,7 @@
 """Every figure: the same bytes each time, readable without colour, with words and numbers beside it."""
 
 import re
+from dataclasses import replace
 from itertools import chain
 from xml.etree import ElementTree
 
@@ -9,6 +10,7 @@ import pytest
 from scipy import stats
 
 from study.analysis.outcomes import values
+from study.analysis.results import Provenance, Results
 from study.errors import CannotEstimate
 from study.report.build import draw
 from study.report.figure import Figure
@@ -21,6 +23,8 @@ from tests.analysing import synthetic
 from tests.reporting import analysed, drawn, lacking, whole
 
 NAMES = tuple(drawings())
+
+HASHES = Provenance("1", "2", "3")
 
 Figures = dict[str, Figure]
 
@@ -126,6 +130,28 @@ def test_the_numbers_beside_the_course_are_the_means_of_what_was_observed(figure
         if n > 1:
             half = stats.t.ppf(0.975, n - 1) * changes.sem()
             assert (low, high) == (pytest.approx(mean - half), pytest.approx(mean + half))
+
+
+@pytest.mark.parametrize("name", ["course", "sessions"])
+def test_intervals_of_means_are_of_the_plans_level(name: str) -> None:
+    data = synthetic(9, days=2, seed=2)
+    wide, narrow = (
+        drawings()[name][1](replace(data, plan=data.plan.model_copy(update={"alpha": alpha})), Results("", HASHES))
+        for alpha in (0.05, 0.2)
+    )
+    assert wide.table is not None
+    assert narrow.table is not None
+    assert [column.title for column in narrow.table.columns][-2:] == ["80% CI, low", "80% CI, high"]
+    assert "80% intervals" in narrow.note
+    held = 0
+    for one, other in zip(wide.table.rows, narrow.table.rows, strict=True):
+        *_, n, mean, _, high = (cell for cell in other if not isinstance(cell, str))
+        top = one[-1]
+        if n is not None and mean is not None and high is not None and not isinstance(top, str) and top is not None:
+            ninth, highest = stats.t.ppf((0.9, 0.975), n - 1)
+            assert (high - mean) * highest == pytest.approx((top - mean) * ninth)
+            held += 1
+    assert held > 4
 
 
 def test_the_flow_diagram_has_a_box_for_each_stage_of_each_arm(figures: Figures) -> None:
