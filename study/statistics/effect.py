@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike
 
 from study.errors import CannotEstimate
 from study.statistics.estimate import Estimate
-from study.statistics.fit import Fit
 
-__all__ = ["model_sd", "observed_sd", "standardised"]
+__all__ = ["observed_sd", "standardised"]
 
 
 def standardised(estimate: Estimate, sd: float) -> Estimate:
@@ -48,14 +47,3 @@ def observed_sd(values: ArrayLike, arms: Sequence[object]) -> float:
         raise CannotEstimate("No arm has two values, so there is no standard deviation within arms.")
     squares = sum(float(((np.array(group) - np.mean(group)) ** 2).sum()) for group in groups.values())
     return math.sqrt(squares / degrees)
-
-
-def model_sd(fit: Fit, times: Sequence[object] | None = None) -> float:
-    """The total standard deviation of single values on these occasions (all, if left out), as the model has it.
-
-    Between and within participants; over several occasions the root of the mean variance. In models that adjust for a
-    baseline it is what is left besides the baseline, and therefore smaller than `observed_sd`.
-    """
-    diagonal = np.diag(fit.within)
-    places = range(len(diagonal)) if times is None else [fit.design.times.index(time) for time in times]
-    return math.sqrt(float(np.mean([diagonal[place] for place in places])))

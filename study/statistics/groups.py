@@ -13,13 +13,13 @@ from study.statistics.estimate import Estimate
 __all__ = ["mean", "welch"]
 
 
-def mean(values: Sequence[float], name: str = "mean", level: float = 0.95) -> Estimate:
+def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
     """The mean of `values`, with the interval of Student's t. Raises `CannotEstimate` for fewer than two values."""
     size, middle, variance = _moments(values)
-    return Estimate(name, middle, float(np.sqrt(variance / size)), size - 1, level)
+    return Estimate("mean", middle, float(np.sqrt(variance / size)), size - 1, level)
 
 
-def welch(first: Sequence[float], second: Sequence[float], name: str = "difference", level: float = 0.95) -> Estimate:
+def welch(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> Estimate:
     """The mean of the first group minus that of the second, with Satterthwaite's degrees of freedom.
 
     Raises `CannotEstimate` for fewer than two values in a group, or when neither varies.
@@ -31,7 +31,7 @@ def welch(first: Sequence[float], second: Sequence[float], name: str = "differen
             "The values do not vary within the groups, so that their difference has no standard error."
         )
     return Estimate(
-        name, m1 - m2, float(np.sqrt(a + b)), float((a + b) ** 2 / (a**2 / (n1 - 1) + b**2 / (n2 - 1))), level
+        "difference", m1 - m2, float(np.sqrt(a + b)), float((a + b) ** 2 / (a**2 / (n1 - 1) + b**2 / (n2 - 1))), level
     )
 
 

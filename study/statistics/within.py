@@ -26,23 +26,22 @@ def centred(frame: pd.DataFrame, column: str, participant: str = "participant") 
     )
 
 
-def variability(
-    frame: pd.DataFrame, column: str, participant: str = "participant", day: str = "day", least: int = 5
-) -> pd.DataFrame:
-    """How much each participant's number goes up and down: one row for each with at least `least` days.
+def variability(frame: pd.DataFrame, column: str, *, least: int = 5) -> pd.DataFrame:
+    """How much the number of each `participant` goes up and down over each `day`: a row for who has `least` days.
 
     Columns: participant, days, sd (standard deviation around the participant's own straight line over days, so that a
     steady course is no variability), rmssd (root of the mean squared difference from one day to the next day; NaN where
     no two days follow each other). In the units of the number.
     """
     rows = []
-    for name, one in frame.dropna(subset=[column]).sort_values(day, kind="stable").groupby(participant, observed=True):
+    known = frame.dropna(subset=[column]).sort_values("day", kind="stable")
+    for name, one in known.groupby("participant", observed=True):
         if len(one) < max(least, 3):
             continue
-        days, values = one[day].to_numpy(float), one[column].to_numpy(float)
+        days, values = one["day"].to_numpy(float), one[column].to_numpy(float)
         line = np.polynomial.Polynomial.fit(days, values, 1)(days)
         sd = float(np.sqrt(((values - line) ** 2).sum() / (len(one) - 2)))
         steps = np.diff(values)[np.diff(days) == 1]
         rmssd = float(np.sqrt((steps**2).mean())) if len(steps) else np.nan
         rows.append((name, len(one), sd, rmssd))
-    return pd.DataFrame(rows, columns=[participant, "days", "sd", "rmssd"])
+    return pd.DataFrame(rows, columns=["participant", "days", "sd", "rmssd"])

@@ -9,10 +9,8 @@ from statsmodels.stats.multitest import multipletests
 
 from study.errors import CannotEstimate
 from study.statistics.ancova import fit_ancova
-from study.statistics.effect import model_sd, observed_sd, standardised
+from study.statistics.effect import observed_sd, standardised
 from study.statistics.estimate import Estimate, holm
-from study.statistics.mixed import fit_mixed
-from study.statistics.repeated import fit_repeated
 from tests.study.statistics.diaries import design, diary
 
 
@@ -51,17 +49,3 @@ def test_the_standard_deviation_within_arms_is_the_root_of_the_residual_variance
     assert observed_sd(frame["y"], list(frame["arm"])) == pytest.approx(math.sqrt(fit.variances["residual"]))
     with pytest.raises(CannotEstimate, match="No arm has two values"):
         observed_sd([1.0, 2.0, math.nan], ["robot", "chat", "chat"])
-
-
-def test_the_models_standard_deviation_is_total_on_the_occasion() -> None:
-    made = design(diary(4, participants=30, slope=0.5))
-    fit = fit_mixed(made, "slope")
-    v = fit.variances
-    for day in (1, 5):
-        total = v["intercept"] + 2 * day * v["covariance"] + day**2 * v["slope"] + v["residual"]
-        assert model_sd(fit, [day]) == pytest.approx(math.sqrt(total))
-    free = fit_repeated(made, "unstructured")
-    assert model_sd(free, [2]) == pytest.approx(math.sqrt(free.variances["variance[2]"]))
-    assert model_sd(free) == pytest.approx(
-        math.sqrt(np.mean([free.variances[f"variance[{day}]"] for day in made.times]))
-    )
