@@ -36,6 +36,8 @@ def _look(path: Path) -> str | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return f"{path.name} cannot be read: {error.strerror}."
     if len(content) < _HEADER + _FRAME:
         return None
     magic, _, size, _, *salts = struct.unpack(">6I", content[:24])
