@@ -9,7 +9,8 @@ from werkzeug.exceptions import HTTPException
 
 import chat_web
 import worksheet
-from portal import device, joining, participant, researcher
+from portal import console, device, joining, participant, researcher
+from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
     IdentityError,
@@ -77,6 +78,8 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
     app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
     app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
     app.register_blueprint(device.blueprint, url_prefix="/api/v1")
+    console.register(app)
+    app.jinja_env.globals["csrf_field"] = csrf_field
 
     @app.context_processor
     def _frame() -> dict[str, Any]:

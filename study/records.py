@@ -43,7 +43,7 @@ RecordKind = Literal["study", "rehearsal"]
 _APPLICATION = {"study": 0x42454453, "rehearsal": 0x42454452}
 """SQLite's application id, in the file's header: "BEDS" and "BEDR". A rehearsal can't be opened as a study."""
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 KEYS = {
     "protocol": "version",

@@ -12,6 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal import create_app
+from portal.console.guard import COOKIE
+from study.access import accounts
+from study.access.roles import Role
 from study.enrolment import take_in
 from study.study import Participant, Study
 from tests.in_memory import tmp_path
@@ -94,3 +97,19 @@ class Robot:
 @pytest.fixture
 def robot(study: Study, app: Flask) -> Robot:
     return Robot(app.test_client(), study.device_token("robot-1"))
+
+
+@pytest.fixture
+def console_as(study: Study, app: Flask) -> Callable[..., FlaskClient]:
+    """Signs somebody in who has these roles. `client.csrf` is what every form of theirs has to send."""
+
+    def sign_in(*roles: Role) -> FlaskClient:
+        name = "-".join(roles).replace(" ", "-")
+        accounts.add(study, name, set(roles), "a long enough password", by="test")
+        client = app.test_client()
+        token = accounts.sign_in(study, name, "a long enough password")
+        client.set_cookie(COOKIE, token, path="/console")
+        client.csrf = study.key.token("csrf", token)  # type: ignore[attr-defined]
+        return client
+
+    return sign_in
