@@ -24,10 +24,11 @@ Permission = Literal[
     "devices",
     "accounts",
 ]
-"""`follow`: where everybody is. `see arms`: unmasked. `enrol`: enrol, hand out links, move, withdraw. `correct`: change a
-value, with a reason. `read`: transcripts. `take over`: write in the therapist's place. `report harm`: report an adverse
-event. `safety`: acknowledge and assess events, halt and go on. `identity`: look up a name, with a reason. `export`: the
-data. `protocol`: read it. `engine`: its health. `devices`: robots and their tokens. `accounts`: who has one."""
+"""`follow`: where everybody is. `see arms`: unmasked. `enrol`: enrol, hand out links, move, withdraw. `correct`: change
+a value, with a reason. `read`: transcripts. `take over`: write in the therapist's place. `report harm`: report an
+adverse event. `safety`: acknowledge and assess events, halt and go on. `identity`: look up a name, with a reason.
+`export`: the data. `protocol`: read it. `engine`: its health. `devices`: robots and their tokens.
+`accounts`: who has one."""
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "researcher": frozenset(
