@@ -2,12 +2,12 @@
 
 from flask import Flask
 
-from portal.console import home, signing
+from portal.console import accounts, home, signing
 
 __all__ = ["register"]
 
 
 def register(app: Flask) -> None:
     """Put every part of the console into the application."""
-    for part in (signing.blueprint, home.blueprint):
+    for part in (signing.blueprint, home.blueprint, accounts.blueprint, accounts.own):
         app.register_blueprint(part)
