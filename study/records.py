@@ -208,8 +208,6 @@ class Records:
         self.path = path
         self.kind: RecordKind = kind
         self._local = threading.local()
-        # SQLite lets those who wait for each other sleep, longer and longer; the threads of one process take turns.
-        self._turn = threading.Lock()
         try:
             self._prepare()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged file may give bytes that are no text
@@ -241,11 +239,6 @@ class Records:
     @contextmanager
     def write(self) -> Iterator[Write]:
         """One durable transaction. Raises `RecordFull` when the disk has no room; then nothing was written."""
-        with self._turn, self._transaction() as write:
-            yield write
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Write]:
         connection = self.db.conn
         try:
             # IMMEDIATE, because a plain BEGIN that reads first and writes later fails at once in WAL mode when
