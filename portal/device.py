@@ -12,6 +12,7 @@ from portal import words
 from portal.looking import sessions
 from portal.stream import reply_stream
 from study import forms, halting, visits
+from study.access import devices
 from study.errors import NotDue, UnknownCode, WrongToken
 from study.visits import Visit
 
@@ -52,8 +53,8 @@ def _each_portal_counts_for_itself(state: BlueprintSetupState) -> None:
 def _which_device() -> None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        raise WrongToken("Send the device token as `Authorization: Bearer <token>`; `bedside device` prints it.")
-    g.device = sessions().study.by_device_token(token.strip())
+        raise WrongToken("Send the device token as `Authorization: Bearer <token>`; `bedside device` issues one.")
+    g.device = devices.by_token(sessions().study, token.strip()).device
 
 
 def _held(visit_id: int) -> Visit:
