@@ -69,6 +69,7 @@ class Caller:
     scopes: frozenset[Scope]
     number: int
     """The token's."""
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ def by_token(study: Study, token: str) -> Caller:
     if seen is None or abs(now - datetime.fromisoformat(seen)) >= _SEEN_EVERY:
         with writing(study) as write:
             write.execute("UPDATE device SET seen_at = ? WHERE name = ?", stamp(now), name)
-    return Caller(name, frozenset(json.loads(found["scopes"])), found["id"])
+    return Caller(name, frozenset(json.loads(found["scopes"])), found["id"], _moment(found["expires_at"]))
 
 
 def is_good(study: Study, caller: Caller) -> bool:

@@ -103,7 +103,7 @@ def test_what_is_not_right_gets_a_sentence(browser_in: Open, study: Study, robot
         ("/ratings", {"occasion": "after", "value": 50}, 409),
         ("/turns", {"words": "too early", "token": "t"}, 409),
         ("/turns", {"words": "", "token": "t"}, 422),
-        ("/turns", {"words": "x" * 4001, "token": "t"}, 413),
+        ("/turns", {"words": "x" * 4001, "token": "t"}, 422),
         ("/turns", {"words": "x" * 1_000_000, "token": "t"}, 413),
         ("/turns", ["a", "list"], 400),
     ]
