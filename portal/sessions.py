@@ -214,7 +214,7 @@ class Sessions:
         }
 
     def under_way(self) -> list[tuple[float, bool]]:
-        """Of each visit in which answers are being written: for how many seconds, and whether there is a sentence yet."""
+        """Of each visit with answers being written: for how many seconds, and whether there is a sentence yet."""
         with self._lock:
             writing = list(self._writing.values())
         return [(time.monotonic() - one.since, bool(one.events)) for one in writing]

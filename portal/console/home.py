@@ -1,7 +1,7 @@
 """The dashboard: how the study stands; and the pulse, by which every page of the console learns that something changed.
 
-A page asks every few seconds, and the answer is one small query, or 304. An open stream of server-sent events would hold
-one of the portal's threads for as long as a tab is open (`portal.server.THREADS`), which participants need.
+A page asks every few seconds, and the answer is one small query, or 304. An open stream of server-sent events would
+hold one of the portal's threads for as long as a tab is open (`portal.server.THREADS`), which participants need.
 """
 
 import hashlib
@@ -93,7 +93,7 @@ def _rows(people: list[Diary], arms: dict[str, str], columns: list[int]) -> Mark
             f'<tr><th scope="row"><a href="/console/people/{person.code}/">{person.code}</a>{aside}{test}</th>'
             f"<td>{arms[person.arm.name]}</td><td>{'over' if over else f'day {one.today}'}</td>{cells}</tr>"
         )
-    # Codes, names of arms and marks are letters, digits, - and _: the protocol's grammar and `Study.new_code` see to it.
+    # Codes and names of arms are letters, digits, - and _: `Study.new_code` and the protocol's grammar see to it.
     return Markup("\n".join(rows))  # noqa: S704
 
 

@@ -1,4 +1,4 @@
-"""Plots of the dashboard: where things are drawn. The templates make SVG of it, with classes and no style of its own."""
+"""Plots of the dashboard: where things are drawn. The templates make SVG of it, with classes and no style in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
