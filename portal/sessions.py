@@ -71,13 +71,13 @@ class _Writing:
             self.done = True
             self.changed.notify_all()
 
-    def read(self) -> Iterator[Event]:
-        """All events from the first, as they come; `wait` events in long silences."""
+    def read(self, every: float) -> Iterator[Event]:
+        """All events from the first, as they come; a `wait` event for every so many seconds of silence."""
         position = 0
         while True:
             with self.changed:
                 while position == len(self.events) and not self.done:
-                    if not self.changed.wait(KEEP_ALIVE_S):
+                    if not self.changed.wait(every):
                         break
                 fresh = self.events[position:]
                 done = self.done
@@ -174,7 +174,7 @@ class Sessions:
         hit = self._screen.check(text, "participant")
         return visits.stop(self.study, visit, source, hit) if hit else visit
 
-    def follow(self, visit: Visit, after: int) -> Iterator[Event]:
+    def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
         writing = self._write(visit)
         recorded = set()
@@ -186,7 +186,7 @@ class Sessions:
                 yield Event("sentence", {"reply_to": turn.reply_to, "index": 0, "text": turn.text, "whole": True})
                 yield Event("turn", {"number": turn.number, "reply_to": turn.reply_to})
         if writing:
-            for event in writing.read():
+            for event in writing.read(every):
                 if event.name == "wait" or event.data["reply_to"] not in recorded:
                     yield event
         yield Event("end", self.describe(visits.find(self.study, visit.id)))

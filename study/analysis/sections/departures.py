@@ -171,8 +171,9 @@ def _unfinished(data: AnalysisData) -> Iterator[str]:
     going = int((reached < people["days"]).sum())
     if going:
         yield (
-            f"{_people(going)} of {len(people)} who did not withdraw have no visit of the last study day yet: if the "
-            "study is under way, this is an analysis before its end, which the plan does not have."
+            f"{_people(going)} of {len(people)} who did not withdraw {'has' if going == 1 else 'have'} no visit of the "
+            "last study day yet: if the study is under way, this is an analysis before its end, which the plan "
+            "does not have."
         )
 
 

@@ -13,7 +13,7 @@ from study.analysis.results import Column, Section, Table
 from study.analysis.sections._references import REFERENCES, cite
 from study.eligibility import intervals
 from study.grammar import Outcome
-from study.protocol import Protocol
+from study.protocol import DISTRESS, Protocol
 from study.report.numbers import words
 
 __all__ = ["in_words", "section"]
@@ -45,12 +45,14 @@ def section(data: AnalysisData) -> Section:
     return Section("methods", "Methods", paragraphs, (references,))
 
 
-def in_words(outcome: Outcome) -> str:
-    """An outcome as a noun: change of distress from before to after each visit."""
+def in_words(data: AnalysisData, outcome: Outcome) -> str:
+    """An outcome as a noun: change of K10 from screening to day 15."""
+    info = data.scales.get(outcome.measure)
+    title = outcome.measure if info is None or info.measure == DISTRESS else info.title
     where = {"before": "before each visit", "after": "after each visit"}.get(outcome.when, f"at {outcome.when}")
     if outcome.change_from is None:
-        return f"{outcome.measure} {where}"
-    return f"change of {outcome.measure} from {outcome.change_from} to {where.removeprefix('at ')}"
+        return f"{title} {where}"
+    return f"change of {title} from {outcome.change_from} to {where.removeprefix('at ')}"
 
 
 def _design(data: AnalysisData) -> Iterator[str]:
@@ -109,7 +111,7 @@ def _estimand(data: AnalysisData) -> Iterator[str]:
 def _models(data: AnalysisData) -> Iterator[str]:
     plan = data.plan
     adjusted = words(["the baseline value where there is one", *plan.covariates])
-    yield f"The primary outcome is {in_words(plan.primary)}."
+    yield f"The primary outcome is {in_words(data, plan.primary)}."
     if plan.primary.is_daily:
         yield _daily_model(data, adjusted)
     else:
@@ -121,7 +123,7 @@ def _models(data: AnalysisData) -> Iterator[str]:
             yield f"Degrees of freedom are those of {cite('satterthwaite1946').strip('()')}."
     yield f"A missing baseline was put at the mean of all participants {cite('white2005')}."
     if plan.secondary:
-        yield f"Secondary outcomes are {words([in_words(outcome) for outcome in plan.secondary])}."
+        yield f"Secondary outcomes are {words([in_words(data, outcome) for outcome in plan.secondary])}."
         once = [outcome for outcome in plan.secondary if not outcome.is_daily]
         daily = [outcome for outcome in plan.secondary if outcome.is_daily]
         if daily and plan.primary.is_daily:
