@@ -99,8 +99,9 @@ class Sessions:
         self._screen = Screen.load(study.protocol.language)
         self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
-        self._lock = threading.Lock()
-        self._hearing = threading.Lock()
+        # A visit has always the same one of these locks, so what happens to one visit happens one after another, and
+        # visits wait for each other only while one of them is on its way to the disk and shares its lock.
+        self._locks = [threading.Lock() for _ in range(WRITERS)]
         # A pool, not a thread for each answer: every thread has its own connection to the record.
         self._workers = ThreadPoolExecutor(WRITERS, thread_name_prefix="answer")
 
@@ -160,7 +161,7 @@ class Sessions:
         """
         conversation = self.conversation(visit)
         # One at a time, so that of two windows that send at once the second finds an answer owed.
-        with self._hearing:
+        with self._lock(visit):
             known = next((turn for turn in conversation.turns if turn.token == token), None)
             if known is not None:
                 return known
@@ -196,8 +197,7 @@ class Sessions:
 
     def being_written(self, visit: Visit) -> list[str]:
         """The sentences of the answer that is being written at this moment."""
-        with self._lock:
-            writing = self._writing.get(visit.id)
+        writing = self._writing.get(visit.id)
         events = list(writing.events) if writing else []
         whole = {event.data["reply_to"] for event in events if event.name == "turn"}
         return [
@@ -229,9 +229,12 @@ class Sessions:
 
     def under_way(self) -> list[tuple[float, bool]]:
         """Of each visit with answers being written: for how many seconds, and whether there is a sentence yet."""
-        with self._lock:
-            writing = list(self._writing.values())
+        writing = list(self._writing.values())
         return [(time.monotonic() - one.since, bool(one.events)) for one in writing]
+
+    def at_work(self) -> int:
+        """How many visits have an answer being written, or waiting for its turn, at this moment."""
+        return len(self._writing)
 
     def close(self) -> None:
         """Wait for the answers that are being written, by engines now; begin no more."""
@@ -240,7 +243,7 @@ class Sessions:
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""
-        with self._lock:
+        with self._lock(visit):
             writing = self._writing.get(visit.id)
             if writing is not None:
                 return writing
@@ -256,7 +259,7 @@ class Sessions:
             while True:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left
                 # without an answer: either it sees them here, or whoever recorded them starts another worker.
-                with self._lock:
+                with self._lock(visit):
                     pending = conversation.pending
                     if pending is None:
                         self._close_if_finished(visits.find(self.study, visit.id), conversation)
@@ -271,10 +274,13 @@ class Sessions:
             # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
             # or the robot's next call, writes it.
             log.exception("an answer could not be recorded", visit=visit.id)
-            with self._lock:
+            with self._lock(visit):
                 self._writing.pop(visit.id, None)
         finally:
             writing.finish()
+
+    def _lock(self, visit: Visit) -> threading.Lock:
+        return self._locks[visit.id % len(self._locks)]
 
     def _close_if_finished(self, visit: Visit, conversation: Conversation) -> Visit:
         if visit.state == "exercise" and conversation.finished:
