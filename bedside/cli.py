@@ -5,7 +5,20 @@ import errno
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, analysis, data, keeping, people, power, protocol, report, running, safety, time
+from bedside.commands import (
+    allocation,
+    analysis,
+    correcting,
+    data,
+    keeping,
+    people,
+    power,
+    protocol,
+    report,
+    running,
+    safety,
+    time,
+)
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -94,6 +107,7 @@ for command in (
     safety.lift,
     time.tick,
     time.move,
+    correcting.correct,
     data.export,
     data.unblind,
     analysis.analyze,

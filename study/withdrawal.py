@@ -14,6 +14,7 @@ __all__ = ["is_withdrawn", "withdraw"]
 _ERASED = {
     "draft": "visit IN (SELECT id FROM visit WHERE participant = ?)",
     "turn": "visit IN (SELECT id FROM visit WHERE participant = ?)",
+    "correction": "person = ?",
     "rating": "visit IN (SELECT id FROM visit WHERE participant = ?)",
     "answer": "form IN (SELECT id FROM form WHERE person = ?)",
     "form": "person = ?",

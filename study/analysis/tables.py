@@ -5,7 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-__all__ = ["EVENTS", "HISTORY", "PARTICIPANTS", "PEOPLE", "SCORES", "SCREENING", "TURNS", "VISITS", "digest", "table"]
+__all__ = [
+    "CORRECTIONS",
+    "EVENTS",
+    "HISTORY",
+    "PARTICIPANTS",
+    "PEOPLE",
+    "SCORES",
+    "SCREENING",
+    "TURNS",
+    "VISITS",
+    "digest",
+    "table",
+]
 
 PEOPLE = ["person", "came_at", "state", "reasons"]
 PARTICIPANTS = [
@@ -67,6 +79,7 @@ EVENTS = [
     "raised_at",
     "acknowledged_at",
 ]
+CORRECTIONS = ["participant", "arm", "measure", "item", "occasion", "corrected_at"]
 HISTORY = ["at", "what", "subject", "detail"]
 
 TIMES = {
@@ -80,6 +93,7 @@ TIMES = {
     "given_at",
     "raised_at",
     "acknowledged_at",
+    "corrected_at",
     "at",
 }
 NUMBERS = {
