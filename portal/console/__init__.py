@@ -3,6 +3,7 @@
 from flask import Flask
 
 from portal.console import home, signing
+from portal.console.home import mark, newest_event, open_events
 
 __all__ = ["register"]
 
@@ -11,3 +12,4 @@ def register(app: Flask) -> None:
     """Put every part of the console into the application."""
     for part in (signing.blueprint, home.blueprint):
         app.register_blueprint(part)
+    app.jinja_env.globals |= {"mark": mark, "open_events": open_events, "newest_event": newest_event}
