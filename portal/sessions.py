@@ -7,6 +7,7 @@ record which answers are owed and writes them.
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class _Writing:
 
     events: list[Event] = field(default_factory=list)
     done: bool = False
+    since: float = field(default_factory=time.monotonic)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, event: Event) -> None:
@@ -210,6 +212,12 @@ class Sessions:
                 {"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns
             ],
         }
+
+    def under_way(self) -> list[tuple[float, bool]]:
+        """Of each visit with answers being written: for how many seconds, and whether there is a sentence yet."""
+        with self._lock:
+            writing = list(self._writing.values())
+        return [(time.monotonic() - one.since, bool(one.events)) for one in writing]
 
     def close(self) -> None:
         """Wait for the answers that are being written; begin no more."""

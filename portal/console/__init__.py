@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from portal.console import home, signing
+from portal.console import home, signing, wording
 from portal.console.home import mark, newest_event, open_events
 
 __all__ = ["register"]
@@ -13,3 +13,4 @@ def register(app: Flask) -> None:
     for part in (signing.blueprint, home.blueprint):
         app.register_blueprint(part)
     app.jinja_env.globals |= {"mark": mark, "open_events": open_events, "newest_event": newest_event}
+    app.jinja_env.filters |= {"at": wording.at, "since": wording.since, "span": wording.span}
