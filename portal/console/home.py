@@ -7,8 +7,9 @@ hold one of the portal's threads for as long as a tab is open (`portal.server.TH
 import hashlib
 from dataclasses import replace
 
-from flask import Response, g, jsonify, render_template, request
+from flask import g, jsonify, render_template, request
 from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
 
 from portal.console import devices, engines, plots
 from portal.console.guard import needs, part
@@ -110,7 +111,7 @@ def _cell(square: Square | None, reads: bool) -> str:
 
 @blueprint.get("/pulse")
 @needs("protocol")  # which everybody has who may come in at all
-def pulse() -> Response:
+def pulse() -> BaseResponse:
     """Whether anything has changed, and for those who hear of safety events how many are open."""
     said: dict[str, object] = {"mark": mark()}
     if g.account.may("report harm"):
