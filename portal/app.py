@@ -5,11 +5,11 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import chat_web
 import worksheet
-from portal import console, device, doors, joining, participant, researcher
+from portal import api, console, doors, joining, paper, participant, researcher, ways_out
 from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
@@ -96,9 +96,11 @@ def create_app(
     app.register_blueprint(joining.door, url_prefix="/join/<token>")
     app.register_blueprint(joining.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(participant.blueprint, url_prefix="/p/<code>/<token>")
+    app.register_blueprint(ways_out.blueprint, url_prefix="/p/<code>/<token>")
+    app.register_blueprint(paper.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
     app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
-    app.register_blueprint(device.blueprint, url_prefix="/api/v1")
+    app.register_blueprint(api.blueprint, url_prefix=api.PREFIX)
     console.register(app)
     app.jinja_env.globals["csrf_field"] = csrf_field
 
@@ -141,12 +143,18 @@ def create_app(
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
-        own = error.description if error.description != type(error).description else None
-        told = own if request.path.startswith("/console/") else error.description
-        answer = _answer(error.code or 500, told if request.path.startswith(("/api/", "/console/")) else None)
+        said = None
+        if request.path.startswith("/api/"):
+            unknown = isinstance(error, NotFound) and request.url_rule is None
+            said = api.no_such_call(request.path) if unknown else error.description
+        elif request.path.startswith("/console/") and error.description != type(error).description:
+            said = error.description
+        response = _answer(error.code or 500, said)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(error.valid_methods)
         if error.code == 429:
-            answer.headers["Retry-After"] = "60"
-        return answer
+            response.headers["Retry-After"] = "60"
+        return response
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
