@@ -8,6 +8,7 @@ from bedside import __version__, logs
 from bedside.commands import (
     allocation,
     analysis,
+    correcting,
     data,
     device,
     keeping,
@@ -107,6 +108,7 @@ for command in (
     safety.lift,
     time.tick,
     time.move,
+    correcting.correct,
     data.export,
     data.unblind,
     analysis.analyze,
