@@ -5,7 +5,20 @@ import errno
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, analysis, data, keeping, people, power, protocol, report, running, safety, time
+from bedside.commands import (
+    allocation,
+    analysis,
+    data,
+    device,
+    keeping,
+    people,
+    power,
+    protocol,
+    report,
+    running,
+    safety,
+    time,
+)
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -85,7 +98,7 @@ for command in (
     people.enrol,
     people.invite,
     people.links,
-    running.device,
+    device.device,
     running.robot,
     safety.safety,
     safety.adverse,

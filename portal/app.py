@@ -5,11 +5,11 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import chat_web
 import worksheet
-from portal import console, device, joining, participant, researcher, worksheets
+from portal import api, console, joining, participant, researcher, worksheets
 from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
@@ -79,7 +79,7 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
     app.register_blueprint(worksheets.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
     app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
-    app.register_blueprint(device.blueprint, url_prefix="/api/v1")
+    app.register_blueprint(api.blueprint, url_prefix=api.PREFIX)
     console.register(app)
     app.jinja_env.globals["csrf_field"] = csrf_field
 
@@ -135,7 +135,14 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
-        return _answer(error.code or 500, error.description if request.path.startswith("/api/") else None)
+        said = None
+        if request.path.startswith("/api/"):
+            unknown = isinstance(error, NotFound) and request.url_rule is None
+            said = api.no_such_call(request.path) if unknown else error.description
+        response = _answer(error.code or 500, said)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(error.valid_methods)
+        return response
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:

@@ -159,7 +159,7 @@ def say() -> Page:
 @blueprint.get("/reply")
 def reply() -> Response:
     visit = visit_of(request.args)
-    return reply_stream(sessions(), visit, beat=True)
+    return reply_stream(sessions(), visit)
 
 
 @blueprint.get("/visit")

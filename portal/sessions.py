@@ -7,6 +7,7 @@ record which answers are owed and writes them.
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
 from study.errors import DraftChanged, NotDue
@@ -57,6 +59,7 @@ class _Writing:
 
     events: list[Event] = field(default_factory=list)
     done: bool = False
+    since: float = field(default_factory=time.monotonic)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, event: Event) -> None:
@@ -69,13 +72,13 @@ class _Writing:
             self.done = True
             self.changed.notify_all()
 
-    def read(self) -> Iterator[Event]:
-        """All events from the first, as they come; `wait` events in long silences."""
+    def read(self, every: float) -> Iterator[Event]:
+        """All events from the first, as they come; a `wait` event for every so many seconds of silence."""
         position = 0
         while True:
             with self.changed:
                 while position == len(self.events) and not self.done:
-                    if not self.changed.wait(KEEP_ALIVE_S):
+                    if not self.changed.wait(every):
                         break
                 fresh = self.events[position:]
                 done = self.done
@@ -92,6 +95,7 @@ class Sessions:
         """`engines` has one engine for each choice that an arm of the protocol makes."""
         self.study = study
         self.engines = engines
+        self.desk = Desk(study)
         self._screen = Screen.load(study.protocol.language)
         self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
@@ -134,6 +138,7 @@ class Sessions:
             rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
             sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
             deadline_s=settings.timeout_s,
+            wizard=self.desk.seat(visit.id),
         )
 
     def enter(self, visit: Visit) -> tuple[Visit, Conversation]:
@@ -191,7 +196,7 @@ class Sessions:
         hit = self._screen.check(text, "participant")
         return visits.stop(self.study, visit, source, hit) if hit else visit
 
-    def follow(self, visit: Visit, after: int) -> Iterator[Event]:
+    def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
         writing = self._write(visit)
         recorded = set()
@@ -203,10 +208,19 @@ class Sessions:
                 yield Event("sentence", {"reply_to": turn.reply_to, "index": 0, "text": turn.text, "whole": True})
                 yield Event("turn", {"number": turn.number, "reply_to": turn.reply_to})
         if writing:
-            for event in writing.read():
+            for event in writing.read(every):
                 if event.name == "wait" or event.data["reply_to"] not in recorded:
                     yield event
         yield Event("end", self.describe(visits.find(self.study, visit.id)))
+
+    def being_written(self, visit: Visit) -> list[str]:
+        """The sentences of the answer that is being written at this moment."""
+        writing = self._writing.get(visit.id)
+        events = list(writing.events) if writing else []
+        whole = {event.data["reply_to"] for event in events if event.name == "turn"}
+        return [
+            event.data["text"] for event in events if event.name == "sentence" and event.data["reply_to"] not in whole
+        ]
 
     def describe(self, visit: Visit) -> dict[str, Any]:
         """The visit as the device API and the pages' scripts see it."""
@@ -226,16 +240,19 @@ class Sessions:
             "reflect": step is not None and load_exercise(visit.exercise).step(step).reflect,
             "record": may_record(self.study, participant),
             "turns": [
-                {"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns
+                {"number": turn.number, "speaker": turn.speaker, "text": turn.text, "origin": turn.origin}
+                for turn in conversation.turns
             ],
         }
 
-    def at_work(self) -> int:
-        """How many visits have an answer being written, or waiting for its turn, at this moment."""
-        return len(self._writing)
+    def under_way(self) -> list[tuple[float, bool]]:
+        """Of each visit with answers being written: for how many seconds, and whether there is a sentence yet."""
+        writing = list(self._writing.values())
+        return [(time.monotonic() - one.since, bool(one.events)) for one in writing]
 
     def close(self) -> None:
-        """Wait for the answers that are being written; begin no more."""
+        """Wait for the answers that are being written, by engines now; begin no more."""
+        self.desk.close()
         self._workers.shutdown()
 
     def _write(self, visit: Visit) -> _Writing | None:
@@ -264,9 +281,9 @@ class Sessions:
                         return
                 for index, sentence in enumerate(conversation.reply()):
                     writing.put(Event("sentence", {"reply_to": pending.number, "index": index, "text": sentence}))
-                turns = TurnKeeper(self.study, visit).turns()
-                number = next(turn.number for turn in turns if turn.reply_to == pending.number)
-                writing.put(Event("turn", {"number": number, "reply_to": pending.number}))
+                for turn in TurnKeeper(self.study, visit).turns():
+                    if turn.reply_to == pending.number:  # none, when the visit was stopped while a person wrote
+                        writing.put(Event("turn", {"number": turn.number, "reply_to": pending.number}))
         except Exception:
             # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
             # or the robot's next call, writes it.

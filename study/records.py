@@ -57,6 +57,7 @@ KEYS = {
     "answer": "id",
     "turn": "id",
     "draft": "id",
+    "takeover": "id",
     "safety_event": "id",
     "halt": "id",
     "withdrawal": "participant",

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 from secrets import randbelow
 from typing import Any, Literal
 
-from study import halting, safety
+from study import halting, safety, takeover
 from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver, UnknownCode
 from study.protocol import DISTRESS
 from study.records import Write, stamp
@@ -378,6 +378,8 @@ def _move(write: Write, visit: Visit, step: Step, now: datetime) -> VisitState:
     """Take `step` from the state that stands in the record, not from the one the caller read earlier."""
     state = advance(_state(write, visit.id), step)
     write.update("visit", visit.id, {"state": state, "ended_at": stamp(now) if state in FINAL else None})
+    if state != "exercise":
+        takeover.release_within(write, visit.id, now)
     return state
 
 

@@ -15,3 +15,39 @@ CREATE TABLE sign_in (
     began_at TEXT NOT NULL,
     seen_at TEXT NOT NULL
 );
+
+-- A robot, or another program that comes to the API.
+CREATE TABLE device (
+    name TEXT PRIMARY KEY,
+    made_at TEXT NOT NULL,
+    seen_at TEXT,              -- when it last made a call, to ten seconds; from where is not kept
+    reported_at TEXT,          -- when it last said how it is, and what it said
+    battery REAL,
+    latency_ms REAL,
+    state TEXT,
+    version TEXT
+);
+
+CREATE TABLE device_token (
+    id INTEGER PRIMARY KEY,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    device TEXT NOT NULL REFERENCES device (name),
+    scopes TEXT NOT NULL,      -- JSON: a list
+    issued_at TEXT NOT NULL,
+    expires_at TEXT,           -- empty: it does not expire
+    replaced INTEGER NOT NULL, -- 1 once a rotation put another in its place
+    revoked_at TEXT
+);
+
+CREATE INDEX device_token_of ON device_token (device);
+
+-- A call that carried an idempotency key, for a day. The key and the call stand here as keyed hashes.
+CREATE TABLE device_call (
+    device TEXT NOT NULL REFERENCES device (name),
+    key TEXT NOT NULL,
+    call TEXT NOT NULL,
+    begun_at TEXT NOT NULL,
+    status INTEGER,            -- empty: not answered, or refused, so that nothing was changed
+    answer TEXT,               -- JSON, in which the number of the last turn stands for the turns: nobody's words
+    PRIMARY KEY (device, key)
+);

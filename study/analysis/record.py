@@ -204,6 +204,7 @@ def _turns(source: Reading, order: Order) -> list[tuple[Any, ...]]:
             speakers.count("therapist"),
             origins.count("model"),
             origins.count("fallback"),
+            origins.count("person"),
         )
         took = (median(latencies) if latencies else None, (last - first) / timedelta(minutes=1))
         rows.append((code, order[code][1], day, exercise, *counts, *took))

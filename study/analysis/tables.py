@@ -51,6 +51,7 @@ TURNS = [
     "therapist_turns",
     "model_turns",
     "fallback_turns",
+    "person_turns",
     "first_sentence_s",
     "minutes",
 ]

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from portal import create_app
 from portal.console.guard import COOKIE
-from study.access import accounts
+from study.access import accounts, devices
 from study.access.roles import Role
 from study.enrolment import take_in
 from study.study import Participant, Study
@@ -96,7 +96,7 @@ class Robot:
 
 @pytest.fixture
 def robot(study: Study, app: Flask) -> Robot:
-    return Robot(app.test_client(), study.device_token("robot-1"))
+    return Robot(app.test_client(), devices.issue(study, "robot-1", by="test"))
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ def _missing(data: AnalysisData) -> Iterator[str]:
     yield (
         f"Imputed values were then made worse by steps {deltas}, to find the point at which the conclusion tips. The "
         "same analysis is shown per protocol, of those who made at least "
-        f"{plan.per_protocol:.0%} of their visits."
+        f"{plan.per_protocol:.0%} of their visits, without those in which a person wrote in the model's place."
     )
 
 
