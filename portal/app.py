@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import chat_web
 import worksheet
-from portal import api, console, joining, participant, researcher, worksheets
+from portal import api, console, joining, paper, participant, researcher, ways_out, worksheets
 from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
@@ -77,6 +77,8 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
     app.register_blueprint(joining.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(participant.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(worksheets.blueprint, url_prefix="/p/<code>/<token>")
+    app.register_blueprint(ways_out.blueprint, url_prefix="/p/<code>/<token>")
+    app.register_blueprint(paper.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
     app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
     app.register_blueprint(api.blueprint, url_prefix=api.PREFIX)

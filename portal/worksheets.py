@@ -84,4 +84,4 @@ def confirm() -> Response | tuple[str, int]:
         except (ExerciseOver, NotDue):
             break  # stopped by what stands in one of them, or ended meanwhile: the page says where it stands
         visit = visits.find(running.study, visit.id)
-    return redirect(g.home, 303)
+    return redirect(g.home + "now", 303)

@@ -162,7 +162,7 @@ CREATE TABLE safety_event (
     participant TEXT NOT NULL REFERENCES person (code),
     visit INTEGER REFERENCES visit (id),
     turn INTEGER,
-    source TEXT NOT NULL CHECK (source IN ('participant', 'therapist', 'draft', 'item', 'report')),
+    source TEXT NOT NULL CHECK (source IN ('participant', 'therapist', 'draft', 'item', 'report', 'asked')),
     category TEXT NOT NULL,
     rule TEXT NOT NULL,
     description TEXT,

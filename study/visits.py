@@ -20,6 +20,7 @@ __all__ = [
     "close",
     "closed",
     "drafts",
+    "end",
     "find",
     "finish_exercise",
     "finish_follow_up",
@@ -57,7 +58,8 @@ class Visit:
 class Closed:
     """Why no visit is to be made now."""
 
-    reason: Literal["held", "halted", "withdrawn", "not_begun", "not_open", "missed", "between", "over"]
+    reason: Literal["held", "halted", "withdrawn", "not_begun", "not_open", "ended", "missed", "between", "over"]
+    """`ended`: the participant ended today's visit themselves."""
     opens: datetime | None
     """When the next one opens, in the participant's zone."""
 
@@ -118,6 +120,8 @@ def why_closed(study: Study, participant: Participant) -> Closed:
         return Closed("held", None)
     if halting.is_halted(study, participant):
         return Closed("halted", None)
+    if _ended_early(study, participant, day):
+        return Closed("ended", opens)
     if opens is None:
         return Closed("over", None)
     if day < 1:
@@ -125,6 +129,13 @@ def why_closed(study: Study, participant: Participant) -> Closed:
     if day > participant.protocol.days:
         return Closed("between", opens)
     return Closed("not_open" if window_of(participant, day).opens > now else "missed", opens)
+
+
+def _ended_early(study: Study, participant: Participant, day: int) -> bool:
+    """Whether the visit of `day` ended before its time was over, and not by a safety event: by the participant."""
+    sql = "SELECT * FROM visit WHERE participant = ? AND day = ? AND state IN ('missed', 'unfinished')"
+    row = study.records.row(sql, participant.code, _scheduled(participant, day) or 0)
+    return row is not None and row["ended_at"] < row["closes_at" if row["state"] == "missed" else "ends_at"]
 
 
 def window_of(participant: Participant, day: int) -> Window:
@@ -266,6 +277,17 @@ def close(study: Study, visit: Visit) -> Visit:
         if _state(write, visit.id) not in FINAL:
             state = _move(write, visit, "close", now)
             write.log(now, "bedside", "visit closed", f"visit {visit.id}", person=visit.participant, state=state)
+    return find(study, visit.id)
+
+
+def end(study: Study, visit: Visit, *, by: str) -> Visit:
+    """The participant ends today's visit before it is done. Does nothing to one that has ended."""
+    now = study.clock.now()
+    with study.records.write() as write:
+        if (standing := _state(write, visit.id)) not in FINAL:
+            state = _move(write, visit, "end", now)
+            about = {"at": standing, "state": state}
+            write.log(now, by, "visit ended early", f"visit {visit.id}", person=visit.participant, **about)
     return find(study, visit.id)
 
 

@@ -220,7 +220,7 @@ def _events(source: Reading) -> Iterable[tuple[Any, ...]]:
         f"SELECT CASE WHEN e.code IS NULL THEN NULL ELSE p.new END, p.arm, v.day, {words}, {kind}, t.severity,"  # noqa: S608
         " t.serious, t.relatedness, t.expectedness, t.raised_at, t.acknowledged_at FROM safety_event t"
         " JOIN people p ON p.code = t.participant LEFT JOIN participant e ON e.code = t.participant"
-        " LEFT JOIN visit v ON v.id = t.visit ORDER BY t.id"
+        " LEFT JOIN visit v ON v.id = t.visit WHERE t.source != 'asked' ORDER BY t.id"
     )
 
 

@@ -39,7 +39,8 @@ class Browser:
     path: str
 
     def page(self) -> str:
-        answer = self.client.get(self.path)
+        """The step of the visit that is due, or the page of today when none is."""
+        answer = self.client.get(self.path + "now", follow_redirects=True)
         assert answer.status_code == 200
         return answer.text
 
