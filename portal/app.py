@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import chat_web
 import worksheet
-from portal import api, console, doors, joining, paper, participant, researcher, ways_out
+from portal import api, console, doors, joining, paper, participant, researcher, ways_out, worksheets
 from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
@@ -20,6 +20,7 @@ from study.errors import (
     RecordError,
     RecordFull,
     StudyError,
+    TimeOver,
     UnknownCode,
     WrongToken,
 )
@@ -96,6 +97,7 @@ def create_app(
     app.register_blueprint(joining.door, url_prefix="/join/<token>")
     app.register_blueprint(joining.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(participant.blueprint, url_prefix="/p/<code>/<token>")
+    app.register_blueprint(worksheets.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(ways_out.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(paper.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
@@ -136,6 +138,8 @@ def create_app(
             log.error("the study cannot go on", reason=str(error))  # its own words, which quote nobody
         if request.path.startswith("/api/"):
             return _answer(401 if isinstance(error, WrongToken) else status, str(error))
+        if isinstance(error, TimeOver):
+            return _answer(status, texts(study.protocol.language, "screens")["error"]["over"])
         return _answer(status, str(error) if request.path.startswith("/console/") else None)
 
     for kind in _STATUS:

@@ -1,6 +1,7 @@
 """A call of the API: who may make it, what it takes and answers; declared once, checked and described from that."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
@@ -42,6 +43,11 @@ class Call:
     status: int
     refusals: Mapping[int, str]
     """Status to when it comes, for those that not every call has."""
+
+    @property
+    def path(self) -> str:
+        """As OpenAPI writes it."""
+        return re.sub(r"<[^>]*:(\w+)>", r"{\1}", self.rule)
 
 
 CALLS: list[Call] = []

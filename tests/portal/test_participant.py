@@ -163,7 +163,7 @@ def test_a_page_drawn_yesterday_is_refused_today(browser_in: Open, clock: HandCl
     assert "Day 2 of 15" in browser.page()
     answer = browser.client.post(browser.path + "rating", data={"visit": yesterday, "occasion": "before", "value": "5"})
     assert answer.status_code == 409
-    assert "Please open your link again" in answer.text
+    assert "The time for this visit is over, so what you just sent was not taken." in answer.text
 
 
 def test_after_the_last_day_the_page_says_so(browser_in: Open, clock: HandClock) -> None:
