@@ -237,7 +237,8 @@ def test_no_secret_stands_in_a_log(
     for path in (browser.path, f"/console/welcome/{link}", "/console/"):
         assert client.get(path).status_code == 500
     robot.call("GET", "/visits/1")
-    logged = capfd.readouterr().err + capfd.readouterr().out + caplog.text
+    written = capfd.readouterr()
+    logged = written.err + written.out + caplog.text
     assert logged.count("unexpected error") == 4
     record = str(study.records.rows("SELECT * FROM event"))
     assert record.count("sign-in failed") == 5
