@@ -9,6 +9,7 @@ from collections.abc import Sequence
 __all__ = [
     "CannotEstimate",
     "DraftChanged",
+    "Excluded",
     "IdentityError",
     "MeasureError",
     "NotDue",
@@ -55,6 +56,14 @@ class UnknownCode(StudyError):
 
 class WrongToken(StudyError):
     """The secret part of a link or a device token does not fit."""
+
+
+class Excluded(StudyError):
+    """The rules of eligibility exclude somebody, who is recorded as `code`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class NotDue(StudyError):

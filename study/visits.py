@@ -246,8 +246,8 @@ def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
 
 
 def ratings(study: Study, visit: Visit) -> dict[Occasion, int]:
-    """The ratings of this visit so far."""
-    rows = study.records.rows("SELECT occasion, value FROM rating WHERE visit = ?", visit.id)
+    """The ratings of this visit so far, as they hold now."""
+    rows = study.records.rows("SELECT occasion, value FROM rating_now WHERE visit = ?", visit.id)
     return {row["occasion"]: row["value"] for row in rows}
 
 

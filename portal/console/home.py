@@ -7,8 +7,9 @@ hold one of the portal's threads for as long as a tab is open (`portal.server.TH
 import hashlib
 from dataclasses import replace
 
-from flask import Response, g, jsonify, render_template, request
+from flask import g, jsonify, render_template, request
 from markupsafe import Markup
+from werkzeug.wrappers import Response
 
 from portal.console import devices, engines, plots
 from portal.console.guard import needs, part
