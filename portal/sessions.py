@@ -18,7 +18,7 @@ import structlog
 from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
-from study.errors import NotDue
+from study.errors import DraftChanged, NotDue
 from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Study
@@ -154,10 +154,13 @@ class Sessions:
         self._write(visit)
         return visit, conversation
 
-    def hear(self, visit: Visit, words: str, token: str, step: str | None = None) -> RecordedTurn:
+    def hear(
+        self, visit: Visit, words: str, token: str, step: str | None = None, *, base: str | None = None
+    ) -> RecordedTurn:
         """Record the participant's words, screened, and begin the answer. When this returns they are on the disk.
 
-        Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
+        With `base`, what the worksheet's field held when these words were written, raises `DraftChanged` when it holds
+        other words by now. Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
         """
         conversation = self.conversation(visit)
         # One at a time, so that of two windows that send at once the second finds an answer owed.
@@ -167,11 +170,26 @@ class Sessions:
                 return known
             if visit.state != "exercise":
                 raise NotDue("The exercise of this visit is not under way.")
+            standing = visits.drafts(self.study, visit).get(step or "", "") if base is not None else base
+            if standing != base and (standing or "").strip() != words:
+                raise DraftChanged(standing or "", confirmed=False)
             conversation.open()
             turn = conversation.hear(words, token, step)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
         self._write(visit)
         return turn
+
+    def keep_draft(self, visit: Visit, step: str, text: str, base: str | None) -> Visit:
+        """Keep what stands in a worksheet's field that is not confirmed yet, screened like any other words.
+
+        Raises what `visits.save_draft` raises; the words are screened all the same.
+        """
+        with self._lock(visit):
+            try:
+                visits.save_draft(self.study, visit, step, text, base)
+            finally:
+                visit = self.screen_words(visit, text, "draft")
+        return visit
 
     def screen_words(self, visit: Visit, text: str, source: Source) -> Visit:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""

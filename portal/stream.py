@@ -40,8 +40,14 @@ class _Part:
 
 
 def reply_stream(sessions: Sessions, visit: Visit) -> Response:
-    """What the therapist says after turn `?after=`, as docs/api.md describes the stream."""
-    return stream(follow(sessions, visit, request.args.get("after", default=0, type=int)))
+    """What the therapist says after turn `?after=`, as docs/api.md describes the stream, for a page's script.
+
+    A long silence has events `wait` in it: a script in a browser sees no comments, and could not tell a server that is
+    thinking from a line that is dead.
+    """
+    return stream(
+        follow(sessions, visit, request.args.get("after", default=0, type=int)), silence="event: wait\ndata:\n\n"
+    )
 
 
 def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Numbered:
@@ -54,9 +60,9 @@ def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALI
     return _numbered(sessions.follow(visit, after, every), after, part)
 
 
-def stream(events: Numbered) -> Response:
+def stream(events: Numbered, silence: str = ": still writing\n\n") -> Response:
     return Response(
-        map(_line, events),
+        (silence if event.name == "wait" else _line(number, event) for number, event in events),
         mimetype="text/event-stream",
         headers={"X-Accel-Buffering": "no"},  # a proxy in front must pass each sentence on at once
     )
@@ -101,8 +107,5 @@ def _id(last: int, part: _Part | None = None) -> str:
     return f"{last}.{part.reply_to}.{part.length}.{part.hash}" if part else str(last)
 
 
-def _line(one: tuple[str, Event]) -> str:
-    number, event = one
-    if event.name == "wait":
-        return ": still writing\n\n"
+def _line(number: str, event: Event) -> str:
     return f"id: {number}\nevent: {event.name}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from portal.api.models import Body
 from portal.api.repeating import once
+from portal.doors import count_wrong, limited, limits
 from portal.looking import sessions
 from study import halting, visits
 from study.access import devices
@@ -109,7 +110,12 @@ def _caller(scope: Scope) -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise WrongToken("Send the device token as `Authorization: Bearer <token>`; `bedside device` issues one.")
-    caller = devices.by_token(sessions().study, token.strip())
+    try:
+        caller = devices.by_token(sessions().study, token.strip())
+    except WrongToken:
+        count_wrong()
+        raise
+    limited(limits().device, caller.device)
     if scope not in caller.scopes:
         abort(403, f"This call needs a token with the scope {scope}; this one has {', '.join(sorted(caller.scopes))}.")
     return caller

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from flask import g, jsonify, render_template, request
 from markupsafe import Markup
-from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wrappers import Response
 
 from portal.console import devices, engines, plots
 from portal.console.guard import needs, part
@@ -111,7 +111,7 @@ def _cell(square: Square | None, reads: bool) -> str:
 
 @blueprint.get("/pulse")
 @needs("protocol")  # which everybody has who may come in at all
-def pulse() -> BaseResponse:
+def pulse() -> Response:
     """Whether anything has changed, and for those who hear of safety events how many are open."""
     said: dict[str, object] = {"mark": mark()}
     if g.account.may("report harm"):

@@ -51,15 +51,14 @@ def page(mistake: str = "", at: str = "", sent: dict[str, Any] | None = None) ->
 def report() -> Page:
     """An adverse event that somebody noticed."""
     fields = words.body()
+    if not fields.get("participant"):
+        return page("Choose whom it happened to.", "report", fields), 422
+    code = words.text_of(fields, "participant")
+    description = words.words(fields, "description")
     return _done_or_said(
         "report",
         fields,
-        lambda: safety.report(
-            sessions().study,
-            words.text_of(fields, "participant"),
-            by=g.account.name,
-            description=words.words(fields, "description"),
-        ),
+        lambda: safety.report(sessions().study, code, by=g.account.name, description=description),
     )
 
 
