@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.api import CALLS, document
+from portal.api.document import REFUSALS
 
 __all__ = ["page"]
 
@@ -114,14 +115,7 @@ def page(api: dict[str, Any]) -> str:
     """docs/api.md."""
     scheme = api["components"]["securitySchemes"]["device"]["description"]
     scopes = [one.partition(", ") for one in scheme.partition("Scopes: ")[2].rstrip(".").split("; ")]
-    every = [operation["responses"] for path in api["paths"].values() for operation in path.values()]
-    general = {
-        (status, one["description"])
-        for responses in every
-        for status, one in responses.items()
-        if status >= "400" and all(other.get(status, one)["description"] == one["description"] for other in every)
-        if sum(status in other for other in every) > 1
-    }
+    general = {(str(status), what) for status, what in REFUSALS.items()}
     head = _HEAD.format(
         scopes="\n".join(f"| {name} | {what} |" for name, _, what in scopes),
         general="\n".join(f"| {status} | {what} |" for status, what in sorted(general)),

@@ -190,8 +190,8 @@ class DeviceAPI:
         status = answer.status_code
         if status == 401:
             raise WrongToken(f"{self.url} does not know this device token; `bedside device` issues one.")
-        if status >= 500:
-            raise NotReachable(f"{self.url} is in trouble (status {status}).")
+        if status >= 500 or status == 429:
+            raise NotReachable(f"{self.url} cannot take this now (status {status}).")
         if status in (403, 404, 409, 413, 422):
             raise Refused(f"{self.url} does not take this now (status {status}).")
         try:
