@@ -177,7 +177,7 @@ def _report(study: Study, endings: Counter[str], record: Path, seconds: float) -
     if endings["closed"]:
         click.echo(f"{endings['closed']} times somebody came and found no visit open: look at [visits] in study.toml.")
     rows = study.records.rows(
-        "SELECT participant.arm, rating.occasion, avg(rating.value) AS mean, count(*) AS n FROM rating"
+        "SELECT participant.arm, rating.occasion, avg(rating.value) AS mean, count(*) AS n FROM rating_now rating"
         " JOIN visit ON visit.id = rating.visit JOIN participant ON participant.code = visit.participant"
         " GROUP BY participant.arm, rating.occasion ORDER BY participant.arm, rating.occasion DESC"
     )

@@ -20,7 +20,7 @@ __all__ = ["LAST_EVENT_ID", "Numbered", "follow", "reply_stream", "stream"]
 
 LAST_EVENT_ID = r"^([0-9]{1,15})(?:\.([0-9]{1,15})\.([0-9]{1,15})\.([0-9a-f]{8}))?$"
 
-Numbered = Iterator[tuple[str | None, Event]]
+Numbered = Iterator[tuple[str, Event]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,14 @@ class _Part:
 
 
 def reply_stream(sessions: Sessions, visit: Visit) -> Response:
-    """What the therapist says after turn `?after=`, as docs/api.md describes the stream."""
-    return stream(follow(sessions, visit, request.args.get("after", default=0, type=int)))
+    """What the therapist says after turn `?after=`, as docs/api.md describes the stream, for a page's script.
+
+    A long silence has events `wait` in it: a script in a browser sees no comments, and could not tell a server that is
+    thinking from a line that is dead.
+    """
+    return stream(
+        follow(sessions, visit, request.args.get("after", default=0, type=int)), silence="event: wait\ndata:\n\n"
+    )
 
 
 def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Numbered:
@@ -54,9 +60,9 @@ def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALI
     return _numbered(sessions.follow(visit, after, every), after, part)
 
 
-def stream(events: Numbered) -> Response:
+def stream(events: Numbered, silence: str = ": still writing\n\n") -> Response:
     return Response(
-        map(_line, events),
+        (silence if event.name == "wait" else _line(number, event) for number, event in events),
         mimetype="text/event-stream",
         headers={"X-Accel-Buffering": "no"},  # a proxy in front must pass each sentence on at once
     )
@@ -66,16 +72,18 @@ def _numbered(events: Iterator[Event], last: int, known: _Part | None) -> Number
     """Give each event its id, and leave out what the reader has: the turns until `last`, and `known` of an answer."""
     text = ""  # of the answer that is being read, all so far
     held: list[tuple[str, Event]] = []  # sentences of which we do not know yet whether the reader has them
+    here = _id(last, known)
     for event in events:
         if event.name == "sentence":
             to, whole = event.data["reply_to"] or 0, event.data.get("whole", False)
             text = event.data["text"] if whole else f"{text} {event.data['text']}".strip()
-            one = (_id(last, _Part.of(to, text)), event)
+            here = _id(last, _Part.of(to, text))
+            one = (here, event)
             if known is None or known.reply_to != to:
                 yield one
             elif whole and known.begins(text):
                 if rest := text[known.length :].strip():
-                    yield one[0], Event("sentence", {**event.data, "text": rest})
+                    yield here, Event("sentence", {**event.data, "text": rest})
                 known = None
             else:
                 held.append(one)
@@ -88,18 +96,15 @@ def _numbered(events: Iterator[Event], last: int, known: _Part | None) -> Number
             if known is not None and known.reply_to == (event.data["reply_to"] or 0):
                 known = None
             text, held, last = "", [], event.data["number"]
-            yield _id(last), event
+            here = _id(last)
+            yield here, event
         else:
-            yield None, event
+            yield here, event
 
 
 def _id(last: int, part: _Part | None = None) -> str:
     return f"{last}.{part.reply_to}.{part.length}.{part.hash}" if part else str(last)
 
 
-def _line(one: tuple[str | None, Event]) -> str:
-    number, event = one
-    if event.name == "wait":
-        return ": still writing\n\n"
-    head = f"id: {number}\n" if number else ""
-    return f"{head}event: {event.name}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"
+def _line(number: str, event: Event) -> str:
+    return f"id: {number}\nevent: {event.name}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"

@@ -122,12 +122,12 @@ class Study:
         boundary = participant.protocol.boundary
         return schedule.study_day(participant.starts_on, self.clock.now(), participant.zone, boundary)
 
-    def new_code(self, write: Write, kind: Kind) -> str:
-        """A code that nobody has."""
+    def free_code(self, kind: Kind) -> str:
+        """A code that nobody has, by which somebody new can be known."""
         prefix = "SIM-" if self.rehearsal else "TEST-" if kind == "test" else ""
         while True:
             code = prefix + "".join(choice(_LETTERS) for _ in range(6))
-            if write.row("SELECT 1 FROM person WHERE code = ?", code) is None:
+            if self.records.row("SELECT 1 FROM person WHERE code = ?", code) is None:
                 return code
 
     def _person(self, row: dict[str, Any]) -> Person:

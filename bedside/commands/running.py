@@ -16,6 +16,8 @@ __all__ = ["demo", "robot", "serve", "simulate"]
 @StudyFolder
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: the system chooses.")
+@click.option("--behind-proxy", is_flag=True, help="A reverse proxy with TLS stands in front: see docs/security.md.")
+@click.option("--no-second-factor", is_flag=True, help="Sign in with a password alone; on this machine only.")
 @click.option("--rehearsal", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
 @click.option("--rehearsal-clock", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
 @click.option("--rehearsal-engine", hidden=True)
@@ -23,17 +25,34 @@ def serve(
     folder: Path,
     host: str,
     port: int,
+    behind_proxy: bool,
+    no_second_factor: bool,
     rehearsal: Path | None,
     rehearsal_clock: Path | None,
     rehearsal_engine: str | None,
 ) -> None:
-    """Serve the study in DIR: participants' pages, the researcher's page and the robots' device API.
+    """Serve the study in DIR: participants' pages, the researchers' console and the robots' device API.
 
-    Example: bedside serve mystudy --port 8080
+    The first time it prints a link by which the administrator's account is made; `bedside account` makes others. The
+    console opens over HTTPS or on this machine. For other machines put a reverse proxy in front (docs/security.md).
+
+    \b
+    Examples:
+      bedside serve mystudy --port 8080
+      bedside serve mystudy --behind-proxy
     """
     from bedside import serving
 
-    serving.serve(folder, host, port, rehearsal=rehearsal, rehearsal_clock=rehearsal_clock, instead=rehearsal_engine)
+    serving.serve(
+        folder,
+        host,
+        port,
+        rehearsal=rehearsal,
+        rehearsal_clock=rehearsal_clock,
+        instead=rehearsal_engine,
+        second_factor=not no_second_factor,
+        behind_proxy=behind_proxy,
+    )
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """A call of the API: who may make it, what it takes and answers; declared once, checked and described from that."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from portal.api.models import Body
 from portal.api.repeating import once
+from portal.doors import count_wrong, limited, limits
 from portal.looking import sessions
 from study import halting, visits
 from study.access import devices
@@ -41,6 +43,11 @@ class Call:
     status: int
     refusals: Mapping[int, str]
     """Status to when it comes, for those that not every call has."""
+
+    @property
+    def path(self) -> str:
+        """As OpenAPI writes it."""
+        return re.sub(r"<[^>]*:(\w+)>", r"{\1}", self.rule)
 
 
 CALLS: list[Call] = []
@@ -103,7 +110,12 @@ def _caller(scope: Scope) -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise WrongToken("Send the device token as `Authorization: Bearer <token>`; `bedside device` issues one.")
-    caller = devices.by_token(sessions().study, token.strip())
+    try:
+        caller = devices.by_token(sessions().study, token.strip())
+    except WrongToken:
+        count_wrong()
+        raise
+    limited(limits().device, caller.device)
     if scope not in caller.scopes:
         abort(403, f"This call needs a token with the scope {scope}; this one has {', '.join(sorted(caller.scopes))}.")
     return caller

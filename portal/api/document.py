@@ -57,8 +57,7 @@ def document(calls: Sequence["Call"]) -> dict[str, Any]:
     )
     paths: dict[str, dict[str, Any]] = {}
     for call in calls:
-        path = re.sub(r"<[^>]*:(\w+)>", r"{\1}", call.rule)
-        paths.setdefault(path, {})[call.method.lower()] = _operation(call, path)
+        paths.setdefault(call.path, {})[call.method.lower()] = _operation(call)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -84,13 +83,13 @@ def document(calls: Sequence["Call"]) -> dict[str, Any]:
     }
 
 
-def _operation(call: "Call", path: str) -> dict[str, Any]:
+def _operation(call: "Call") -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": call.name,
         "summary": call.summary.rstrip("."),
         "description": " ".join(call.text.split()),
         "security": [{"device": [call.scope]}],
-        "parameters": list(_parameters(call, path)),
+        "parameters": list(_parameters(call)),
         "responses": {str(call.status): _answer(call)},
     }
     if call.body:
@@ -118,8 +117,8 @@ def _operation(call: "Call", path: str) -> dict[str, Any]:
     return operation
 
 
-def _parameters(call: "Call", path: str) -> Any:
-    for name in re.findall(r"{(\w+)}", path):
+def _parameters(call: "Call") -> Any:
+    for name in re.findall(r"{(\w+)}", call.path):
         yield {"name": name, "in": "path", "required": True, "schema": _WHOLE, "description": "the visit's number"}
     if call.query:
         for name, field in call.query.model_json_schema()["properties"].items():
@@ -149,12 +148,18 @@ def _answer(call: "Call") -> dict[str, Any]:
     if call.answer is None:
         said = ", ".join(f"`{name}` with a {model.__name__}" for name, model in _EVENTS.items())
         return {
-            "description": f"server-sent events, each with JSON as its data: {said}; all but `end` have an id",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            "x-events": {name: _ref(model) for name, model in _EVENTS.items()},
+            "description": f"server-sent events, each with JSON as its data: {said}; the schema is that of one event",
+            "content": {"text/event-stream": {"schema": {"anyOf": [_event(name) for name in _EVENTS]}}},
         }
     name = call.answer.__name__
     return {"description": f"a {name}", "content": {"application/json": {"schema": _ref(call.answer)}}}
+
+
+def _event(name: str) -> dict[str, Any]:
+    """One event of the stream, as its three lines."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": _ref(_EVENTS[name])}
+    lines = {"id": {"type": "string", "pattern": LAST_EVENT_ID}, "event": {"const": name}, "data": data}
+    return {"type": "object", "properties": lines, "required": list(lines), "additionalProperties": False}
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from portal.words import LIMIT
 from study.access.devices import State
@@ -30,6 +30,11 @@ LARGEST = 2**53 - 1
 Token = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,100}$")]
 
 
+def _whole(value: object) -> object:
+    """To JSON, 70.0 is the whole number 70."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Body(BaseModel):
     """What a client sends: nothing but the fields that are named, each of its own type."""
 
@@ -45,7 +50,9 @@ class Claim(Body):
 
 class Rating(Body):
     occasion: Occasion = Field(description="`before` or `after` the exercise", examples=["before"])
-    value: int = Field(ge=0, le=100, description="distress, a whole number from 0 to 100", examples=[70])
+    value: Annotated[int, BeforeValidator(_whole)] = Field(
+        ge=0, le=100, description="distress, a whole number from 0 to 100", examples=[70]
+    )
 
 
 class Words(Body):

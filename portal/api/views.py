@@ -1,17 +1,18 @@
 """The calls of the API, and its document."""
 
+import re
 import threading
 import time
 from collections import deque
 
-from flask import Blueprint, Response, abort, current_app, jsonify
+from flask import Blueprint, Response, abort, current_app, jsonify, request
 from flask.sansio.blueprints import BlueprintSetupState
 
 from portal.api import models
 from portal.api.calling import CALLS, call
 from portal.api.document import document
 from portal.looking import sessions
-from portal.stream import Numbered, follow, stream
+from portal.stream import LAST_EVENT_ID, Numbered, follow, stream
 from study import forms, visits
 from study.access import devices
 from study.access.devices import Caller
@@ -166,6 +167,9 @@ def reply(caller: Caller, visit: Visit, query: models.Reply) -> Response:
     `Last-Event-ID`, and nothing comes twice or is left out. A comment comes every second in which there is nothing to
     say; three missing ones mean that the connection is lost. When the token is revoked the stream ends, without `end`.
     """
+    last = request.headers.get("Last-Event-ID")
+    if last is not None and not re.fullmatch(LAST_EVENT_ID, last):
+        abort(422, "Last-Event-ID must be the id of an event of this stream.")
     return stream(_while_good(sessions().study, caller, follow(sessions(), visit, query.after, every=LOOK_S)))
 
 

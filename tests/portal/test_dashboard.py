@@ -59,10 +59,10 @@ def test_enrolment_is_shown_against_what_is_planned(folder: Path, clock: HandClo
     for _ in range(3):
         take_in(study)
     take_in(study, kind="test", skip=True)
-    accounts.add(study, "a", {"researcher"}, "a long enough password", by="test")
+    accounts.add(study, "a", ["researcher"], by="test")
     app = create_app(study, {study.protocol.engine: open_engine("eliza")})
     client = app.test_client()
-    client.set_cookie(COOKIE, accounts.sign_in(study, "a", "a long enough password"), path="/console")
+    client.set_cookie(COOKIE, signing.begin(study, "a"))
     shown = part(client.get("/console/").text, "enrolment")
     assert '3<span class="of"> of 38</span>' in shown
     assert "planned: 38" in shown
