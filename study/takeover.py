@@ -94,12 +94,16 @@ def holding(study: Study, visit_id: int) -> Takeover | None:
 
 def holds(study: Study, number: int) -> bool:
     """Whether this takeover stands, and the participant is still in the study."""
-    return study.records.row(f"{_STANDING} AND takeover.id = ? AND participant.status != 'withdrawn'", number) is not None
+    return (
+        study.records.row(f"{_STANDING} AND takeover.id = ? AND participant.status != 'withdrawn'", number) is not None
+    )
 
 
 def of_visit(study: Study, visit_id: int) -> list[Takeover]:
     """All takeovers of a visit, oldest first."""
-    return [_takeover(row) for row in study.records.rows("SELECT * FROM takeover WHERE visit = ? ORDER BY id", visit_id)]
+    return [
+        _takeover(row) for row in study.records.rows("SELECT * FROM takeover WHERE visit = ? ORDER BY id", visit_id)
+    ]
 
 
 _STANDING = (

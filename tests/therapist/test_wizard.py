@@ -9,6 +9,7 @@ from therapist.rails import split
 from therapist.transcript import MemoryTranscript, Turn
 from therapist.wizard import Written
 
+
 class Sitting:
     """A wizard's place at which somebody answers what the test says, once they hold it."""
 
