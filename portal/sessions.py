@@ -18,7 +18,7 @@ import structlog
 from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
-from study.errors import NotDue
+from study.errors import DraftChanged, NotDue
 from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Study
@@ -72,13 +72,13 @@ class _Writing:
             self.done = True
             self.changed.notify_all()
 
-    def read(self) -> Iterator[Event]:
-        """All events from the first, as they come; `wait` events in long silences."""
+    def read(self, every: float) -> Iterator[Event]:
+        """All events from the first, as they come; a `wait` event for every so many seconds of silence."""
         position = 0
         while True:
             with self.changed:
                 while position == len(self.events) and not self.done:
-                    if not self.changed.wait(KEEP_ALIVE_S):
+                    if not self.changed.wait(every):
                         break
                 fresh = self.events[position:]
                 done = self.done
@@ -154,10 +154,13 @@ class Sessions:
         self._write(visit)
         return visit, conversation
 
-    def hear(self, visit: Visit, words: str, token: str, step: str | None = None) -> RecordedTurn:
+    def hear(
+        self, visit: Visit, words: str, token: str, step: str | None = None, *, base: str | None = None
+    ) -> RecordedTurn:
         """Record the participant's words, screened, and begin the answer. When this returns they are on the disk.
 
-        Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
+        With `base`, what the worksheet's field held when these words were written, raises `DraftChanged` when it holds
+        other words by now. Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
         """
         conversation = self.conversation(visit)
         # One at a time, so that of two windows that send at once the second finds an answer owed.
@@ -167,18 +170,33 @@ class Sessions:
                 return known
             if visit.state != "exercise":
                 raise NotDue("The exercise of this visit is not under way.")
+            standing = visits.drafts(self.study, visit).get(step or "", "") if base is not None else base
+            if standing != base and (standing or "").strip() != words:
+                raise DraftChanged(standing or "", confirmed=False)
             conversation.open()
             turn = conversation.hear(words, token, step)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
         self._write(visit)
         return turn
 
+    def keep_draft(self, visit: Visit, step: str, text: str, base: str | None) -> Visit:
+        """Keep what stands in a worksheet's field that is not confirmed yet, screened like any other words.
+
+        Raises what `visits.save_draft` raises; the words are screened all the same.
+        """
+        with self._lock(visit):
+            try:
+                visits.save_draft(self.study, visit, step, text, base)
+            finally:
+                visit = self.screen_words(visit, text, "draft")
+        return visit
+
     def screen_words(self, visit: Visit, text: str, source: Source) -> Visit:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""
         hit = self._screen.check(text, "participant")
         return visits.stop(self.study, visit, source, hit) if hit else visit
 
-    def follow(self, visit: Visit, after: int) -> Iterator[Event]:
+    def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
         writing = self._write(visit)
         recorded = set()
@@ -190,7 +208,7 @@ class Sessions:
                 yield Event("sentence", {"reply_to": turn.reply_to, "index": 0, "text": turn.text, "whole": True})
                 yield Event("turn", {"number": turn.number, "reply_to": turn.reply_to})
         if writing:
-            for event in writing.read():
+            for event in writing.read(every):
                 if event.name == "wait" or event.data["reply_to"] not in recorded:
                     yield event
         yield Event("end", self.describe(visits.find(self.study, visit.id)))
@@ -231,10 +249,6 @@ class Sessions:
         """Of each visit with answers being written: for how many seconds, and whether there is a sentence yet."""
         writing = list(self._writing.values())
         return [(time.monotonic() - one.since, bool(one.events)) for one in writing]
-
-    def at_work(self) -> int:
-        """How many visits have an answer being written, or waiting for its turn, at this moment."""
-        return len(self._writing)
 
     def close(self) -> None:
         """Wait for the answers that are being written, by engines now; begin no more."""

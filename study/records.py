@@ -55,6 +55,7 @@ KEYS = {
     "rating": "id",
     "form": "id",
     "answer": "id",
+    "correction": "id",
     "turn": "id",
     "draft": "id",
     "takeover": "id",
@@ -80,7 +81,8 @@ def stamp(moment: datetime) -> str:
 
 def row_hash(salt: str, row: Mapping[str, Any]) -> str:
     """The hash by which the log knows a row. `salt` is the event's, so that a short row can't be guessed from it."""
-    canonical = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    # No column is bytes, but in a damaged file a text may read as such.
+    canonical = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=bytes.hex)
     return hashlib.sha256(f"{salt}{canonical}".encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ from study import blinding
 from study.analysis import record
 from study.analysis.masking import label_order, masked
 from study.analysis.record import ScaleInfo
-from study.analysis.tables import HISTORY, SCREENING, digest
+from study.analysis.tables import CORRECTIONS, HISTORY, SCREENING, digest
 from study.blinding import Role
 from study.errors import StudyError
 from study.export.reading import reading
@@ -87,6 +87,9 @@ class AnalysisData:
     screening: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SCREENING))
     """Participants' answers to the screening's questions: participant, arm, question, number (NaN for a question with
     words to choose from), choice (None for a number)."""
+    corrections: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRECTIONS))
+    """One row for each value of a participant that was corrected: participant, arm, measure, item, occasion,
+    corrected_at (the last time). `scores` and `screening` have the values as they hold now."""
     versions: tuple[Protocol, ...] = ()
     """Every version of the protocol, the newest last: that of a participant is `versions[version - 1]`. Masked like
     `protocol`."""
@@ -96,7 +99,7 @@ class AnalysisData:
         chosen = set(participants)
         tables = {
             name: (table := getattr(self, name))[table["participant"].isin(chosen)].reset_index(drop=True)
-            for name in ("participants", "visits", "scores", "turns", "events", "screening")
+            for name in ("participants", "visits", "scores", "turns", "events", "screening", "corrections")
         }
         return replace(self, **tables)
 

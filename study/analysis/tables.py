@@ -5,7 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-__all__ = ["EVENTS", "HISTORY", "PARTICIPANTS", "PEOPLE", "SCORES", "SCREENING", "TURNS", "VISITS", "digest", "table"]
+__all__ = [
+    "CORRECTIONS",
+    "EVENTS",
+    "HISTORY",
+    "PARTICIPANTS",
+    "PEOPLE",
+    "SCORES",
+    "SCREENING",
+    "TURNS",
+    "VISITS",
+    "digest",
+    "table",
+]
 
 PEOPLE = ["person", "came_at", "state", "reasons"]
 PARTICIPANTS = [
@@ -68,6 +80,7 @@ EVENTS = [
     "raised_at",
     "acknowledged_at",
 ]
+CORRECTIONS = ["participant", "arm", "measure", "item", "occasion", "corrected_at"]
 HISTORY = ["at", "what", "subject", "detail"]
 
 TIMES = {
@@ -81,6 +94,7 @@ TIMES = {
     "given_at",
     "raised_at",
     "acknowledged_at",
+    "corrected_at",
     "at",
 }
 NUMBERS = {

@@ -29,6 +29,7 @@ def section(data: AnalysisData) -> Section:
         *_arms(data),
         *_versions(data),
         *_missing(data),
+        *_corrected(data),
         *_windows(data),
         *_persons(data),
         *_unfinished(data),
@@ -151,6 +152,23 @@ def _missing(data: AnalysisData) -> Iterator[str]:
         yield (
             f"{primary.title}: {int(lacking.sum())} of {len(lacking)} values ({percent(float(lacking.mean()))}) are "
             f"missing{none}."
+        )
+
+
+def _corrected(data: AnalysisData) -> Iterator[str]:
+    """Values that are not the ones that were given."""
+    count = len(data.corrections)
+    if not count:
+        return
+    people = _people(int(data.corrections["participant"].nunique()))
+    if count == 1:
+        yield "1 value was given wrongly and corrected, with a reason on record. The analysis uses the corrected value."
+    else:
+        by = data.corrections["measure"].value_counts().sort_index()
+        each = words([f"{times} of {measure}" for measure, times in by.items()])
+        yield (
+            f"{count} values of {people} were given wrongly and corrected, each with a reason on record: {each}. The "
+            "analysis uses the corrected values."
         )
 
 

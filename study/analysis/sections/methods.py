@@ -4,19 +4,20 @@ Every sentence follows from a key of the plan or of the protocol, so another pla
 what the sentences cite, and nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from typing import Protocol as Shape
 
 from study.analysis.compare import COVARIANCES
-from study.analysis.data import AnalysisData
+from study.analysis.data import AnalysisData, ScaleInfo
 from study.analysis.results import Column, Section, Table
 from study.analysis.sections._references import REFERENCES, cite
 from study.eligibility import intervals
-from study.grammar import Outcome
+from study.grammar import Analysis, Outcome
 from study.protocol import DISTRESS, Protocol
 from study.report.numbers import words
 
-__all__ = ["in_words", "section"]
+__all__ = ["Planned", "in_words", "plan_in_words", "section"]
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -27,6 +28,20 @@ _PARTS = {
     "last": "on the last study day",
     "trend": "by the change for each further study day",
 }
+
+
+class Planned(Shape):
+    """What the sentences about the plan follow from: the data of an analysis, or a plan that has no data yet."""
+
+    @property
+    def plan(self) -> Analysis: ...
+    @property
+    def scales(self) -> Mapping[str, ScaleInfo]: ...
+
+
+def plan_in_words(planned: Planned) -> list[str]:
+    """The plan, before there are data: a paragraph for each of estimand, models, multiplicity, missing values, tests."""
+    return [" ".join(part(planned)) for part in (_estimand, _models, _multiplicity, _missing, _further)]
 
 
 def section(data: AnalysisData) -> Section:
@@ -45,7 +60,7 @@ def section(data: AnalysisData) -> Section:
     return Section("methods", "Methods", paragraphs, (references,))
 
 
-def in_words(data: AnalysisData, outcome: Outcome) -> str:
+def in_words(data: Planned, outcome: Outcome) -> str:
     """An outcome as a noun: change of K10 from screening to day 15."""
     info = data.scales.get(outcome.measure)
     title = outcome.measure if info is None or info.measure == DISTRESS else info.title
@@ -95,7 +110,7 @@ def _procedure(protocol: Protocol) -> str:
             )
 
 
-def _estimand(data: AnalysisData) -> Iterator[str]:
+def _estimand(data: Planned) -> Iterator[str]:
     estimand = data.plan.estimand
     yield f"The estimand of the primary outcome was fixed in its five attributes {cite('ich2019')}."
     for name, text in (
@@ -108,7 +123,7 @@ def _estimand(data: AnalysisData) -> Iterator[str]:
         yield f"{name[0].upper()}{name[1:]}: {text.rstrip('.')}."
 
 
-def _models(data: AnalysisData) -> Iterator[str]:
+def _models(data: Planned) -> Iterator[str]:
     plan = data.plan
     adjusted = words(["the baseline value where there is one", *plan.covariates])
     yield f"The primary outcome is {in_words(data, plan.primary)}."
@@ -135,7 +150,7 @@ def _models(data: AnalysisData) -> Iterator[str]:
             yield f"{others} were analysed by ordinary least squares, adjusted for {adjusted} (ANCOVA)."
 
 
-def _daily_model(data: AnalysisData, adjusted: str) -> str:
+def _daily_model(data: Planned, adjusted: str) -> str:
     plan = data.plan
     compared = f"The arms were compared {_PARTS[plan.estimate]}"
     match plan.model:
@@ -163,7 +178,7 @@ def _daily_model(data: AnalysisData, adjusted: str) -> str:
             )
 
 
-def _multiplicity(data: AnalysisData) -> Iterator[str]:
+def _multiplicity(data: Planned) -> Iterator[str]:
     plan = data.plan
     pairs = words([f"{one} with {other}" for one, other in plan.contrasts]) or "every pair of arms"
     yield f"The contrasts planned are {pairs}."
@@ -184,7 +199,7 @@ def _multiplicity(data: AnalysisData) -> Iterator[str]:
     )
 
 
-def _missing(data: AnalysisData) -> Iterator[str]:
+def _missing(data: Planned) -> Iterator[str]:
     plan = data.plan
     yield "Everybody was analysed in the arm to which they were allocated (intention to treat)."
     reference = plan.reference or (plan.contrasts[0][1] if plan.contrasts else "the reference arm")
@@ -213,7 +228,7 @@ def _missing(data: AnalysisData) -> Iterator[str]:
     )
 
 
-def _further(data: AnalysisData) -> Iterator[str]:
+def _further(data: Planned) -> Iterator[str]:
     plan = data.plan
     yield (
         f"A randomisation test {cite('rosenberger2019')} ran the study's own allocation procedure "
@@ -226,7 +241,7 @@ def _tools(data: AnalysisData) -> Iterator[str]:
     yield f"The analysis was made with Bedside {version('bedside')}; what is drawn has the seed {data.plan.seed}."
 
 
-def _uses_mixed(data: AnalysisData) -> bool:
+def _uses_mixed(data: Planned) -> bool:
     outcomes = [data.plan.primary, *data.plan.secondary]
     return data.plan.model != "ancova" and any(outcome.is_daily for outcome in outcomes)
 
