@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from portal.limiting import Limits
 from study.access import roles
 from tests.test_requirements import names_in
