@@ -90,7 +90,11 @@ class Exports:
         with self._lock:
             self._expire()
             for known in self._jobs.values():
-                if (known.account, known.choice) == (account, choice) and known.state in ("waiting", "running", "ready"):
+                if (known.account, known.choice) == (account, choice) and known.state in (
+                    "waiting",
+                    "running",
+                    "ready",
+                ):
                     return known
             job = Job(secrets.token_urlsafe(16), account, choice, self._study.clock.now())
             self._jobs[job.id] = job

@@ -121,7 +121,9 @@ def _design(protocol: Protocol) -> Part:
 
 
 def _arms(protocol: Protocol) -> Part:
-    rows = tuple((arm.name, _MEDIA[arm.medium], arm.persona.replace("_", " "), _replies(protocol, arm)) for arm in protocol.arms)
+    rows = tuple(
+        (arm.name, _MEDIA[arm.medium], arm.persona.replace("_", " "), _replies(protocol, arm)) for arm in protocol.arms
+    )
     head = ("Arm", "Medium", "Manner", "What writes the replies")
     return Part(
         "Arms",
@@ -143,16 +145,20 @@ def _days(protocol: Protocol) -> Part:
     first = {0: "the day of the enrolment", 1: "the day after the enrolment"}.get(
         rules.first_day, f"{rules.first_day} days after the enrolment"
     )
-    window = f"from {rules.opens or rules.day_boundary} until {rules.closes or f'{rules.day_boundary} the next morning'}"
+    window = (
+        f"from {rules.opens or rules.day_boundary} until {rules.closes or f'{rules.day_boundary} the next morning'}"
+    )
     said = [
-        f"Study day 1 is {first}. A study day begins at {rules.day_boundary}, so what is done after midnight belongs to "
-        "the evening before.",
+        f"Study day 1 is {first}. A study day begins at {rules.day_boundary}, so what is done after midnight belongs "
+        "to the evening before.",
         f"The visit of a day can be begun {window}, by the participant's own clock.",
     ]
     if rules.grace_minutes:
         said.append(f"A visit that was begun can be finished until {rules.grace_minutes} minutes after that.")
     for one in protocol.follow_ups:
-        said.append(f"The follow-up “{one.name}” opens on day {one.day} and stays open for {_count(one.open_days, 'day')}.")
+        said.append(
+            f"The follow-up “{one.name}” opens on day {one.day} and stays open for {_count(one.open_days, 'day')}."
+        )
     by_exercise: dict[str, list[str]] = {}
     for day in range(1, protocol.days + 1):
         by_exercise.setdefault(protocol.exercise_on(day), []).append(str(day))
@@ -195,7 +201,10 @@ def _eligibility(protocol: Protocol) -> Part:
 def _answers(question: Question) -> str:
     if question.kind != "number":
         return _words(question.answers, "or")
-    bounds = [f"from {question.low}" if question.low is not None else "", f"up to {question.high}" if question.high is not None else ""]
+    bounds = [
+        f"from {question.low}" if question.low is not None else "",
+        f"up to {question.high}" if question.high is not None else "",
+    ]
     return " ".join(["a number", *filter(None, bounds)])
 
 
@@ -247,8 +256,8 @@ def _factor(protocol: Protocol, factor: Factor) -> str:
 def _safety(protocol: Protocol) -> Part:
     safety = protocol.safety
     said = [
-        "Rules, and not the model, decide what is a crisis. A hit stops the exercise, shows the contacts below and tells "
-        "a person.",
+        "Rules, and not the model, decide what is a crisis. A hit stops the exercise, shows the contacts below and "
+        "tells a person.",
         f"Somebody has to acknowledge an event within {_count(safety.acknowledge_minutes, 'minute')}; "
         + ("after that it is told to others." if safety.escalate else "nobody else is told after that."),
         f"{_count(len(safety.notify), 'address')} {'is' if len(safety.notify) == 1 else 'are'} told of every event."

@@ -39,7 +39,7 @@ def _exports() -> Exports:
 
 def _whole() -> bool:
     """Whether whoever asks may have everything: the arms, and what participants said."""
-    return g.account.may("see arms") and g.account.may("read")
+    return bool(g.account.may("see arms") and g.account.may("read"))
 
 
 def _formats() -> list[Format]:
