@@ -28,6 +28,7 @@ from bedside.visiting import Visitor
 from robot_node.client import Listener
 from robot_node.running import spinning
 from study import safety
+from study.access import devices
 from study.clock import FileClock
 from study.errors import StudyError
 from study.study import Participant, Study
@@ -58,7 +59,8 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
         url = stack.enter_context(_portal(folder, record, clock, engine))
         listener = None
         if any(arm.medium == "robot" for arm in protocol.arms):
-            listener = stack.enter_context(_robot(url, study.device_token(DEVICE)))
+            token = stack.enter_context(devices.lent(study, DEVICE, by="bedside"))
+            listener = stack.enter_context(_robot(url, token))
         visitor = Visitor(url, study, _passing(clock, count), listener)
         stack.callback(visitor.close)
         people = _come(study, visitor, count, seed)

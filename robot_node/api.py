@@ -140,7 +140,7 @@ class DeviceAPI:
         """The body of an answer that is as it should be."""
         status = answer.status_code
         if status == 401:
-            raise WrongToken(f"{self.url} does not know this device token; `bedside device` prints one.")
+            raise WrongToken(f"{self.url} does not know this device token; `bedside device` issues one.")
         if status >= 500:
             raise NotReachable(f"{self.url} is in trouble (status {status}).")
         if status in (404, 409, 413, 422):

@@ -22,7 +22,17 @@ from study.safety import has_open_event
 from study.schedule import local_day
 from study.study import Kind, Participant, Person, Study, lock
 
-__all__ = ["come", "consent_sha256", "decline", "enrol", "give_consent", "may_record", "take_in"]
+__all__ = [
+    "come",
+    "consent_due",
+    "consent_sha256",
+    "consents",
+    "decline",
+    "enrol",
+    "give_consent",
+    "may_record",
+    "take_in",
+]
 
 
 def come(
@@ -77,6 +87,27 @@ def consent_sha256(consent: Consent) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def consent_due(study: Study, person: Person) -> Consent | None:
+    """The consent that is to be given now: before the enrolment, or again when an amendment brought another version.
+
+    None when nothing is to be agreed to. Somebody who was enrolled without a consent is asked for none.
+    """
+    if person.state == "consent":
+        return person.protocol.consent
+    current = study.protocol.consent
+    if person.state != "enrolled" or current is None:
+        return None
+    last = study.records.row("SELECT version FROM consent WHERE person = ? ORDER BY id DESC", person.code)
+    return current if last is not None and last["version"] != current.version else None
+
+
+def consents(study: Study, person: Person) -> list[tuple[dict[str, Any], Consent]]:
+    """What somebody agreed to: each consent as a row, with the text, the statements and the permissions of then."""
+    texts = {consent_sha256(one.consent): one.consent for one in study.protocols() if one.consent}
+    rows = study.records.rows("SELECT * FROM consent WHERE person = ? ORDER BY id DESC", person.code)
+    return [(row, texts[row["sha256"]]) for row in rows if row["sha256"] in texts]
+
+
 def give_consent(
     study: Study,
     code: str,
@@ -92,10 +123,10 @@ def give_consent(
     `StudyError` when a statement is not ticked, and `NotDue` when no consent is due or another text was shown.
     """
     person = study.person(code)
-    consent = person.protocol.consent
-    if person.state == "baseline" and consent is not None:
-        return person
-    if person.state != "consent" or consent is None:
+    consent = consent_due(study, person)
+    if consent is None:
+        if study.records.row("SELECT 1 FROM consent WHERE person = ?", code):
+            return person
         raise NotDue("No consent is due now.")
     if sha256 is not None and sha256 != consent_sha256(consent):
         raise NotDue("The text of the consent is another one by now.")
@@ -103,7 +134,9 @@ def give_consent(
         raise StudyError("Every statement has to be ticked to take part.")
     now = study.clock.now()
     with study.records.write() as write:
-        if write.value("SELECT state FROM person WHERE code = ?", code) == "consent":
+        given = "SELECT 1 FROM consent WHERE person = ? AND version = ?"
+        stage = write.value("SELECT state FROM person WHERE code = ?", code)
+        if stage in ("consent", "enrolled") and write.row(given, code, consent.version) is None:
             agreed = {permission.name: permission.name in permissions for permission in consent.permissions}
             write.insert(
                 "consent",
@@ -116,7 +149,8 @@ def give_consent(
                     "witness": witness,
                 },
             )
-            write.update("person", code, {"state": "baseline"})
+            if stage == "consent":
+                write.update("person", code, {"state": "baseline"})
             write.log(now, witness or code, "consented", code, person=code, version=consent.version)
     return study.person(code)
 

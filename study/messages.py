@@ -157,7 +157,8 @@ def _alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
     rules = study.protocol.safety
     first = row["kind"] == "safety"
     addresses = rules.notify if first else rules.escalate or rules.notify
-    said = texts("en", "messages")["safety" if first else "escalation"]
+    kind = "asked" if event["source"] == "asked" else "safety"
+    said = texts("en", "messages")[kind if first else f"{kind}_escalation"]
     words = {**event, "title": study.protocol.title, "minutes": rules.acknowledge_minutes}
     title, body = said["title"].format(**words), said["body"].format(**words)
     # Every address is tried: one that is broken must not keep the others from hearing.

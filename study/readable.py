@@ -5,9 +5,9 @@ label is which arm (unequal shares), and what is nobody's to read on a page (the
 passwords) is left out for all.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from study.amendment import changes_between, versions
 from study.eligibility import intervals
@@ -16,6 +16,9 @@ from study.forms import measure_of
 from study.grammar import Analysis, Consent, Factor, MeasureDue, Question, Rule, StoppingRule
 from study.protocol import Arm, Protocol
 from study.study import Study
+
+if TYPE_CHECKING:
+    from study.analysis.data import ScaleInfo
 
 __all__ = ["Change", "Grid", "Part", "Version", "consents", "parts", "told_versions"]
 
@@ -62,6 +65,7 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class _Plan:
     plan: Analysis
+    scales: Mapping[str, "ScaleInfo"] = field(default_factory=dict)
 
 
 WITHHELD = ("seed", "block_sizes", "ratio", "notify", "escalate", "send", "base_url", "api_key_env")

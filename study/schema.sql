@@ -163,7 +163,7 @@ CREATE TABLE turn (
     speaker TEXT NOT NULL CHECK (speaker IN ('participant', 'therapist')),
     step TEXT NOT NULL,
     text TEXT NOT NULL,
-    origin TEXT NOT NULL CHECK (origin IN ('participant', 'script', 'model', 'fallback', 'crisis')),
+    origin TEXT NOT NULL CHECK (origin IN ('participant', 'script', 'model', 'fallback', 'person', 'crisis')),
     recorded_at TEXT NOT NULL,
     token TEXT,
     reply_to INTEGER,
@@ -184,13 +184,26 @@ CREATE TABLE draft (
     UNIQUE (visit, step)
 );
 
+-- When a person wrote the therapist's answers in the engine's place.
+CREATE TABLE takeover (
+    id INTEGER PRIMARY KEY,
+    visit INTEGER NOT NULL REFERENCES visit (id),
+    taken_at TEXT NOT NULL,
+    taken_by TEXT NOT NULL,
+    why TEXT NOT NULL,
+    released_at TEXT,          -- empty while they hold it
+    released TEXT CHECK (released IN ('handed back', 'away', 'visit over', 'server stopped'))
+);
+
+CREATE UNIQUE INDEX takeover_by_one ON takeover (visit) WHERE released_at IS NULL;
+
 -- Everything that may be harm: hits of the screen, item alerts, adverse events that somebody reports.
 CREATE TABLE safety_event (
     id INTEGER PRIMARY KEY,
     participant TEXT NOT NULL REFERENCES person (code),
     visit INTEGER REFERENCES visit (id),
     turn INTEGER,
-    source TEXT NOT NULL CHECK (source IN ('participant', 'therapist', 'draft', 'item', 'report')),
+    source TEXT NOT NULL CHECK (source IN ('participant', 'therapist', 'draft', 'item', 'report', 'asked')),
     category TEXT NOT NULL,
     rule TEXT NOT NULL,
     description TEXT,

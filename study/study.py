@@ -174,10 +174,6 @@ class Study:
         """The link of the page that a blinded role sees, without the server's address."""
         return f"/blinded/{role}/{self.key.token('blinded', role)}/"
 
-    def device_token(self, device: str) -> str:
-        """The token with which the robot called `device` comes to the device API."""
-        return f"{device}.{self.key.token('device', device)}"
-
     def by_link(self, code: str, token: str) -> Person:
         """The person whose link this is. Raises `WrongToken`, which does not tell whether the code exists."""
         if not self.key.fits(token, "participant", code):
@@ -192,13 +188,6 @@ class Study:
 
     def is_blinded_role(self, role: str, token: str) -> bool:
         return role in self.protocol.blinding.roles and self.key.fits(token, "blinded", role)
-
-    def by_device_token(self, token: str) -> str:
-        """The name of the device whose token this is. Raises `WrongToken`."""
-        device, _, secret = token.rpartition(".")
-        if not device or not self.key.fits(secret, "device", device):
-            raise WrongToken("The device token is not right; `bedside device` prints it.")
-        return device
 
     # The versions of the protocol
 

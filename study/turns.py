@@ -16,7 +16,7 @@ from study.visits import Visit, stop_within
 __all__ = ["Hit", "Turn", "TurnKeeper"]
 
 Speaker = Literal["participant", "therapist"]
-Origin = Literal["participant", "script", "model", "fallback", "crisis"]
+Origin = Literal["participant", "script", "model", "fallback", "person", "crisis"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Literal
 
 import structlog
 
-from therapist._writing import Runaway, Writing
+from therapist._writing import Interrupted, Runaway, Writing
 from therapist.engine import Engine, Form, Sampling
 from therapist.errors import EngineError, ExerciseOver, ReplyPending
 from therapist.exercise import Exercise, Step
@@ -25,6 +25,7 @@ from therapist.provenance import Provenance
 from therapist.rails import Rails, Reason, judge, split
 from therapist.screen import Screen
 from therapist.transcript import Origin, RecordedTurn, SafetyHit, Transcript, Turn
+from therapist.wizard import Wizard, Written
 
 __all__ = ["Conversation", "Medium"]
 
@@ -34,10 +35,14 @@ log = structlog.get_logger()
 
 
 class _Crisis(Exception):
-    """The screen found something in what the model wrote."""
+    """The screen found something in what the model, or a person in its place, wrote."""
 
     def __init__(self, hit: SafetyHit) -> None:
         self.hit = hit
+
+
+class _Overtaken(Exception):
+    """While a person was writing, the visit was stopped: what they write is owed to nobody any more."""
 
 
 class Conversation:
@@ -59,11 +64,13 @@ class Conversation:
         sampling: Sampling | None = None,
         retry_after_s: float = 0.3,
         deadline_s: float = 20.0,
+        wizard: Wizard | None = None,
     ) -> None:
         """Without an `engine`, a worksheet is answered by nobody; a chat or a robot says the script's own sentences.
 
         `key` names the visit: with `seed` and the number of the turn it gives each answer its own seed, and it is the
         name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence.
+        A person at the `wizard`'s place writes the answers for as long as they hold it, and the engine none.
         """
         self.exercise = exercise
         self.medium: Medium = medium
@@ -78,6 +85,7 @@ class Conversation:
         self._sampling = sampling or Sampling()
         self._retry_after_s = retry_after_s
         self._deadline_s = deadline_s
+        self._wizard = wizard
 
     # Where the exercise stands
 
@@ -187,7 +195,8 @@ class Conversation:
         """The sentences of the oldest answer that is owed, each as soon as it may be said; none when none is owed.
 
         The answer is recorded after its last sentence, so the caller has to read to the end; an answer that was left
-        half read is owed still and written anew. No failure of an engine reaches the participant.
+        half read is owed still and written anew. No failure of an engine reaches the participant. Nothing is said or
+        recorded when the visit was stopped elsewhere while a person was writing.
         """
         pending = self.pending
         if pending is None:
@@ -215,6 +224,8 @@ class Conversation:
                         yield sentence
             except _Crisis as crisis:
                 hit, origin, stopped = crisis.hit, "crisis", True
+            except _Overtaken:
+                return
         if stopped:
             said = split(self._crisis_message)
             yield from said
@@ -242,7 +253,44 @@ class Conversation:
         form: Form,
         provenance: Provenance,
     ) -> Iterator[tuple[Origin, str]]:
-        """The part of a reply that takes up what was said: the model's, or the step's own words in its place."""
+        """The part of a reply that takes up what was said: a person's who took over, or else the engine's."""
+        while True:
+            written = self._wizard.write(pending.number) if self._wizard is not None else None
+            owed = self.pending
+            if owed is None or owed.number != pending.number:
+                raise _Overtaken
+            try:
+                if written is not None:
+                    yield from self._persons(written, form, provenance)
+                else:
+                    yield from self._engines(pending, answers, step, form, provenance)
+                return
+            except Interrupted:
+                continue
+
+    def _persons(self, written: Written, form: Form, provenance: Provenance) -> Iterator[tuple[Origin, str]]:
+        """What a person wrote, all of it screened before any of it is said."""
+        provenance.by_person(written, form, self._engine.identity if self._engine else None)
+        sentences = split(written.text)
+        for sentence in sentences:
+            hit = self._screen.check(sentence, "therapist")
+            if hit is not None:
+                raise _Crisis(hit)
+        for sentence in sentences:
+            yield "person", sentence
+
+    def _engines(
+        self,
+        pending: RecordedTurn,
+        answers: Sequence[RecordedTurn],
+        step: Step,
+        form: Form,
+        provenance: Provenance,
+    ) -> Iterator[tuple[Origin, str]]:
+        """The model's words, or the step's own in their place.
+
+        Raises `Interrupted` when a person takes over before any of them was said.
+        """
         if self._engine is None:
             yield "script", self._own_words(step, form)
             return
@@ -277,11 +325,19 @@ class Conversation:
         )
         seed = self._seed_of(pending.number)
         provenance.asked(engine.identity, form, seed, self._sampling)
-        writing = Writing(engine, prompt, self._sampling, seed, self._key, self._deadline_s)
+        passed = 0
+        writing = Writing(
+            engine,
+            prompt,
+            self._sampling,
+            seed,
+            self._key,
+            self._deadline_s,
+            interrupted=lambda: not passed and self._wizard is not None and self._wizard.holds,
+        )
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
         heard = " ".join(turn.text for turn in answers)
         most = 1 if printed or form == "question" else self._rails.sentences
-        passed = 0
         sentences = writing.sentences()
         try:
             for sentence in sentences:

@@ -7,14 +7,16 @@ hold one of the portal's threads for as long as a tab is open (`portal.server.TH
 import hashlib
 from dataclasses import replace
 
-from flask import Response, g, jsonify, render_template, request
+from flask import g, jsonify, render_template, request
 from markupsafe import Markup
+from werkzeug.wrappers import Response
 
-from portal.console import engines, plots
+from portal.console import devices, engines, plots
 from portal.console.guard import needs, part
 from portal.console.masking import arm_names, sees_arms
 from portal.looking import sessions
 from study import halting, safety, standing
+from study.access.devices import online
 from study.schedule import local_day
 from study.standing import Diary, Square, Today
 
@@ -67,7 +69,7 @@ def page() -> str:
         marks=MARKS,
         courses=plots.course(standing.distress(study), arms, study.protocol.days),
         days=min(days, study.protocol.days),
-        **(engines.shown() if g.account.may("engine") else {}),
+        **(engines.shown() | devices.shown() if g.account.may("engine") else {}),
     )
 
 
@@ -130,6 +132,8 @@ def mark() -> str:
     if g.account.may("see arms"):
         row = study.records.row("SELECT max(id) AS last FROM event")
         seen.append(row and row["last"])
+    if g.account.may("engine"):
+        seen.append(sorted(online(study)))
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 

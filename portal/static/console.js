@@ -8,7 +8,6 @@ const EVERY_MS = 5000;
 const HIDDEN_MS = 15000;
 const LONGEST_MS = 60000;
 const PATIENCE_MS = 10000;
-const QUIET = { "X-Bedside-Live": "1" }; // not somebody's own act: it keeps nobody signed in
 
 const live = document.querySelector("#live");
 const sound = document.querySelector("#sound");
@@ -58,8 +57,8 @@ async function pulse() {
 
 class SignedOut extends Error {}
 
-async function read(address, headers) {
-  const answer = await fetch(address, { headers: { ...QUIET, ...headers }, signal: AbortSignal.timeout(PATIENCE_MS) });
+async function read(address, headers = {}) {
+  const answer = await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
   if (answer.redirected || answer.status === 401 || answer.status === 403) {
     throw new SignedOut();
   }
@@ -77,9 +76,9 @@ async function ask() {
     wanted = said.mark;
     hear(said);
   }
-  if (wanted !== drawn && !document.hidden && sources.size) {
+  if (wanted !== drawn && !document.hidden && sources.size && document.body.dataset.page) {
     const mark = wanted;
-    const page = await read(location.pathname + location.search);
+    const page = await read(document.body.dataset.page);
     const fresh = new DOMParser().parseFromString(await page.text(), "text/html");
     if (put(fresh)) {
       drawn = mark;

@@ -216,6 +216,7 @@ def _turns(source: Reading, order: Order) -> list[tuple[Any, ...]]:
             speakers.count("therapist"),
             origins.count("model"),
             origins.count("fallback"),
+            origins.count("person"),
         )
         took = (median(latencies) if latencies else None, (last - first) / timedelta(minutes=1))
         rows.append((code, order[code][1], day, exercise, *counts, *took))
@@ -231,7 +232,7 @@ def _events(source: Reading) -> Iterable[tuple[Any, ...]]:
         f"SELECT CASE WHEN e.code IS NULL THEN NULL ELSE p.new END, p.arm, v.day, {words}, {kind}, t.severity,"  # noqa: S608
         " t.serious, t.relatedness, t.expectedness, t.raised_at, t.acknowledged_at FROM safety_event t"
         " JOIN people p ON p.code = t.participant LEFT JOIN participant e ON e.code = t.participant"
-        " LEFT JOIN visit v ON v.id = t.visit ORDER BY t.id"
+        " LEFT JOIN visit v ON v.id = t.visit WHERE t.source != 'asked' ORDER BY t.id"
     )
 
 

@@ -63,6 +63,7 @@ TURNS = [
     "therapist_turns",
     "model_turns",
     "fallback_turns",
+    "person_turns",
     "first_sentence_s",
     "minutes",
 ]

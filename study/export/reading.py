@@ -28,6 +28,7 @@ _FROM = {
     " LEFT JOIN visits v ON v.id = t.visit LEFT JOIN forms f ON f.id = t.form",
     "turn": "turn t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "draft": "draft t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
+    "takeover": "takeover t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "safety_event": "safety_event t JOIN people p ON p.code = t.participant LEFT JOIN visits v ON v.id = t.visit",
     "halt": "halt t LEFT JOIN people p ON t.scope = 'participant' AND p.code = t.target"
     " WHERE t.scope != 'participant' OR p.code IS NOT NULL",

@@ -9,11 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from study.access import accounts
+from study.access.roles import Role
 from study.enrolment import take_in
 from study.study import Study
 
@@ -104,6 +108,30 @@ def link_of(folder: Path, server: Server, arm: str) -> str:
             take_in(study)
     finally:
         study.close()
+
+
+PASSWORD = "four quiet lamps beside a harbour"
+
+
+def sign_in(page: Page, server: Server, folder: Path, *roles: Role) -> str:
+    """Make an account with these roles and sign `page` in with it, by the form; returns the account's name."""
+    study = Study.open(folder)
+    try:
+        name = f"{' and '.join(roles)} {len(accounts.everybody(study)) + 1}"
+        token = accounts.add(study, name, roles, by="test")
+        app = pyotp.TOTP(accounts.invitation(study, token).secret)
+        accounts.accept(study, token, PASSWORD, app.now())
+    finally:
+        study.close()
+    page.goto(server.url + "/console/sign-in")
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Your password", exact=True).fill(PASSWORD)
+    code = page.locator("#code")
+    if code.count():  # no code is taken twice, and that of this half minute set the account up
+        code.fill(app.at(datetime.now(UTC), counter_offset=1))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+    return name
 
 
 def rate(page: Page, value: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from study import halting
+from study.access import devices
 from study.study import Study
 from study.visits import find
 from tests.portal.conftest import Browser, Robot
@@ -58,7 +59,12 @@ def test_a_robot_hears_at_once_that_its_words_stopped_the_visit(browser_in: Open
 
 
 def test_a_robot_without_a_right_token_gets_nothing(app: Flask, study: Study) -> None:
-    for token in ("", "wrong", study.device_token("robot-1")[:-1], "robot-2." + study.device_token("robot-1")[8:]):
+    for token in (
+        "",
+        "wrong",
+        devices.issue(study, "robot-1", by="test")[:-1],
+        "robot-2." + devices.issue(study, "robot-1", by="test")[8:],
+    ):
         answer = Robot(app.test_client(), token).call("POST", "/claims", {"code": "123456"})
         assert answer.status_code == 401
         assert "device token" in answer.get_json()["error"]
@@ -69,7 +75,7 @@ def test_a_visit_belongs_to_the_robot_that_claimed_it(browser_in: Open, study: S
     code = code_of(study, browser_in("robot"))
     visit = robot.call("POST", "/claims", {"code": code}).get_json()["visit"]
     assert robot.call("POST", "/claims", {"code": code}).status_code == 200
-    other = Robot(app.test_client(), study.device_token("robot-2"))
+    other = Robot(app.test_client(), devices.issue(study, "robot-2", by="test"))
     assert other.call("POST", "/claims", {"code": code}).status_code == 409
     assert other.call("GET", f"/visits/{visit}").status_code == 404
     assert other.call("POST", f"/visits/{visit}/ratings", {"occasion": "before", "value": 1}).status_code == 404
@@ -97,7 +103,7 @@ def test_what_is_not_right_gets_a_sentence(browser_in: Open, study: Study, robot
         ("/ratings", {"occasion": "after", "value": 50}, 409),
         ("/turns", {"words": "too early", "token": "t"}, 409),
         ("/turns", {"words": "", "token": "t"}, 422),
-        ("/turns", {"words": "x" * 4001, "token": "t"}, 413),
+        ("/turns", {"words": "x" * 4001, "token": "t"}, 422),
         ("/turns", {"words": "x" * 1_000_000, "token": "t"}, 413),
         ("/turns", ["a", "list"], 400),
     ]

@@ -11,6 +11,7 @@ import pytest
 from robot_node.client import Listener
 from robot_node.companion import Companion
 from robot_node.running import spinning
+from study.access import devices
 from tests.robot_node.test_dialogue import ANSWER, Desk
 
 
@@ -33,7 +34,11 @@ def graph(ros_domain: int) -> Iterator[Any]:
 def companion(executor: Any, desk: Desk, namespace: str = "", **parameters: Any) -> Companion:
     from rclpy.parameter import Parameter
 
-    values = {"url": f"http://127.0.0.1:{desk.port}", "token": desk.study.device_token("robot-1"), **parameters}
+    values = {
+        "url": f"http://127.0.0.1:{desk.port}",
+        "token": devices.issue(desk.study, "robot-1", by="test"),
+        **parameters,
+    }
     node = Companion(
         namespace=namespace, parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
     )

@@ -11,6 +11,7 @@ from portal import create_app
 from robot_node.api import DeviceAPI
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped, WrongToken
+from study.access import devices
 from study.enrolment import take_in
 from study.study import Study
 from study.visits import Visit, find, today
@@ -51,7 +52,7 @@ class Desk:
         self.server.server_close()
 
     def api(self, token: str | None = None) -> DeviceAPI:
-        return DeviceAPI(f"http://127.0.0.1:{self.port}", token or self.study.device_token("robot-1"))
+        return DeviceAPI(f"http://127.0.0.1:{self.port}", token or devices.issue(self.study, "robot-1", by="test"))
 
 
 @pytest.fixture

@@ -4,17 +4,17 @@ Every sentence follows from a key of the plan or of the protocol, so another pla
 what the sentences cite, and nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Protocol as Shape
 
 from study.analysis.compare import COVARIANCES
-from study.analysis.data import AnalysisData
+from study.analysis.data import AnalysisData, ScaleInfo
 from study.analysis.results import Column, Section, Table
 from study.analysis.sections._references import REFERENCES, cite
 from study.eligibility import intervals
 from study.grammar import Analysis, Outcome
-from study.protocol import Protocol
+from study.protocol import DISTRESS, Protocol
 from study.report.numbers import words
 
 __all__ = ["Planned", "in_words", "plan_in_words", "section"]
@@ -35,6 +35,8 @@ class Planned(Shape):
 
     @property
     def plan(self) -> Analysis: ...
+    @property
+    def scales(self) -> Mapping[str, ScaleInfo]: ...
 
 
 def plan_in_words(planned: Planned) -> list[str]:
@@ -58,12 +60,14 @@ def section(data: AnalysisData) -> Section:
     return Section("methods", "Methods", paragraphs, (references,))
 
 
-def in_words(outcome: Outcome) -> str:
-    """An outcome as a noun: change of distress from before to after each visit."""
+def in_words(data: Planned, outcome: Outcome) -> str:
+    """An outcome as a noun: change of K10 from screening to day 15."""
+    info = data.scales.get(outcome.measure)
+    title = outcome.measure if info is None or info.measure == DISTRESS else info.title
     where = {"before": "before each visit", "after": "after each visit"}.get(outcome.when, f"at {outcome.when}")
     if outcome.change_from is None:
-        return f"{outcome.measure} {where}"
-    return f"change of {outcome.measure} from {outcome.change_from} to {where.removeprefix('at ')}"
+        return f"{title} {where}"
+    return f"change of {title} from {outcome.change_from} to {where.removeprefix('at ')}"
 
 
 def _design(data: AnalysisData) -> Iterator[str]:
@@ -122,7 +126,7 @@ def _estimand(data: Planned) -> Iterator[str]:
 def _models(data: Planned) -> Iterator[str]:
     plan = data.plan
     adjusted = words(["the baseline value where there is one", *plan.covariates])
-    yield f"The primary outcome is {in_words(plan.primary)}."
+    yield f"The primary outcome is {in_words(data, plan.primary)}."
     if plan.primary.is_daily:
         yield _daily_model(data, adjusted)
     else:
@@ -134,7 +138,7 @@ def _models(data: Planned) -> Iterator[str]:
             yield f"Degrees of freedom are those of {cite('satterthwaite1946').strip('()')}."
     yield f"A missing baseline was put at the mean of all participants {cite('white2005')}."
     if plan.secondary:
-        yield f"Secondary outcomes are {words([in_words(outcome) for outcome in plan.secondary])}."
+        yield f"Secondary outcomes are {words([in_words(data, outcome) for outcome in plan.secondary])}."
         once = [outcome for outcome in plan.secondary if not outcome.is_daily]
         daily = [outcome for outcome in plan.secondary if outcome.is_daily]
         if daily and plan.primary.is_daily:
@@ -220,7 +224,7 @@ def _missing(data: Planned) -> Iterator[str]:
     yield (
         f"Imputed values were then made worse by steps {deltas}, to find the point at which the conclusion tips. The "
         "same analysis is shown per protocol, of those who made at least "
-        f"{plan.per_protocol:.0%} of their visits."
+        f"{plan.per_protocol:.0%} of their visits, without those in which a person wrote in the model's place."
     )
 
 
