@@ -1,7 +1,5 @@
 // Follows a visit under way, and lets whoever took it over write the answers. What was written is kept in the box until
 // it stands among the turns.
-"use strict";
-
 const desk = document.querySelector("#desk");
 const turns = document.querySelector("#turns");
 const coming = document.querySelector("#coming");
