@@ -56,7 +56,7 @@ function add(turn) {
   const words = document.createElement("div");
   words.className = "words";
   const who = turn.speaker === "participant" ? "Participant" : `Therapist, from ${ORIGINS[turn.origin]}`;
-  words.append(paragraph("who", `${turn.number}. ${who}`), paragraph("free", turn.text));
+  words.append(paragraph("speaker", `${turn.number}. ${who}`), paragraph("free", turn.text));
   if (turn.found) {
     words.append(paragraph("found", `The screen found: ${turn.found.replaceAll("_", " ")}.`));
   }
@@ -196,4 +196,4 @@ if (form) {
 }
 
 turns.lastElementChild?.scrollIntoView({ block: "nearest" });
-setTimeout(look, EVERY_MS);
+look();
