@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from flask import Response, request
 
@@ -42,12 +43,12 @@ class _Part:
 def reply_stream(sessions: Sessions, visit: Visit) -> Response:
     """What the therapist says after turn `?after=`, as docs/api.md describes the stream, for a page's script.
 
-    A long silence has events `wait` in it: a script in a browser sees no comments, and could not tell a server that is
-    thinking from a line that is dead.
+    It begins with an event `wait`, and a long silence has more of them: a script in a browser sees neither comments nor
+    headers that wait for the first event, and could not tell a server that is thinking from a line that is dead.
     """
-    return stream(
-        follow(sessions, visit, request.args.get("after", default=0, type=int)), silence="event: wait\ndata:\n\n"
-    )
+    events = follow(sessions, visit, request.args.get("after", default=0, type=int))
+    at_once: Numbered = iter([(None, Event("wait", {}))])
+    return stream(chain(at_once, events), silence="event: wait\ndata:\n\n")
 
 
 def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Numbered:
