@@ -71,13 +71,14 @@ def stream(events: Numbered, silence: str = ": still writing\n\n") -> Response:
 
 def _numbered(events: Iterator[Event], last: int, known: _Part | None) -> Numbered:
     """Give each event its id, and leave out what the reader has: the turns until `last`, and `known` of an answer."""
-    text = ""  # of the answer that is being read, all so far
+    to, text = -1, ""  # the answer that is being read, and all of it so far
     held: list[tuple[str, Event]] = []  # sentences of which we do not know yet whether the reader has them
     here = _id(last, known)
     for event in events:
         if event.name == "sentence":
+            before = text if to == (event.data["reply_to"] or 0) else ""
             to, whole = event.data["reply_to"] or 0, event.data.get("whole", False)
-            text = event.data["text"] if whole else f"{text} {event.data['text']}".strip()
+            text = event.data["text"] if whole else f"{before} {event.data['text']}".strip()
             here = _id(last, _Part.of(to, text))
             one = (here, event)
             if known is None or known.reply_to != to:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from portal.console import accounts, devices, home, safety, signing, wording
+from portal.console import accounts, devices, home, safety, signing, taking_over, transcripts, wording
 from portal.console.home import mark, newest_event, open_events
 
 __all__ = ["register"]
@@ -17,6 +17,8 @@ def register(app: Flask) -> None:
         devices.blueprint,
         accounts.blueprint,
         accounts.own,
+        transcripts.blueprint,
+        taking_over.blueprint,
     ):
         app.register_blueprint(part)
     app.jinja_env.globals |= {"mark": mark, "open_events": open_events, "newest_event": newest_event}

@@ -20,6 +20,7 @@ __all__ = [
     "COOKIE",
     "COOKIE_HTTPS",
     "Kept",
+    "check_csrf",
     "csrf_field",
     "for_everybody",
     "give_cookie",
@@ -78,6 +79,13 @@ def for_everybody(view: View) -> View:
 def csrf_field() -> Markup:
     """For every form of the console. Scripts send the same value as the header `X-CSRF-Token`."""
     return Markup('<input type="hidden" name="csrf" value="{}">').format(_csrf(g.get("token") or token_of()))
+
+
+def check_csrf() -> None:
+    """End the request with 403 when it does not come from a page that this sign-in was shown."""
+    sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
+    if not hmac.compare_digest(sent.encode(), _csrf(token_of()).encode()):
+        abort(403)
 
 
 def token_of() -> str:
@@ -155,9 +163,7 @@ def _signed_in() -> Any:
     if account is None:
         return _ask_to_sign_in()
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
-        if not hmac.compare_digest(sent.encode(), _csrf(token).encode()):
-            abort(403)
+        check_csrf()
     limited(limits().account, account.name)
     g.account = account
     g.token = token
