@@ -106,8 +106,15 @@ def link_of(folder: Path, server: Server, arm: str) -> str:
         study.close()
 
 
+def begin(page: Page) -> None:
+    """From the page of today to the step of the visit that is due."""
+    page.locator("#next").click()
+
+
 def rate(page: Page, value: int) -> None:
-    """Rate distress on the line, by keyboard."""
+    """Rate distress on the line, by keyboard; begin or go on with the visit first where the page is that of today."""
+    if page.locator("#next").count():
+        begin(page)
     line = page.locator("#value")
     line.focus()
     page.keyboard.press("Home")

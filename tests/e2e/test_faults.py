@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from study.study import Study
 from study.verify import verify
-from tests.e2e.conftest import Server, link_of, rate, until
+from tests.e2e.conftest import Server, begin, link_of, rate, until
 
 
 class SlowModel(ThreadingHTTPServer):
@@ -147,6 +147,7 @@ def test_two_windows_show_one_visit(
     link = link_of(slow_folder, server, "chat")
     begin_chat(one, link)
     two.goto(link)
+    begin(two)
     send(one, WORDS)
     one.locator("li.participant[data-number]").wait_for()
     send(two, "The same from the other window, but too soon.")
@@ -235,6 +236,8 @@ def test_back_after_a_rating_does_not_ask_again(
     page.go_back()
     page.go_forward()
     page.goto(link_of(folder, server, "chat"))
+    expect(page.get_by_text("You have begun.")).to_be_visible()
+    begin(page)
     expect(page.get_by_label("Your message")).to_be_visible()
     assert len(rows(folder, "SELECT id FROM rating")) == 1
 
