@@ -1,7 +1,5 @@
 // Follows a visit under way, and lets whoever took it over write the answers. What was written is kept in the box until
 // it stands among the turns.
-"use strict";
-
 const desk = document.querySelector("#desk");
 const turns = document.querySelector("#turns");
 const coming = document.querySelector("#coming");
@@ -58,7 +56,7 @@ function add(turn) {
   const words = document.createElement("div");
   words.className = "words";
   const who = turn.speaker === "participant" ? "Participant" : `Therapist, from ${ORIGINS[turn.origin]}`;
-  words.append(paragraph("who", `${turn.number}. ${who}`), paragraph("free", turn.text));
+  words.append(paragraph("speaker", `${turn.number}. ${who}`), paragraph("free", turn.text));
   if (turn.found) {
     words.append(paragraph("found", `The screen found: ${turn.found.replaceAll("_", " ")}.`));
   }
@@ -198,4 +196,4 @@ if (form) {
 }
 
 turns.lastElementChild?.scrollIntoView({ block: "nearest" });
-setTimeout(look, EVERY_MS);
+look();
