@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import chat_web
 import worksheet
-from portal import api, console, doors, joining, paper, participant, researcher, ways_out, worksheets
+from portal import api, console, doors, joining, paper, participant, ways_out, worksheets
 from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
@@ -100,8 +100,6 @@ def create_app(
     app.register_blueprint(worksheets.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(ways_out.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(paper.blueprint, url_prefix="/p/<code>/<token>")
-    app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
-    app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
     app.register_blueprint(api.blueprint, url_prefix=api.PREFIX)
     console.register(app)
     app.jinja_env.globals["csrf_field"] = csrf_field

@@ -166,14 +166,6 @@ class Study:
         """The link by which anyone can come to the study's door, without the server's address."""
         return f"/join/{self.key.token('join', 'page')}/"
 
-    def researcher_path(self) -> str:
-        """The link of the researcher's page, without the server's address."""
-        return f"/researcher/{self.key.token('researcher', 'page')}/"
-
-    def blinded_path(self, role: str) -> str:
-        """The link of the page that a blinded role sees, without the server's address."""
-        return f"/blinded/{role}/{self.key.token('blinded', role)}/"
-
     def by_link(self, code: str, token: str) -> Person:
         """The person whose link this is. Raises `WrongToken`, which does not tell whether the code exists."""
         if not self.key.fits(token, "participant", code):
@@ -182,12 +174,6 @@ class Study:
 
     def is_join(self, token: str) -> bool:
         return self.key.fits(token, "join", "page")
-
-    def is_researcher(self, token: str) -> bool:
-        return self.key.fits(token, "researcher", "page")
-
-    def is_blinded_role(self, role: str, token: str) -> bool:
-        return role in self.protocol.blinding.roles and self.key.fits(token, "blinded", role)
 
     # The versions of the protocol
 

@@ -82,7 +82,7 @@ def check(folder: Path, locked: bool) -> None:
     if left:
         click.echo(f"Note: {left} texts in <angle brackets> are still to be filled in.")
     if not protocol.safety.notify:
-        click.echo("Note: safety.notify is empty, so safety events wait on the researcher's page until somebody looks.")
+        click.echo("Note: safety.notify is empty, so safety events wait on the console until somebody looks.")
 
 
 def consent_gaps(protocol: Protocol) -> int:
