@@ -49,7 +49,7 @@ TABLE = {
 
 PERMITTED = {
     "/console/": {"follow", "protocol", "engine"},
-    "/console/people/": {"follow", "enrol", "correct", "identity", "see arms"},
+    "/console/people/": {"follow", "enrol", "correct", "identity", "audit", "see arms"},
     "/console/transcripts/": {"read", "take over"},
     "/console/safety/": {"report harm", "safety"},
     "/console/devices/": {"engine", "devices"},
