@@ -13,6 +13,8 @@ from portal.console import (
     protocol,
     safety,
     signing,
+    taking_over,
+    transcripts,
     values,
     wording,
 )
@@ -36,6 +38,8 @@ def register(app: Flask) -> None:
         protocol.blueprint,
         accounts.blueprint,
         accounts.own,
+        transcripts.blueprint,
+        taking_over.blueprint,
     ):
         app.register_blueprint(part)
     app.jinja_env.globals |= {"mark": mark, "open_events": open_events, "newest_event": newest_event}

@@ -314,9 +314,25 @@ if (sound) {
 function rove() {
   for (const grid of document.querySelectorAll("table[role=grid]")) {
     const cells = [...grid.querySelectorAll("tbody a, tbody [tabindex]")];
-    if (cells.length && !cells.some((one) => one.tabIndex === 0)) {
+    if (cells.length && cells.filter((one) => one.tabIndex === 0).length !== 1) {
+      cells.forEach((one) => {
+        one.tabIndex = -1;
+      });
       cells[0].tabIndex = 0;
     }
+  }
+}
+
+// Which square it is, in words beside the table, for those who see
+document.addEventListener("focusin", tell);
+document.addEventListener("mouseover", tell);
+
+function tell(event) {
+  const cell = event.target.closest?.("table[role=grid] td[class]");
+  if (cell) {
+    const head = cell.closest("table").tHead.rows[0].cells[cell.cellIndex];
+    document.querySelector(".reading").textContent =
+      `${cell.parentElement.cells[0].textContent}, ${head.textContent}: ${cell.textContent}`;
   }
 }
 
@@ -341,5 +357,6 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("drawn", rove);
 rove();
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 say("");
 pulse();

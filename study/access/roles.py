@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from study.errors import StudyError
 
-__all__ = ["ABOUT", "PERMISSIONS", "ROLES", "Permission", "Role", "allowed_together", "permissions_of"]
+__all__ = ["ABOUT", "PERMISSIONS", "ROLES", "Permission", "Role", "allowed_together", "markdown", "permissions_of"]
 
 Role = Literal["researcher", "coordinator", "safety officer", "analyst", "administrator"]
 
@@ -88,3 +88,16 @@ def allowed_together(roles: frozenset[str]) -> frozenset[Role]:
     if "analyst" in roles and len(roles) > 1:
         raise StudyError("The analyst is blinded, so whoever has that role can have no other.")
     return roles  # type: ignore[return-value] # each is one of them
+
+
+def markdown() -> str:
+    """The table of docs/security.md: every permission, and which roles have it."""
+    lines = ["| may | " + " | ".join(ROLES) + " |", "|---|" + "---|" * len(ROLES)]
+    for permission in get_args(Permission):
+        marks = ["yes" if permission in PERMISSIONS[role] else "" for role in ROLES]
+        lines.append(f"| {permission} | {' | '.join(marks)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

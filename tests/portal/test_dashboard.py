@@ -146,7 +146,7 @@ def test_engines_tell_of_their_last_hour(browser_in: Open, study: Study, console
     shown = part(client.get("/console/").text, "engines")
     assert "eliza: doctor" in shown
     assert "answers</span> last a moment ago" in shown
-    assert "1 answers, 0 of them" in shown
+    assert "answers: 1, of which the exercise’s own words instead: 0" in shown
     assert "No answer is being written now." in shown
     clock.forward(minutes=61)
     assert "not asked" in part(console_as("safety officer").get("/console/").text, "engines")
@@ -166,7 +166,7 @@ def test_an_engine_that_fails_is_said_to(study: Study, console_as: SignIn, brows
     shown = part(console_as("researcher").get("/console/").text, "engines")
     assert "failing</span>" in shown
     assert "0.30 s (median), 0.48 s" in shown
-    assert "4 answers, 1 of them the exercise’s own words instead; 2 failed attempts" in shown
+    assert "answers: 4, of which the exercise’s own words instead: 1; failed attempts: 2" in shown
 
 
 def test_the_number_of_queries_does_not_grow_with_the_participants(study: Study, console_as: SignIn) -> None:
