@@ -47,7 +47,7 @@ def reply_stream(sessions: Sessions, visit: Visit) -> Response:
     headers that wait for the first event, and could not tell a server that is thinking from a line that is dead.
     """
     events = follow(sessions, visit, request.args.get("after", default=0, type=int))
-    at_once: list[tuple[str, Event]] = [("", Event("wait", {}))]
+    at_once: Numbered = iter([("", Event("wait", {}))])
     return stream(chain(at_once, events), silence="event: wait\ndata:\n\n")
 
 

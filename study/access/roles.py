@@ -20,6 +20,7 @@ Permission = Literal[
     "report harm",
     "safety",
     "identity",
+    "audit",
     "export",
     "protocol",
     "engine",
@@ -29,6 +30,7 @@ Permission = Literal[
 """`follow`: where everybody is. `see arms`: unmasked. `enrol`: enrol, hand out links, move, withdraw. `correct`: change
 a value, with a reason. `read`: transcripts. `take over`: write in the therapist's place. `report harm`: report an
 adverse event. `safety`: acknowledge and assess events, halt and go on. `identity`: look up a name, with a reason.
+`audit`: who looked.
 `export`: the data. `protocol`: read it. `engine`: its health. `devices`: robots and their tokens.
 `accounts`: who has one."""
 
@@ -44,6 +46,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             "report harm",
             "safety",
             "identity",
+            "audit",
             "export",
             "protocol",
             "engine",
@@ -55,7 +58,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {"follow", "see arms", "read", "take over", "report harm", "safety", "identity", "protocol", "engine"}
     ),
     "analyst": frozenset({"follow", "export", "protocol"}),
-    "administrator": frozenset({"protocol", "engine", "devices", "accounts"}),
+    "administrator": frozenset({"audit", "protocol", "engine", "devices", "accounts"}),
 }
 """The analyst is blinded: they see masked arms, and nothing from which an arm follows."""
 
