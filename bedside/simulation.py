@@ -68,8 +68,8 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
     _close(study, clock, people, last)  # the portal has ended, and opens no further day
     _report(study, endings, record, time.monotonic() - began)
     study.close()
-    clock_file = record.with_suffix(".clock")
-    clock_file.unlink()
+    for left in (record.with_suffix(".clock"), *record.parent.glob(f"{record.name}.access*")):
+        left.unlink()
     return record
 
 

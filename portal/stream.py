@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from flask import Response, request
 
@@ -42,12 +43,12 @@ class _Part:
 def reply_stream(sessions: Sessions, visit: Visit) -> Response:
     """What the therapist says after turn `?after=`, as docs/api.md describes the stream, for a page's script.
 
-    A long silence has events `wait` in it: a script in a browser sees no comments, and could not tell a server that is
-    thinking from a line that is dead.
+    It begins with an event `wait`, and a long silence has more of them: a script in a browser sees neither comments nor
+    headers that wait for the first event, and could not tell a server that is thinking from a line that is dead.
     """
-    return stream(
-        follow(sessions, visit, request.args.get("after", default=0, type=int)), silence="event: wait\ndata:\n\n"
-    )
+    events = follow(sessions, visit, request.args.get("after", default=0, type=int))
+    at_once: list[tuple[str, Event]] = [("", Event("wait", {}))]
+    return stream(chain(at_once, events), silence="event: wait\ndata:\n\n")
 
 
 def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Numbered:
@@ -70,13 +71,14 @@ def stream(events: Numbered, silence: str = ": still writing\n\n") -> Response:
 
 def _numbered(events: Iterator[Event], last: int, known: _Part | None) -> Numbered:
     """Give each event its id, and leave out what the reader has: the turns until `last`, and `known` of an answer."""
-    text = ""  # of the answer that is being read, all so far
+    to, text = -1, ""  # the answer that is being read, and all of it so far
     held: list[tuple[str, Event]] = []  # sentences of which we do not know yet whether the reader has them
     here = _id(last, known)
     for event in events:
         if event.name == "sentence":
+            before = text if to == (event.data["reply_to"] or 0) else ""
             to, whole = event.data["reply_to"] or 0, event.data.get("whole", False)
-            text = event.data["text"] if whole else f"{text} {event.data['text']}".strip()
+            text = event.data["text"] if whole else f"{before} {event.data['text']}".strip()
             here = _id(last, _Part.of(to, text))
             one = (here, event)
             if known is None or known.reply_to != to:

@@ -77,15 +77,19 @@ class Desk:
             return True
 
     def write(self, visit_id: int, number: int, text: str, *, by: str) -> None:
-        """Give the answer to turn `number`; it is said once it is screened and recorded. Raises `NotDue`."""
+        """Give the answer to turn `number`, which is owed; it is said once it is screened, and then recorded.
+
+        Raises `NotDue` when the visit is not theirs any more, or they have given this answer.
+        """
         with self._changed:
             held = self._held.get(visit_id)
             if held is None or held.takeover.taken_by != by:
                 raise NotDue("The visit was handed back, so the model answers now.")
-            if held.owed is None or held.owed[0] != number or number in held.written:
-                raise NotDue("This turn is answered already, or nothing was said yet.")
+            if number in held.written:
+                raise NotDue("This turn is answered already.")
             held.seen = self._now()
-            held.written[number] = Written(text, by, 1000 * (held.seen - held.owed[1]))
+            since = held.owed[1] if held.owed is not None and held.owed[0] == number else held.seen
+            held.written[number] = Written(text, by, 1000 * (held.seen - since))
             self._changed.notify_all()
 
     def seat(self, visit_id: int) -> "Seat":

@@ -11,6 +11,7 @@ on the same transcript goes on where the last one stood.
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import structlog
@@ -27,11 +28,23 @@ from therapist.screen import Screen
 from therapist.transcript import Origin, RecordedTurn, SafetyHit, Transcript, Turn
 from therapist.wizard import Wizard, Written
 
-__all__ = ["Conversation", "Medium"]
+__all__ = ["Conversation", "Due", "Medium"]
 
 Medium = Literal["robot", "chat", "worksheet"]
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the answer to a turn has to be, which the script decides."""
+
+    step: Step
+    form: Form
+    done: bool
+    """Whether the participant is done with the step, so that the script's next question follows the answer."""
+    following: Step | None
+    """The step whose question waits then; None at the end."""
 
 
 class _Crisis(Exception):
@@ -136,6 +149,19 @@ class Conversation:
         """Whether the exercise came to its own end, every answer given."""
         return not self.stopped and bool(self.turns) and self.step is None and self.pending is None
 
+    def due(self, pending: RecordedTurn) -> Due:
+        """What the answer to `pending` has to be."""
+        step = self.exercise.step(pending.step)
+        printed = self.medium == "worksheet"
+        done = printed or step.is_done([turn.text for turn in self._answers(step)])
+        return Due(step, "statement" if done else "question", done, self.exercise.after(step.id) if done else step)
+
+    def says_next(self, due: Due) -> str:
+        """What the script says after the answer: the next question or the closing; nothing in a worksheet."""
+        if self.medium == "worksheet" or not due.done:
+            return ""
+        return due.following.ask if due.following else self.exercise.closing
+
     # The two verbs, and the opening
 
     def open(self) -> RecordedTurn:
@@ -203,25 +229,22 @@ class Conversation:
             return
         started = time.monotonic()
         provenance = self._provenance()
-        step = self.exercise.step(pending.step)
-        answers = [turn for turn in self.turns if turn.speaker == "participant" and turn.step == step.id]
+        due = self.due(pending)
+        step, following = due.step, due.following
         printed = self.medium == "worksheet"
-        done = printed or step.is_done([turn.text for turn in answers])
-        following = self.exercise.after(step.id) if done else step
         hit = _own(pending)
         stopped = self.stopped
         origin: Origin = "crisis"
         said: list[str] = []
         if not stopped:
             try:
-                answer = self._answer(pending, answers, step, "statement" if done else "question", provenance)
+                answer = self._answer(pending, self._answers(step), step, due.form, provenance)
                 for origin, sentence in answer:  # noqa: B007 - the last origin is the turn's
                     said.append(sentence)
                     yield sentence
-                if done and not printed:
-                    for sentence in split(following.ask if following else self.exercise.closing):
-                        said.append(sentence)
-                        yield sentence
+                for sentence in split(self.says_next(due)):
+                    said.append(sentence)
+                    yield sentence
             except _Crisis as crisis:
                 hit, origin, stopped = crisis.hit, "crisis", True
             except _Overtaken:
@@ -244,6 +267,10 @@ class Conversation:
         )
 
     # Inside
+
+    def _answers(self, step: Step) -> list[RecordedTurn]:
+        """What the participant said at this step."""
+        return [turn for turn in self.turns if turn.speaker == "participant" and turn.step == step.id]
 
     def _answer(
         self,

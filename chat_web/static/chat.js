@@ -24,6 +24,7 @@ let source = null;
 let pulse = null;
 let retry = null;
 let wait = 500;
+let note = ""; // what happened besides, said together with what is happening
 
 function say(text) {
   statusLine.textContent = text;
@@ -140,7 +141,7 @@ function listen() {
     alive();
     typing.hidden = false;
     typing.scrollIntoView({ block: "nearest" });
-    say(writing);
+    say(`${note} ${writing}`.trim());
   });
   source.addEventListener("wait", alive);
   source.addEventListener("sentence", (event) => {
@@ -164,7 +165,8 @@ function listen() {
     } else if (now.pending) {
       again(listen); // the answer could not be recorded this time
     } else {
-      say("");
+      say(note);
+      note = "";
       ended(now.state !== "exercise");
     }
   });
@@ -242,12 +244,16 @@ async function deliver() {
   if (taken) {
     keep(null);
     wait = 500;
+    const next = lastNumber() + 1;
     if (numbered(taken.number)) {
       item.remove(); // the page was drawn anew after it had arrived
     } else {
       item.classList.remove("unsent");
       item.dataset.number = taken.number;
       mark(item, saved);
+    }
+    if (taken.number > next) {
+      await catchUp(); // something was said in between, elsewhere
     }
     listen();
   } else if (!answer || answer.status === 429 || (answer.status >= 500 && answer.status !== 507)) {
@@ -275,6 +281,7 @@ form.addEventListener("submit", (event) => {
     say(box.dataset.empty);
     return;
   }
+  note = "";
   unsent = standing();
   if (unsent) {
     say(pending); // another window has one on its way: that one first
@@ -312,19 +319,22 @@ async function catchUp() {
     return; // the answer that is coming in tells more
   }
   if (String(now.visit) !== visit || now.state !== "exercise") {
-    location.reload();
+    location.replace("./"); // the page of today says what is due, and shows words that came too late
     return;
   }
   const fresh = now.turns.filter((turn) => !numbered(turn.number));
   for (const turn of fresh) {
     const item = bubble(turn.speaker, turn.text);
     item.dataset.number = turn.number;
+    const later = Array.from(turns.children).find((one) => Number(one.dataset.number) > turn.number);
+    turns.insertBefore(item, later ?? null);
     if (turn.speaker === "participant") {
       mark(item, saved);
     }
   }
   if (fresh.length) {
-    say(moved);
+    note = moved;
+    say(note);
   }
   if (now.pending) {
     listen();

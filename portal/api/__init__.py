@@ -5,10 +5,11 @@ its body and its answer, what it may be refused for. The same declaration checks
 what `portal.api.document` makes the OpenAPI document from, so that the document says what the code does.
 """
 
+from portal.api.calling import CALLS
 from portal.api.document import document
 from portal.api.views import blueprint
 
-__all__ = ["PREFIX", "blueprint", "document", "no_such_call"]
+__all__ = ["CALLS", "PREFIX", "blueprint", "document", "no_such_call"]
 
 PREFIX = "/api/v1"
 

@@ -19,7 +19,7 @@ from portal.stream import LAST_EVENT_ID
 if TYPE_CHECKING:
     from portal.api.calling import Call
 
-__all__ = ["document"]
+__all__ = ["REFUSALS", "document"]
 
 VERSION = "1.0.0"
 """The API's own: its second number grows with what is added, its first (and the path) with what is taken away."""
@@ -30,16 +30,18 @@ _SCOPES = {
     "telemetry": "report how the device is",
 }
 
-_REFUSALS = {
+REFUSALS = {
     400: "the body is no JSON object",
     401: "the token is not right, has expired or was revoked",
     403: "the token has not the scope that the call needs",
     413: "the body is larger than 64 KiB",
     415: "the body is not sent as `application/json`",
     422: "a field is missing, wrong or too many; or the idempotency key was used for another call",
+    429: "too many calls in a short time, or too many wrong tokens: wait as long as `Retry-After` says",
     500: "the portal failed: the call may be made again, with the same idempotency key",
-    507: "the disk is full: nothing was kept",
+    507: "the disk is full or may not be written to: nothing was kept",
 }
+"""What a call may be refused for that others may be refused for, too."""
 
 _EVENTS: dict[str, type[BaseModel]] = {"sentence": models.Sentence, "turn": models.WholeTurn, "end": models.Visit}
 
@@ -104,8 +106,12 @@ def _operation(call: "Call") -> dict[str, Any]:
                 }
             },
         }
-    general = {401, 403, 500, 507} | ({400, 413, 415, 422} if call.body else set()) | ({422} if call.query else set())
-    refusals = {number: said for number, said in _REFUSALS.items() if number in general} | dict(call.refusals)
+    general = {401, 403, 429, 500, 507}
+    if call.body:
+        general |= {400, 413, 415, 422}
+    if call.query:
+        general.add(422)
+    refusals = {number: said for number, said in REFUSALS.items() if number in general} | dict(call.refusals)
     for number, said in sorted(refusals.items()):
         operation["responses"][str(number)] = {
             "description": said,
@@ -113,6 +119,9 @@ def _operation(call: "Call") -> dict[str, Any]:
         }
     operation["responses"]["401"]["headers"] = {
         "WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}, "required": True}
+    }
+    operation["responses"]["429"]["headers"] = {
+        "Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True, "description": "seconds"}
     }
     return operation
 

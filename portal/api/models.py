@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from portal.words import LIMIT
 from study.access.devices import State
+from study.turns import Origin
 from study.visit import Occasion, VisitState
 
 __all__ = [
@@ -107,6 +108,10 @@ class SpokenTurn(BaseModel):
     number: int = Field(description="from 1, in order")
     speaker: Literal["participant", "therapist"]
     text: str
+    origin: Origin = Field(
+        description="where the words come from; `person`: somebody who had taken over from the model, `fallback`: the "
+        "script's words in place of the model's, `crisis`: the fixed message"
+    )
 
 
 class Visit(BaseModel):

@@ -63,7 +63,9 @@ def _with_turns(study: Study, data: dict[str, Any]) -> dict[str, Any]:
     if "turns" not in data:
         return data
     turns = TurnKeeper(study, visits.find(study, data["visit"])).turns()[: data["turns"]]
-    said = [{"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in turns]
+    said = [
+        {"number": turn.number, "speaker": turn.speaker, "text": turn.text, "origin": turn.origin} for turn in turns
+    ]
     return {**data, "turns": said}
 
 

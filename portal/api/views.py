@@ -4,6 +4,8 @@ import re
 import threading
 import time
 from collections import deque
+from functools import cache
+from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 from flask.sansio.blueprints import BlueprintSetupState
@@ -71,7 +73,12 @@ def _say_how_to_come_in(response: Response) -> Response:
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    return jsonify(document(CALLS))
+    return jsonify(_document())
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return document(CALLS)
 
 
 def _described(visit: Visit) -> models.Visit:
@@ -89,7 +96,8 @@ def _described(visit: Visit) -> models.Visit:
     refusals={
         404: "no visit with a robot has this code today",
         409: "another device holds the visit, questions on the participant's page come first, or the study is paused",
-        429: f"{WRONG_CODES} wrong codes within a minute",
+        429: f"{WRONG_CODES} wrong codes within a minute, too many calls or too many wrong tokens: wait as long as "
+        "`Retry-After` says",
     },
 )
 def claim(caller: Caller, body: models.Claim) -> models.Visit:

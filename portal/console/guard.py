@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Blueprint, abort, g, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -20,6 +21,7 @@ __all__ = [
     "COOKIE",
     "COOKIE_HTTPS",
     "Kept",
+    "check_csrf",
     "csrf_field",
     "for_everybody",
     "give_cookie",
@@ -30,6 +32,8 @@ __all__ = [
     "take_cookie",
     "token_of",
 ]
+
+log = structlog.get_logger()
 
 COOKIE = "bedside"
 """The cookie's name on this machine itself, where there is no TLS."""
@@ -60,6 +64,7 @@ def needs(permission: Permission) -> Callable[[View], View]:
         @wraps(view)
         def guarded(*arguments: Any, **names: Any) -> Any:
             if not g.account.may(permission):
+                log.warning("refused", account=g.account.name, needs=permission, endpoint=request.endpoint)
                 abort(403, "Your roles do not include this. Whoever is the administrator of the study can change them.")
             return view(*arguments, **names)
 
@@ -78,6 +83,14 @@ def for_everybody(view: View) -> View:
 def csrf_field() -> Markup:
     """For every form of the console. Scripts send the same value as the header `X-CSRF-Token`."""
     return Markup('<input type="hidden" name="csrf" value="{}">').format(_csrf(g.get("token") or token_of()))
+
+
+def check_csrf() -> None:
+    """End the request with 403 when it does not come from a page that this sign-in was shown."""
+    sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
+    if not hmac.compare_digest(sent.encode(), _csrf(token_of()).encode()):
+        log.warning("refused", reason="not from a page of this sign-in", endpoint=request.endpoint)
+        abort(403)
 
 
 def token_of() -> str:
@@ -155,9 +168,7 @@ def _signed_in() -> Any:
     if account is None:
         return _ask_to_sign_in()
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
-        if not hmac.compare_digest(sent.encode(), _csrf(token).encode()):
-            abort(403)
+        check_csrf()
     limited(limits().account, account.name)
     g.account = account
     g.token = token

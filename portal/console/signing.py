@@ -79,6 +79,7 @@ def _start(name: str) -> str:
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
+    guard.check_csrf()
     signing.sign_out(sessions().study, guard.token_of())
     response = redirect("/console/sign-in", 303)
     guard.take_cookie(response)

@@ -3,7 +3,7 @@
 
 for (const input of document.querySelectorAll("input[data-show]")) {
   const row = document.createElement("div");
-  row.className = "secret";
+  row.className = "with-show";
   input.before(row);
   const button = document.createElement("button");
   button.type = "button";

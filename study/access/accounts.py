@@ -149,16 +149,17 @@ def set_roles(study: Study, name: str, roles: Iterable[str], *, by: str) -> None
     with writing(study) as write:
         before = account_of(_row(write, name))
         write.execute("UPDATE account SET roles = ? WHERE name = ?", json.dumps(sorted(held)), before.name)
-        _still_an_administrator(write)
+        _still_an_administrator(write, before)
         log(study, by, "roles changed", before.name, roles=[sorted(before.roles), sorted(held)])
 
 
 def disable(study: Study, name: str, *, by: str) -> None:
     """Let an account in no more, at once. Raises `StudyError` when no administrator would be left."""
     with writing(study) as write:
-        name = _row(write, name)["name"]
+        before = account_of(_row(write, name))
+        name = before.name
         write.execute("UPDATE account SET disabled_at = ? WHERE name = ?", stamp(study.clock.now()), name)
-        _still_an_administrator(write)
+        _still_an_administrator(write, before)
         for table in ("sign_in", "invitation"):
             write.execute(f"DELETE FROM {table} WHERE account = ?", name)  # noqa: S608
         log(study, by, "account disabled", name)
@@ -167,7 +168,8 @@ def disable(study: Study, name: str, *, by: str) -> None:
 def enable(study: Study, name: str, *, by: str) -> None:
     """Let a disabled account in again, with the password it had."""
     with writing(study) as write:
-        name = _row(write, name)["name"]
+        before = account_of(_row(write, name))
+        name = before.name
         write.execute("UPDATE account SET disabled_at = NULL WHERE name = ?", name)
         log(study, by, "account enabled", name)
 
@@ -238,9 +240,11 @@ def account_of(row: dict[str, Any]) -> Account:
     return Account(row["name"], frozenset(json.loads(row["roles"])), state, row["factor"] is not None)
 
 
-def _still_an_administrator(write: AccessWrite) -> None:
+def _still_an_administrator(write: AccessWrite, before: Account) -> None:
+    """Raises `StudyError` when the account that was as `before` was the last administrator."""
     accounts = [account_of(row) for row in write.rows("SELECT * FROM account")]
-    if not any("administrator" in one.roles and one.state != "disabled" for one in accounts):
+    left = any("administrator" in one.roles and one.state != "disabled" for one in accounts)
+    if "administrator" in before.roles and before.state != "disabled" and not left:
         raise StudyError("Somebody has to be the administrator; make another one first.")
 
 

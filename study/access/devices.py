@@ -48,7 +48,7 @@ the device is."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
-State = Literal["idle", "code", "before", "exercise", "after", "done", "stopped", "away"]
+State = Literal["idle", "code", "before", "exercise", "after", "done", "stopped", "missed", "unfinished", "away"]
 """What a device says it is doing: the words of the robot's topic `visit_state`."""
 
 GRACE = timedelta(minutes=10)

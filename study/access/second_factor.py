@@ -33,7 +33,7 @@ def address(secret: str, name: str, title: str) -> str:
 def drawing(address: str) -> str:
     """The address as a QR code: an SVG element without a style of its own."""
     code = segno.make(address, error="m")
-    return str(code.svg_inline(scale=5, border=3, dark="#000", light="#fff", title="QR code for the app"))
+    return str(code.svg_inline(border=3, dark="#000", light="#fff", title="QR code for the app", omitsize=True))
 
 
 def sealed(key: StudyKey, secret: str) -> str:

@@ -68,9 +68,9 @@ class AnalysisData:
     where too many items are missing), given_at. The first scale of a measure is the one meant by its name alone."""
     turns: pd.DataFrame
     """One row for each visit with an exercise that had a turn: participant, arm, day, exercise,
-    participant_turns, participant_words, therapist_turns, model_turns, fallback_turns, person_turns, first_sentence_s (median
-    over the therapist's turns of the time to the first sentence; NaN where none was measured), minutes (from the first turn
-    to the last). Empty when blinded."""
+    participant_turns, participant_words, therapist_turns, model_turns, fallback_turns, person_turns (of a person in the
+    model's place), first_sentence_s (median over the therapist's turns of the time to the first sentence; NaN where
+    none was measured), minutes (from the first turn to the last). Empty when blinded."""
     events: pd.DataFrame
     """Safety events: participant (None before enrolment), arm, day, source, category, severity, serious, relatedness,
     expectedness, raised_at, acknowledged_at."""

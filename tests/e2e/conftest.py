@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyotp
 import pytest
@@ -18,8 +19,16 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from study.access import accounts
 from study.access.roles import Role
+from study.clock import FileClock
 from study.enrolment import take_in
-from study.study import Study
+from study.study import Study, create
+from tests import trial
+
+if TYPE_CHECKING:
+    from tests.e2e.faulty import Site
+
+MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+"""When the tests of faults begin."""
 
 
 @pytest.fixture
@@ -40,6 +49,7 @@ class Server:
 
     arguments: list[str]
     port: int
+    environment: dict[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[str] | None" = None
     output: list[str] = field(default_factory=list)
 
@@ -49,7 +59,7 @@ class Server:
 
     def start(self) -> "Server":
         command = [sys.executable, "-m", "bedside", *self.arguments, "--port", str(self.port)]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
@@ -136,7 +146,7 @@ def sign_in(page: Page, server: Server, folder: Path, *roles: Role) -> str:
 
 def rate(page: Page, value: int) -> None:
     """Rate distress on the line, by keyboard."""
-    line = page.locator("#value")
+    line = page.locator("#value[type=range]")  # the number field, once the page's script has made a line of it
     line.focus()
     page.keyboard.press("Home")
     for _ in range(value):
@@ -150,3 +160,35 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < limit, "it did not come about"
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Site"]:
+    """One study that asks for everything, served on a clock that tests move, for all tests of faults."""
+    from tests.e2e.faulty import Site, SlowModel
+
+    model = SlowModel()
+    folder = tmp_path_factory.mktemp("faults") / "mystudy"
+    path = create(folder)
+    engine = f'kind = "openai"\nmodel = "slow"\nbase_url = "{model.url}"'
+    text = path.read_text().replace('kind = "transformers"\nmodel = "smollm2"', engine, 1)
+    path.write_text(text.replace("timeout_s = 20", "timeout_s = 50"))
+    trial.write(folder)
+    clock = FileClock(folder / "clock")
+    clock.set(MORNING)
+    environment = {"XDG_CONFIG_HOME": str(folder.parent)}
+    server = Server(["serve", str(folder), "--rehearsal-clock", str(clock.path)], 0, environment).start()
+    study = Study.open(folder, clock=clock)
+    yield Site(folder, server, study, clock, model)
+    study.close()
+    model.let()
+    server.stop()
+    model.shutdown()
+
+
+@pytest.fixture
+def site(house: "Site") -> Iterator["Site"]:
+    """The same on the morning of a day, with a line of this test's own."""
+    house.clock.set(MORNING)
+    with house.on_a_line():
+        yield house

@@ -13,7 +13,7 @@ from portal import create_app
 from portal.console.guard import COOKIE
 from portal.console.plots import curve, ticks
 from study import blinding, halting, safety, visits
-from study.access import accounts, devices
+from study.access import accounts, devices, signing
 from study.enrolment import take_in
 from study.records import stamp
 from study.study import Study

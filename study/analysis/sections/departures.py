@@ -40,8 +40,8 @@ def section(data: AnalysisData) -> Section:
     if data.blinded:
         found.append(
             "The arms are masked. All pairs of labels are compared, without a reference arm and with values missing at "
-            "random, since the plan's own contrasts would tell which label is which arm. Visits in which a person wrote "
-            "in the model's place are not told apart."
+            "random, since the plan's own contrasts would tell which label is which arm. Visits in which a person "
+            "wrote in the model's place are not told apart."
         )
     text = tuple(found) or ("None is known: the record has nothing that departs from the plan.",)
     return Section("departures", TITLE, text, tuple(_table(data)))
