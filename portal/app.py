@@ -22,6 +22,7 @@ from study.errors import (
     UnknownCode,
     WrongToken,
 )
+from study.moments import direction
 from study.protocol import EngineChoice
 from study.study import Study
 from study.texts import texts
@@ -90,6 +91,7 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
             "contacts": study.protocol.safety.contacts,
             "title": study.protocol.title,
             "language": language,
+            "direction": direction(language),
             "rehearsal": study.rehearsal,
         }
 

@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, current_app, g, redirect, render_template, request
@@ -21,6 +22,7 @@ from study import enrolment, forms, identity, safety, visits
 from study.errors import NotDue, StudyError
 from study.forms import Due
 from study.grammar import Consent
+from study.moments import date
 from study.protocol import check_zone
 from study.study import Person
 from study.texts import texts
@@ -194,12 +196,14 @@ def consent_copy() -> str:
     if person.protocol.consent is None:
         abort(404)
     row = sessions().study.records.row("SELECT * FROM consent WHERE person = ? ORDER BY id DESC", person.code)
+    given_on = date(datetime.fromisoformat(row["given_at"]), person.protocol.language, person.zone) if row else None
     return render_template(
         "consent_copy.html",
         consent=person.protocol.consent,
         paragraphs=_paragraphs(person.protocol.consent),
         people=person.protocol.contacts,
         given=row,
+        given_on=given_on,
     )
 
 

@@ -19,6 +19,7 @@ from portal.looking import person_of_link, sessions
 from portal.stream import reply_stream
 from study import forms, visits
 from study.errors import NotDue, OutOfRange
+from study.moments import when
 from study.study import Participant
 from study.texts import texts
 from study.visits import Visit
@@ -81,7 +82,8 @@ def _closed_page(participant: Participant) -> str:
 
 def _moment(moment: datetime | None) -> str | None:
     """A moment of the participant's own clock, as a person reads it."""
-    return f"{moment:%A, %-d %B, %H:%M}" if moment else None
+    participant: Participant = g.participant
+    return when(moment, participant.protocol.language, participant.zone) if moment else None
 
 
 def _rating_page(visit: Visit, mistake: str | None = None) -> str:

@@ -20,6 +20,7 @@ import structlog
 
 from study import identity
 from study.errors import StudyError
+from study.moments import clock_time
 from study.records import stamp
 from study.schedule import moment
 from study.study import Participant, Study
@@ -183,8 +184,8 @@ def _remind(study: Study, row: dict[str, Any], post: Post) -> bool:
     contact = identity.contact(study, participant.code)
     said = texts(participant.protocol.language, "messages")["reminder"]
     link = (participant.protocol.url or "").rstrip("/") + study.participant_path(participant.code)
-    ends = datetime.fromisoformat(visit["closes_at"]).astimezone(participant.zone)
-    words = {"title": participant.protocol.title, "day": visit["day"], "link": link, "until": f"{ends:%H:%M}"}
+    until = clock_time(datetime.fromisoformat(visit["closes_at"]), participant.protocol.language, participant.zone)
+    words = {"title": participant.protocol.title, "day": visit["day"], "link": link, "until": until}
     title, body = said["title"].format(**words), said["body"].format(**words)
     addresses = [address for address in participant.protocol.reminders.send if _is_for(address, contact)]
     _end(study, row, "sending")
