@@ -192,7 +192,7 @@ def test_every_statement_has_to_be_ticked_and_permissions_need_not(visitor: Visi
     assert row is not None
     assert row["permissions"] == '{"record_speech": false}'
     copy = visitor.client.get(visitor.path + "consent").text
-    assert "Agreed on 2026-03-02 (version 1.0)." in copy
+    assert "Agreed on 2 March 2026 (version 1.0)." in copy
     assert "I take part of my own free will." in copy
 
 
@@ -305,7 +305,7 @@ def test_closed_pages_say_when_the_next_visit_opens_on_the_participants_own_cloc
     assert "Tuesday 3 March, 04:00" in visitor.page()
     clock.forward(days=16)
     assert visitor.title() == "Your daily visits are done"
-    assert "Wednesday, 15 April, 04:00" in visitor.page()
+    assert "Wednesday 15 April, 04:00" in visitor.page()
 
 
 def test_nothing_of_the_visits_can_be_reached_before_the_enrolment(visitor: Visitor) -> None:
