@@ -17,7 +17,7 @@ import structlog
 from study import visits
 from study.enrolment import may_record
 from study.errors import NotDue
-from study.protocol import EngineChoice
+from study.protocol import EngineChoice, Protocol
 from study.safety import Source
 from study.study import Study
 from study.texts import crisis_message
@@ -92,8 +92,6 @@ class Sessions:
         """`engines` has one engine for each choice that an arm of the protocol makes."""
         self.study = study
         self.engines = engines
-        self._screen = Screen.load(study.protocol.language)
-        self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
         self._lock = threading.Lock()
         self._hearing = threading.Lock()
@@ -106,8 +104,10 @@ class Sessions:
             choice = protocol.engine_of(arm)
             for name in dict.fromkeys(protocol.exercises.rota):
                 if choice is not None:
-                    prompt = opening_prompt(load_exercise(name), load_persona(arm.persona))
-                    key = f"shared {arm.persona} {name}"
+                    prompt = opening_prompt(
+                        load_exercise(name, protocol.language), load_persona(arm.persona, protocol.language)
+                    )
+                    key = f"shared {protocol.language} {arm.persona} {name}"
                     for _ in self.engines[choice].generate(
                         prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key
                     ):
@@ -121,13 +121,13 @@ class Sessions:
         engine = self.engines[choice] if choice else None
         settings = choice or EngineChoice()
         return Conversation(
-            exercise=load_exercise(visit.exercise),
-            persona=load_persona(arm.persona),
+            exercise=load_exercise(visit.exercise, protocol.language),
+            persona=load_persona(arm.persona, protocol.language),
             engine=engine,
-            screen=self._screen,
+            screen=Screen.load(protocol.language),
             transcript=TurnKeeper(self.study, visit),
             medium=arm.medium,
-            crisis_message=self._crisis,
+            crisis_message=self._crisis(protocol),
             key=f"visit {visit.id}",
             seed=protocol.allocation.seed,
             rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
@@ -169,7 +169,8 @@ class Sessions:
 
     def screen_words(self, visit: Visit, text: str, source: Source) -> Visit:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""
-        hit = self._screen.check(text, "participant")
+        language = self.study.participant(visit.participant).protocol.language
+        hit = Screen.load(language).check(text, "participant")
         return visits.stop(self.study, visit, source, hit) if hit else visit
 
     def follow(self, visit: Visit, after: int) -> Iterator[Event]:
@@ -203,8 +204,8 @@ class Sessions:
             "language": participant.protocol.language,
             "pending": conversation.pending is not None,
             "claimed": visit.device is not None,
-            "message": self._crisis if visit.state == "stopped" else None,
-            "reflect": step is not None and load_exercise(visit.exercise).step(step).reflect,
+            "message": self._crisis(participant.protocol) if visit.state == "stopped" else None,
+            "reflect": step is not None and conversation.exercise.step(step).reflect,
             "record": may_record(self.study, participant),
             "turns": [
                 {"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns
@@ -214,6 +215,10 @@ class Sessions:
     def close(self) -> None:
         """Wait for the answers that are being written; begin no more."""
         self._workers.shutdown()
+
+    def _crisis(self, protocol: Protocol) -> str:
+        """What is said when a visit is stopped: in the participant's language, with the contacts of today."""
+        return crisis_message(protocol.language, self.study.protocol.safety.contacts)
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""

@@ -158,9 +158,10 @@ def _alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
     rules = study.protocol.safety
     first = row["kind"] == "safety"
     addresses = rules.notify if first else rules.escalate or rules.notify
-    said = texts("en", "messages")["safety" if first else "escalation"]
-    words = {**event, "title": study.protocol.title, "minutes": rules.acknowledge_minutes}
-    title, body = said["title"].format(**words), said["body"].format(**words)
+    said = texts(study.protocol.language, "messages")["safety" if first else "escalation"]
+    words = {**event, "title": study.protocol.title}
+    title = said["title"].format(**words)
+    body = said["body"].format(**words) if first else said["body"](rules.acknowledge_minutes, **words)
     # Every address is tried: one that is broken must not keep the others from hearing.
     taken = [_send(address, title, body, post) for address in addresses]
     if not any(taken):

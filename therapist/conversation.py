@@ -197,7 +197,7 @@ class Conversation:
         step = self.exercise.step(pending.step)
         answers = [turn for turn in self.turns if turn.speaker == "participant" and turn.step == step.id]
         printed = self.medium == "worksheet"
-        done = printed or step.is_done([turn.text for turn in answers])
+        done = printed or step.is_done([turn.text for turn in answers], self._screen.words)
         following = self.exercise.after(step.id) if done else step
         hit = _own(pending)
         stopped = self.stopped
