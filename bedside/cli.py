@@ -5,7 +5,20 @@ import errno
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, analysis, data, keeping, people, power, protocol, report, running, safety, time
+from bedside.commands import (
+    allocation,
+    analysis,
+    data,
+    keeping,
+    languages,
+    people,
+    power,
+    protocol,
+    report,
+    running,
+    safety,
+    time,
+)
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -78,6 +91,7 @@ for command in (
     protocol.amend,
     protocol.versions,
     protocol.schema,
+    languages.languages,
     running.simulate,
     running.serve,
     allocation.allocation,

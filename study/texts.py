@@ -14,7 +14,7 @@ from study.errors import StudyError
 if TYPE_CHECKING:
     from study.protocol import Contact
 
-__all__ = ["SOURCE", "crisis_message", "languages", "texts"]
+__all__ = ["SOURCE", "crisis_message", "languages", "texts", "unfinished"]
 
 SOURCE = Source(Path(__file__).parent, (("", "texts/en/*.toml"),))
 
@@ -35,6 +35,12 @@ def texts(language: str, part: str) -> dict[str, Any]:
 def languages() -> list[str]:
     """The languages in which every text is there."""
     return [language for language in SOURCE.languages() if not SOURCE.mistakes(language)]
+
+
+def unfinished(language: str, lacking: list[str], complete: list[str]) -> str:
+    """The sentence with which a study in a language that lacks something is refused."""
+    more = f", and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    return f"{language!r} is not complete ({lacking[0]}{more}); allowed: {', '.join(complete)}"
 
 
 def crisis_message(language: str, contacts: "list[Contact]") -> str:
