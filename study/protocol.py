@@ -78,7 +78,7 @@ class Protocol(Table):
     language: str = Field(
         "en",
         description="what participants read and hear; `bedside languages` lists the languages there are",
-        json_schema_extra=lambda schema: schema.update(enum=languages()),
+        json_schema_extra=lambda schema: schema.update(enum=[*languages()]),
     )
     url: str | None = Field(
         None,
