@@ -132,19 +132,18 @@ class Source:
         write_po(written, new, width=0, omit_header=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(written.getvalue())
-        _read.cache_clear()
-        _compiled.cache_clear()
         return path
 
     def _catalog(self, language: str) -> Catalog:
         path = self.folder / self.catalogues / f"{language}.po"
-        return _read(path, language)
+        return _read(path, language, path.stat().st_mtime_ns)
 
     def _known(self, language: str) -> Callable[[str, Text], str | Counted]:
         if language not in self.languages():
             raise NotTranslated(f"There is no language {language!r}; allowed: {', '.join(self.languages())}.")
         catalog = self._catalog(language)
-        spoken = _compiled(self.folder / self.catalogues / f"{language}.po", language)
+        path = self.folder / self.catalogues / f"{language}.po"
+        spoken = _compiled(path, language, path.stat().st_mtime_ns)
 
         def look(key: str, text: Text) -> str | Counted:
             message = catalog.get(text[0] if isinstance(text, tuple) else text, key)
@@ -203,16 +202,17 @@ def _locale(language: str) -> Locale:
 
 
 @cache
-def _read(path: Path, language: str) -> Catalog:
+def _read(path: Path, language: str, changed: int) -> Catalog:
+    """The catalogue in a file, read once for each time that it was changed."""
     with path.open("rb") as file:
         return read_po(file, locale=_locale(language))
 
 
 @cache
-def _compiled(path: Path, language: str) -> GNUTranslations:
+def _compiled(path: Path, language: str, changed: int) -> GNUTranslations:
     """The catalogue as gettext itself reads it, which knows the language's rule for its plurals."""
     written = BytesIO()
-    write_mo(written, _read(path, language))
+    write_mo(written, _read(path, language, changed))
     written.seek(0)
     return GNUTranslations(written)
 
