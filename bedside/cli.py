@@ -6,9 +6,12 @@ import click
 
 from bedside import __version__, logs
 from bedside.commands import (
+    account,
     allocation,
     analysis,
+    correcting,
     data,
+    device,
     keeping,
     languages,
     people,
@@ -75,7 +78,7 @@ def main() -> None:
       bedside init mystudy        writes mystudy/study.toml; edit it
       bedside check mystudy       says whether it is right
       bedside simulate mystudy    rehearses all its days with simulated participants
-      bedside serve mystudy       serves the participants' and the researcher's pages
+      bedside serve mystudy       serves the participants' pages and the researchers' console
       bedside enrol mystudy       enrols one participant and prints their link
       bedside export mystudy out  writes the data in every format
       bedside analyze mystudy     runs the analysis that study.toml plans
@@ -94,12 +97,13 @@ for command in (
     languages.languages,
     running.simulate,
     running.serve,
+    account.account,
     allocation.allocation,
     power.power,
     people.enrol,
     people.invite,
     people.links,
-    running.device,
+    device.device,
     running.robot,
     safety.safety,
     safety.adverse,
@@ -108,6 +112,7 @@ for command in (
     safety.lift,
     time.tick,
     time.move,
+    correcting.correct,
     data.export,
     data.unblind,
     analysis.analyze,

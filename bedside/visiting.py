@@ -46,7 +46,7 @@ class Visitor:
 
     def go_on(self, path: str, character: Character) -> Participant | None:
         """Answer what is asked until the enrolment."""
-        page = self._get(path)
+        page = self._due(path)
         while True:
             page = self._forms(path, page, character)
             if 'name="decision"' not in page:
@@ -60,12 +60,12 @@ class Visitor:
 
     def visit(self, path: str, character: Character) -> str:
         """Make today's visit at the link `path`; return `done`, `stopped` or `closed`, as the page says at the end."""
-        page = self._forms(path, self._get(path), character)
+        page = self._forms(path, self._due(path), character)
         if "<form" not in page and 'class="code"' not in page:
             return _ending(page)
         if 'class="code"' in page:
             self._robot(page, character)
-            return _ending(self._forms(path, self._get(path), character))
+            return _ending(self._forms(path, self._due(path), character))
         visit = _hidden(page, "visit")
         before = character.rate_before()
         page = self._rate(path, page, before, character)
@@ -73,7 +73,7 @@ class Visitor:
             self._chat(path, visit, character)
         else:
             self._worksheet(path, page, visit, character)
-        page = self._rate(path, self._get(path), character.rate_after(before), character)
+        page = self._rate(path, self._due(path), character.rate_after(before), character)
         return _ending(self._forms(path, page, character))
 
     def close(self) -> None:
@@ -134,10 +134,20 @@ class Visitor:
             for line in answer.iter_lines():
                 if line.startswith("event: "):
                     name = line.removeprefix("event: ")
+                    self._heard(name)
                 elif name == "end" and line.startswith("data: "):
                     ended: dict[str, Any] = json.loads(line.removeprefix("data: "))
                     return ended
         raise StudyError("The portal broke off an answer during the rehearsal.")
+
+    def _heard(self, event: str) -> None:
+        """Told of each event of an answer as it comes."""
+
+    def _due(self, path: str) -> str:
+        """The page of today, or what its one button leads to."""
+        page = self._get(path)
+        button = re.search(r'id="next" href="([^"]+)"', page)
+        return self._get(button[1]) if button else page
 
     def _step_asked(self, state: dict[str, Any]) -> str:
         return _step_in(state["turns"][-1]["text"])

@@ -4,6 +4,7 @@ Each page is drawn from the record and says what it was drawn for. What is sent 
 is refused, and the page shows what is due instead.
 """
 
+import json
 import secrets
 import threading
 import time
@@ -22,10 +23,11 @@ from study import enrolment, forms, identity, safety, visits
 from study.errors import NotDue, StudyError
 from study.forms import Due
 from study.grammar import Consent
-from study.moments import date
+from study.moments import day_and_year
 from study.protocol import check_zone
 from study.study import Person
 from study.texts import texts
+from study.visits import Visit
 from study.withdrawal import is_withdrawn, withdraw
 
 __all__ = ["before_enrolment", "blueprint", "door", "form_page"]
@@ -116,7 +118,7 @@ def before_enrolment(person: Person) -> Page:
     """The one thing to do next for somebody who is not enrolled."""
     study = sessions().study
     if is_withdrawn(study, person.code) or person.state == "declined":
-        return render_template("closed.html", reason="withdrawn", when=None)
+        return render_template("closed.html", reason="withdrawn")
     if safety.has_open_event(study, person.code):
         return render_template("stopped.html")
     if person.state == "ineligible":
@@ -125,7 +127,7 @@ def before_enrolment(person: Person) -> Page:
     if person.state == "screening" and due is not None:
         return form_page(person, due)
     if person.state == "consent":
-        return _consent_page(person)
+        return _consent_page(person, person.protocol.consent)
     if _identity_is_due(person):
         return _identity_page(person)
     if due is not None:
@@ -136,13 +138,20 @@ def before_enrolment(person: Person) -> Page:
         raise
     except StudyError:
         # Halted, or a list used up: nothing that this person could mend.
-        return render_template("closed.html", reason="halted", when=None)
+        return render_template("closed.html", reason="halted")
     return redirect(g.home, 303)
 
 
-def form_page(person: Person, due: Due, sent: dict[str, Any] | None = None, wrong: frozenset[str] = frozenset()) -> str:
+def form_page(
+    person: Person,
+    due: Due,
+    visit: Visit | None = None,
+    sent: dict[str, Any] | None = None,
+    wrong: frozenset[str] = frozenset(),
+) -> str:
     form = pages.shown(sessions().study, person, due)
-    return render_template("form.html", form=form, due=due, sent=sent or {}, wrong=wrong)
+    days = person.protocol.days
+    return render_template("form.html", form=form, due=due, visit=visit, days=days, sent=sent or {}, wrong=wrong)
 
 
 @blueprint.post("/form")
@@ -154,12 +163,18 @@ def give_form() -> Page:
     due = _due(person)
     asked = (fields.get("measure"), fields.get("occasion"), fields.get("visit", ""))
     if due is None or asked != (due.measure, due.occasion, str(due.visit or "")):
+        if any(
+            asked == (one["measure"], one["occasion"], str(one["visit"] or ""))
+            for one in forms.given(study, person.code)
+        ):
+            return redirect(g.home + "now", 303)  # sent twice: the first one counts
         raise NotDue("This form is not due now.")
     given, wrong = pages.answers(pages.shown(study, person, due), fields)
     if wrong:
-        return form_page(person, due, fields, frozenset(wrong)), 422
+        visit = visits.find(study, due.visit) if due.visit else None
+        return form_page(person, due, visit, fields, frozenset(wrong)), 422
     forms.submit(study, person.code, due, given)
-    return redirect(g.home, 303)
+    return redirect(g.home + "now", 303)
 
 
 def _due(person: Person) -> Due | None:
@@ -172,13 +187,16 @@ def _due(person: Person) -> Due | None:
     return forms.due_in_visit(study, visit) if visit else None
 
 
-def _consent_page(person: Person, mistake: str | None = None, ticked: frozenset[str] = frozenset()) -> str:
+def _consent_page(
+    person: Person, consent: Consent | None, mistake: str | None = None, ticked: frozenset[str] = frozenset()
+) -> str:
     return render_template(
         "consent.html",
-        consent=person.protocol.consent,
-        paragraphs=_paragraphs(person.protocol.consent),
+        consent=consent,
+        paragraphs=_paragraphs(consent),
         people=person.protocol.contacts,
-        sha256=enrolment.consent_sha256(person.protocol.consent) if person.protocol.consent else "",
+        sha256=enrolment.consent_sha256(consent) if consent else "",
+        again=person.state == "enrolled",
         mistake=mistake,
         ticked=ticked,
     )
@@ -190,21 +208,54 @@ def _paragraphs(consent: Consent | None) -> list[str]:
 
 
 @blueprint.get("/consent")
-def consent_copy() -> str:
-    """What was agreed to, to read again or to print."""
+def consent_page() -> str:
+    """A new version of the consent while it waits for an answer; otherwise what was agreed to."""
     person: Person = g.person
-    if person.protocol.consent is None:
-        abort(404)
-    row = sessions().study.records.row("SELECT * FROM consent WHERE person = ? ORDER BY id DESC", person.code)
-    given_on = date(datetime.fromisoformat(row["given_at"]), person.protocol.language, person.zone) if row else None
-    return render_template(
-        "consent_copy.html",
-        consent=person.protocol.consent,
-        paragraphs=_paragraphs(person.protocol.consent),
-        people=person.protocol.contacts,
-        given=row,
-        given_on=given_on,
+    due = enrolment.consent_due(sessions().study, person)
+    return _consent_page(person, due) if due is not None and not _has_left() else consent_copy()
+
+
+@blueprint.get("/consent/copy")
+def consent_copy() -> str:
+    """What was agreed to: the copy to keep."""
+    return render_template("consent_copy.html", copies=_copies(), people=g.person.protocol.contacts)
+
+
+@blueprint.get("/consent/copy.txt")
+def consent_file() -> Response:
+    """The same as a file, for whoever has no printer at hand."""
+    text = render_template("consent_copy.txt", copies=_copies(), people=g.person.protocol.contacts)
+    return Response(
+        text,
+        mimetype="text/plain",
+        headers={"Content-Disposition": f'attachment; filename="consent-{g.person.code}.txt"'},
     )
+
+
+def _copies() -> list[dict[str, Any]]:
+    """Every consent that the person gave, the newest first. Ends the request with 404 when there is none."""
+    person: Person = g.person
+    copies = [
+        {
+            "consent": consent,
+            "paragraphs": _paragraphs(consent),
+            "when": day_and_year(datetime.fromisoformat(row["given_at"]).astimezone(person.zone), _language()),
+            "permissions": [
+                (one.text, json.loads(row["permissions"]).get(one.name, False)) for one in consent.permissions
+            ],
+        }
+        for row, consent in enrolment.consents(sessions().study, person)
+    ]
+    return copies or abort(404)
+
+
+def _language() -> str:
+    language: str = g.person.protocol.language
+    return language
+
+
+def _has_left() -> bool:
+    return is_withdrawn(sessions().study, g.person.code)
 
 
 @blueprint.post("/consent")
@@ -213,16 +264,20 @@ def agree() -> Page:
     person: Person = g.person
     fields = words.body()
     if fields.get("decision") == "decline":
+        if person.state == "enrolled":
+            return redirect(g.home + "leave", 303)
         enrolment.decline(study, person.code)
         return redirect(g.home, 303)
-    consent = person.protocol.consent
-    if person.state != "consent" or consent is None:
+    consent = enrolment.consent_due(study, person)
+    if consent is None or _has_left():
+        if enrolment.consents(study, person):
+            return redirect(g.home, 303)  # sent twice: the first one counts
         raise NotDue("No consent is due now.")
     ticked = frozenset(name for name in fields if name.startswith(("statement-", "permission-")))
     statements = {number for number in range(len(consent.statements)) if f"statement-{number}" in ticked}
     if len(statements) < len(consent.statements):
-        said = texts(person.protocol.language, "screens")["consent"]
-        return _consent_page(person, said["missing"], ticked), 422
+        said = texts(_language(), "screens")["consent"]
+        return _consent_page(person, consent, said["missing"], ticked), 422
     permissions = [one.name for one in consent.permissions if f"permission-{one.name}" in ticked]
     enrolment.give_consent(
         study, person.code, statements=statements, permissions=permissions, sha256=words.text_of(fields, "sha256")
@@ -247,7 +302,9 @@ def tell_identity() -> Page:
     person: Person = g.person
     fields = words.body()
     if not _identity_is_due(person):
-        raise NotDue("This was told already.")
+        if person.state in ("baseline", "enrolled"):
+            return redirect(g.home, 303)  # sent twice: the first one counts
+        raise NotDue("This is not asked for now.")
     ask = person.protocol.identity.ask
     given = {name: str(fields.get(name, "")).strip()[:200] for name in ask}
     wrong = {name for name, value in given.items() if not value or not value.isprintable()}

@@ -1,14 +1,14 @@
-"""A participant's own link: today's visit, whatever it needs next.
+"""A participant's own link: the page of today, and from it the steps of the visit.
 
 The address holds the key, so there is no log-in and no cookie, and two participants in two tabs never mix. A page is
 always drawn from the record; a form says which visit it was drawn for, and is refused when that is no longer today's.
 """
 
 import secrets
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, jsonify, redirect, render_template, request
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 import chat_web
@@ -17,15 +17,15 @@ from portal import words
 from portal.joining import before_enrolment, form_page
 from portal.looking import person_of_link, sessions
 from portal.stream import reply_stream
-from study import forms, visits
-from study.errors import NotDue, OutOfRange
-from study.moments import when
+from portal.today import begun, outlook, window_text
+from study import enrolment, forms, visits
+from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver
 from study.study import Participant
 from study.texts import texts
 from study.visits import Visit
 from therapist.errors import ExerciseOver, ReplyPending
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "visit_of"]
 
 blueprint = Blueprint("participant", __name__)
 blueprint.url_value_preprocessor(person_of_link)
@@ -33,61 +33,97 @@ blueprint.url_value_preprocessor(person_of_link)
 Page = tuple[str, int] | str | BaseResponse
 
 
-def _visit_of(fields: dict[str, Any]) -> Visit:
-    """Today's visit, which the form must have been drawn for. Raises `NotDue`."""
-    visit = visits.today(sessions().study, g.participant)
-    if visit is None or str(fields.get("visit")) != str(visit.id):
+def visit_of(fields: Mapping[str, Any]) -> Visit:
+    """Today's visit, which the form must have been drawn for. Raises `NotDue`, and `TimeOver` when it has ended."""
+    study = sessions().study
+    visit = visits.today(study, g.participant)
+    named = str(fields.get("visit"))
+    if visit is None or named != str(visit.id):
+        row = study.records.row("SELECT state FROM visit WHERE participant = ? AND id = ?", g.participant.code, named)
+        if row is not None and row["state"] in ("missed", "unfinished"):
+            raise TimeOver("The time for this visit is over.")
         raise NotDue("This page belongs to another visit.")
     return visit
 
 
 @blueprint.before_request
 def _enrolled_or_at_the_start() -> None:
-    """Everything here but the first page is for those who are enrolled."""
-    if g.participant is None and request.endpoint != "participant.page":
+    """Everything here but the page that says what is due is for those who are enrolled."""
+    if g.participant is None and request.endpoint not in ("participant.page", "participant.now"):
         raise NotDue("This is not due before the enrolment.")
 
 
 @blueprint.get("/")
 def page() -> Page:
-    """The one thing to do next."""
+    """Today: the one thing to do next, where one is in the study, and what comes after."""
     if g.participant is None:
         return before_enrolment(g.person)
     study = sessions().study
     participant: Participant = g.participant
-    visit = visits.today(study, participant)
+    visit = _todays_visit()
     if visit is None:
-        return _closed_page(participant)
+        closed = visits.why_closed(study, participant)
+        return render_template("closed.html", reason=closed.reason, **outlook(study, participant, None))
     if visit.state == "stopped":
         return render_template("stopped.html", visit=visit)
+    said = outlook(study, participant, visit)
+    if visit.state == "done" and forms.due_in_visit(study, visit) is None:
+        return render_template("done.html", **said)
+    return render_template(
+        "today.html",
+        **said,
+        medium=participant.arm.medium,
+        begun=begun(study, visit),
+        until=window_text(study, participant, visit),
+        agree=visit.state == "before" and enrolment.consent_due(study, g.person) is not None,
+    )
+
+
+@blueprint.get("/now")
+def now() -> Page:
+    """The step of today's visit that is due: questions, the rating, the exercise; or the page of today without one."""
+    if g.participant is None:
+        return before_enrolment(g.person)
+    study = sessions().study
+    visit = _todays_visit()
+    if visit is None or visit.state == "stopped":
+        return redirect(g.home)
+    if visit.state == "before" and enrolment.consent_due(study, g.person) is not None:
+        return redirect(g.home + "consent")
     due = forms.due_in_visit(study, visit)
     if due is not None:
-        return form_page(g.person, due)
-    if visit.follow_up and visit.state == "before":
-        visit = visits.finish_follow_up(study, visit)
+        return form_page(g.person, due, visit)
     if visit.state == "done":
-        coming = visits.why_closed(study, participant).opens
-        return render_template("done.html", visit=visit, when=_moment(coming), days=_days())
-    if participant.arm.medium == "robot":
-        return render_template("robot.html", visit=visit, days=_days())  # the robot asks for the ratings, too
-    if visit.state == "exercise" or request.args.get("look"):
-        return _exercise_page(visit, participant)
+        return redirect(g.home)
+    if g.participant.arm.medium == "robot":
+        return _robot_page(visit)  # the robot asks for the ratings, too
+    if visit.state == "exercise":
+        return _exercise_page(visit, g.participant)
     return _rating_page(visit)
 
 
-def _closed_page(participant: Participant) -> str:
-    closed = visits.why_closed(sessions().study, participant)
-    return render_template("closed.html", reason=closed.reason, when=_moment(closed.opens))
-
-
-def _moment(moment: datetime | None) -> str | None:
-    """A moment of the participant's own clock, as a person reads it."""
-    participant: Participant = g.participant
-    return when(moment, participant.protocol.language, participant.zone) if moment else None
+def _todays_visit() -> Visit | None:
+    """Today's visit; a follow-up of which every form is given is done by being looked at."""
+    study = sessions().study
+    visit = visits.today(study, g.participant)
+    if visit and visit.follow_up and visit.state == "before" and forms.due_in_visit(study, visit) is None:
+        return visits.finish_follow_up(study, visit)
+    return visit
 
 
 def _rating_page(visit: Visit, mistake: str | None = None) -> str:
     return render_template("rating.html", visit=visit, occasion=visit.state, mistake=mistake, days=_days())
+
+
+def _robot_page(visit: Visit) -> str:
+    step, steps = _place(visit)
+    return render_template("robot.html", visit=visit, days=_days(), step=step, steps=steps, said=_of_the_robot(visit))
+
+
+def _of_the_robot(visit: Visit) -> str:
+    """Whether the robot is there, in a sentence."""
+    said = texts(g.participant.protocol.language, "screens")["robot"]
+    return str(said["ready" if visit.device else "waiting"])
 
 
 def _exercise_page(visit: Visit, participant: Participant) -> Page:
@@ -103,6 +139,14 @@ def _exercise_page(visit: Visit, participant: Participant) -> Page:
     )
 
 
+def _place(visit: Visit) -> tuple[int, int]:
+    """At which step of the exercise the visit is, from 1, and how many there are; 0 when it is not at the exercise."""
+    conversation = sessions().conversation(visit)
+    names = [step.id for step in conversation.exercise.steps]
+    at = conversation.step if visit.state == "exercise" else None
+    return (names.index(at) + 1 if at in names else 0), len(names)
+
+
 def _days() -> int:
     days: int = g.participant.protocol.days
     return days
@@ -111,7 +155,7 @@ def _days() -> int:
 @blueprint.post("/rating")
 def rate() -> Page:
     fields = words.body()
-    visit = _visit_of(fields)
+    visit = visit_of(fields)
     if visit.state == "before" and forms.due_in_visit(sessions().study, visit) is not None:
         raise NotDue("Some questions come before the rating.")
     try:
@@ -119,7 +163,7 @@ def rate() -> Page:
     except OutOfRange:
         said = texts(sessions().study.protocol.language, "screens")["rating"]
         return _rating_page(visit, said["wrong"] if fields.get("value") else said["missing"]), 422
-    return redirect(g.home, 303)
+    return redirect(g.home + "now", 303)
 
 
 @blueprint.post("/turns")
@@ -130,27 +174,31 @@ def say() -> Page:
     """
     running = sessions()
     fields = words.body()
-    visit = _visit_of(fields)
+    visit = visit_of(fields)
     if not request.is_json and not str(fields.get("words", "")).strip():
-        return redirect(g.home, 303)  # an empty box sent without a script: the same page again
+        return redirect(g.home + "now", 303)  # an empty box sent without a script: the same page again
     said, token = words.words(fields), words.text_of(fields, "token")
     step = words.text_of(fields, "step") if "step" in fields else None
+    base = fields.get("base")
     try:
-        turn = running.hear(visit, said, token, step)
+        turn = running.hear(visit, said, token, step, base=base if isinstance(base, str) else None)
+    except DraftChanged as changed:
+        return _json({"standing": changed.standing, "confirmed": changed.confirmed}, 409)
     except (ReplyPending, ExerciseOver):
         if request.is_json:
             raise
-        return redirect(g.home, 303)
+        return redirect(g.home + "now", 303)
     if request.is_json:
-        return _json({"number": turn.number, "state": visits.find(running.study, visit.id).state}, 201)
+        state = visits.find(running.study, visit.id).state
+        return _json({"number": turn.number, "words": turn.text, "state": state}, 201)
     for _ in running.follow(visit, turn.number):
         pass
-    return redirect(g.home, 303)
+    return redirect(g.home + "now", 303)
 
 
 @blueprint.get("/reply")
 def reply() -> Response:
-    visit = _visit_of(request.args)
+    visit = visit_of(request.args)
     return reply_stream(sessions(), visit)
 
 
@@ -158,24 +206,14 @@ def reply() -> Response:
 def state() -> BaseResponse:
     """Where the visit stands, for the page's script: another window or a robot may have moved it."""
     visit = visits.today(sessions().study, g.participant)
-    return _json(sessions().describe(visit) if visit else {"visit": None}, 200)
-
-
-@blueprint.put("/drafts/<step>")
-def save_draft(step: str) -> BaseResponse:
-    """Keep a worksheet field that is not confirmed yet; its words are screened like any others."""
-    fields = words.body()
-    visit = _visit_of(fields)
-    running = sessions()
-    if g.participant.arm.medium != "worksheet" or step not in worksheet.steps(running.conversation(visit)):
-        abort(404)
-    text = fields.get("words")
-    if not isinstance(text, str) or "\0" in text:
-        abort(422)
-    if len(text) > words.LIMIT:
-        abort(413)
-    visits.save_draft(running.study, visit, step, text)
-    return _json({"state": running.screen_words(visit, text, "draft").state}, 200)
+    if visit is None:
+        return _json({"visit": None}, 200)
+    described = sessions().describe(visit)
+    if visit.exercise:
+        described["step"], described["steps"] = _place(visit)
+    if g.participant.arm.medium == "robot":
+        described["said"] = _of_the_robot(visit)
+    return _json(described, 200)
 
 
 def _json(data: dict[str, Any], status: int) -> BaseResponse:

@@ -14,7 +14,7 @@ from study import forms, halting, on_paper
 from study.allocation import Slot, minimise, sequence
 from study.allocation_list import listed
 from study.eligibility import level, stratum_of
-from study.errors import NotDue, StudyError
+from study.errors import Excluded, NotDue, StudyError
 from study.grammar import Consent
 from study.protocol import Protocol, check_zone
 from study.records import Write, stamp
@@ -22,13 +22,31 @@ from study.safety import has_open_event
 from study.schedule import local_day
 from study.study import Kind, Participant, Person, Study, lock
 
-__all__ = ["come", "consent_sha256", "decline", "enrol", "give_consent", "may_record", "take_in"]
+__all__ = [
+    "come",
+    "consent_due",
+    "consent_sha256",
+    "consents",
+    "decline",
+    "enrol",
+    "give_consent",
+    "may_record",
+    "take_in",
+]
 
 
-def come(study: Study, *, kind: Kind = "participant", timezone: str | None = None, by: str = "portal") -> Person:
+def come(
+    study: Study,
+    *,
+    kind: Kind = "participant",
+    timezone: str | None = None,
+    by: str = "portal",
+    code: str | None = None,
+) -> Person:
     """Somebody opens the study's door: they get a code, and begin on the protocol as it is now.
 
-    `timezone` is theirs, an IANA name; the study's if left out. Raises `StudyError` for one that does not exist.
+    `timezone` is theirs, an IANA name; the study's if left out. `code` is one that `Study.free_code` gave beforehand:
+    asked for with it again, this is the same person. Raises `StudyError` for a time zone that does not exist.
     """
     if timezone is not None:
         try:
@@ -42,8 +60,10 @@ def come(study: Study, *, kind: Kind = "participant", timezone: str | None = Non
         state = "consent" if protocol.consent else "baseline"
     now = study.clock.now()
     with study.records.write() as write:
+        if code is not None and write.row("SELECT 1 FROM person WHERE code = ?", code):
+            return study.person(code)
         version = lock(study, write, now)
-        code = study.new_code(write, kind)
+        code = code or study.free_code(kind)
         write.insert(
             "person",
             {
@@ -67,6 +87,27 @@ def consent_sha256(consent: Consent) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def consent_due(study: Study, person: Person) -> Consent | None:
+    """The consent that is to be given now: before the enrolment, or again when an amendment brought another version.
+
+    None when nothing is to be agreed to. Somebody who was enrolled without a consent is asked for none.
+    """
+    if person.state == "consent":
+        return person.protocol.consent
+    current = study.protocol.consent
+    if person.state != "enrolled" or current is None:
+        return None
+    last = study.records.row("SELECT version FROM consent WHERE person = ? ORDER BY id DESC", person.code)
+    return current if last is not None and last["version"] != current.version else None
+
+
+def consents(study: Study, person: Person) -> list[tuple[dict[str, Any], Consent]]:
+    """What somebody agreed to: each consent as a row, with the text, the statements and the permissions of then."""
+    texts = {consent_sha256(one.consent): one.consent for one in study.protocols() if one.consent}
+    rows = study.records.rows("SELECT * FROM consent WHERE person = ? ORDER BY id DESC", person.code)
+    return [(row, texts[row["sha256"]]) for row in rows if row["sha256"] in texts]
+
+
 def give_consent(
     study: Study,
     code: str,
@@ -82,10 +123,10 @@ def give_consent(
     `StudyError` when a statement is not ticked, and `NotDue` when no consent is due or another text was shown.
     """
     person = study.person(code)
-    consent = person.protocol.consent
-    if person.state == "baseline" and consent is not None:
-        return person
-    if person.state != "consent" or consent is None:
+    consent = consent_due(study, person)
+    if consent is None:
+        if study.records.row("SELECT 1 FROM consent WHERE person = ?", code):
+            return person
         raise NotDue("No consent is due now.")
     if sha256 is not None and sha256 != consent_sha256(consent):
         raise NotDue("The text of the consent is another one by now.")
@@ -93,7 +134,9 @@ def give_consent(
         raise StudyError("Every statement has to be ticked to take part.")
     now = study.clock.now()
     with study.records.write() as write:
-        if write.value("SELECT state FROM person WHERE code = ?", code) == "consent":
+        given = "SELECT 1 FROM consent WHERE person = ? AND version = ?"
+        stage = write.value("SELECT state FROM person WHERE code = ?", code)
+        if stage in ("consent", "enrolled") and write.row(given, code, consent.version) is None:
             agreed = {permission.name: permission.name in permissions for permission in consent.permissions}
             write.insert(
                 "consent",
@@ -106,7 +149,8 @@ def give_consent(
                     "witness": witness,
                 },
             )
-            write.update("person", code, {"state": "baseline"})
+            if stage == "consent":
+                write.update("person", code, {"state": "baseline"})
             write.log(now, witness or code, "consented", code, person=code, version=consent.version)
     return study.person(code)
 
@@ -201,40 +245,63 @@ def take_in(
     answers: Mapping[str, Any] | None = None,
     scores: Mapping[str, Mapping[str, int | None]] | None = None,
     permissions: Collection[str] = (),
+    witness: str | None = None,
     skip: bool = False,
+    code: str | None = None,
 ) -> Participant:
     """Everything at once, for a person who was screened and consented in the researcher's presence or on paper.
 
     `answers` are those to the screening's questions, `scores` the answers to the items of the measures due before the
-    enrolment. `by` vouches for the consent. `skip` lets a test participant pass by all that. Raises `StudyError` with
-    the reasons when the rules exclude the person, who is recorded; and before anything is recorded for answers that are
-    wrong or lacking, and while nobody can be enrolled.
+    enrolment. `witness`, or else `by`, vouches for the consent. `skip` lets a test participant pass by all that. `code`
+    is one that `Study.free_code` gave beforehand: asked for with it again, this is the same participant. Raises
+    `Excluded` when the rules exclude the person, who is recorded; and `StudyError` before anything is recorded for
+    answers that are wrong or lacking, and while nobody can be enrolled.
     """
     skip = skip and kind == "test"
     _check_choice(study.protocol, kind, arm)
     halting.refuse_enrolment(study.records, [one.name for one in study.protocol.arms])
     if not skip:
         on_paper.check(study, answers or {}, scores or {}, permissions)
-    person = come(study, kind=kind, timezone=timezone, by=by)
+    person = come(study, kind=kind, timezone=timezone, by=by, code=code)
     if skip:
         with study.records.write() as write:
-            write.update("person", person.code, {"state": "baseline"})
-            write.log(study.clock.now(), by, "test participant let in", person.code, person=person.code)
+            state = write.value("SELECT state FROM person WHERE code = ?", person.code)
+            if state in ("screening", "consent", "baseline"):
+                write.update("person", person.code, {"state": "baseline"})
+                write.log(study.clock.now(), by, "test participant let in", person.code, person=person.code)
         return _allocate(study, study.person(person.code), by, arm)
+    try:
+        person = _enter(study, person, answers or {}, scores or {}, permissions, witness or by)
+    except NotDue:  # the same was entered at the same moment, and was faster
+        person = study.person(person.code)
+        if person.state != "enrolled":
+            raise
+    if person.state == "ineligible":
+        raise Excluded(person.code, f"{person.code} cannot take part: {' '.join(person.reasons)}")
+    return enrol(study, person.code, by=by, arm=arm)
+
+
+def _enter(
+    study: Study,
+    person: Person,
+    answers: Mapping[str, Any],
+    scores: Mapping[str, Mapping[str, int | None]],
+    permissions: Collection[str],
+    witness: str,
+) -> Person:
+    """Enter what somebody gave on paper, as far as it goes."""
     while person.state in ("screening", "consent", "baseline"):
         due = forms.due_before_enrolment(study, person)
         if due is not None:
-            given = (answers or {}) if due.measure == forms.SCREENING else (scores or {}).get(due.measure, {})
+            given = answers if due.measure == forms.SCREENING else scores.get(due.measure, {})
             forms.submit(study, person.code, due, given)
         elif person.state == "consent" and person.protocol.consent:
             statements = range(len(person.protocol.consent.statements))
-            give_consent(study, person.code, statements=statements, permissions=permissions, witness=by)
+            give_consent(study, person.code, statements=statements, permissions=permissions, witness=witness)
         else:
             break
         person = study.person(person.code)
-    if person.state == "ineligible":
-        raise StudyError(f"{person.code} cannot take part: {' '.join(person.reasons)}")
-    return enrol(study, person.code, by=by, arm=arm)
+    return person
 
 
 def _tests(write: Write) -> int:

@@ -20,7 +20,7 @@ import structlog
 
 from study import identity
 from study.errors import StudyError
-from study.moments import clock_time
+from study.moments import time_of_day
 from study.records import stamp
 from study.schedule import moment
 from study.study import Participant, Study
@@ -158,7 +158,8 @@ def _alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
     rules = study.protocol.safety
     first = row["kind"] == "safety"
     addresses = rules.notify if first else rules.escalate or rules.notify
-    said = texts(study.protocol.language, "messages")["safety" if first else "escalation"]
+    kind = "asked" if event["source"] == "asked" else "safety"
+    said = texts(study.protocol.language, "messages")[kind if first else f"{kind}_escalation"]
     words = {**event, "title": study.protocol.title}
     title = said["title"].format(**words)
     body = said["body"].format(**words) if first else said["body"](rules.acknowledge_minutes, **words)
@@ -185,7 +186,8 @@ def _remind(study: Study, row: dict[str, Any], post: Post) -> bool:
     contact = identity.contact(study, participant.code)
     said = texts(participant.protocol.language, "messages")["reminder"]
     link = (participant.protocol.url or "").rstrip("/") + study.participant_path(participant.code)
-    until = clock_time(datetime.fromisoformat(visit["closes_at"]), participant.protocol.language, participant.zone)
+    closes = datetime.fromisoformat(visit["closes_at"]).astimezone(participant.zone)
+    until = time_of_day(closes, participant.protocol.language)
     words = {"title": participant.protocol.title, "day": visit["day"], "link": link, "until": until}
     title, body = said["title"].format(**words), said["body"].format(**words)
     addresses = [address for address in participant.protocol.reminders.send if _is_for(address, contact)]

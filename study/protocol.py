@@ -54,6 +54,7 @@ __all__ = [
     "mistakes",
     "parse",
     "understood",
+    "zones",
 ]
 
 DISTRESS = "distress"
@@ -72,6 +73,9 @@ class Protocol(Table):
         "", description="where and as what the trial is registered, for example ISRCTN12345678"
     )
     days: Annotated[int, Field(ge=1, le=365)] = Field(15, description="how many study days, one visit each")
+    participants: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="how many participants are planned; the console shows the enrolment against it"
+    )
     timezone: str = Field(
         description="an IANA time zone, for example Europe/London; participants elsewhere have one of their own"
     )
@@ -305,6 +309,11 @@ class Protocol(Table):
 def _zones() -> frozenset[str]:
     """Every IANA time zone. Python looks through its folders of zones each time it is asked: 20 ms and more."""
     return frozenset(available_timezones())
+
+
+def zones() -> list[str]:
+    """Every IANA time zone that a place is named after, in the order of their names."""
+    return sorted(zone for zone in _zones() if ("/" in zone and not zone.startswith("Etc/")) or zone == "UTC")
 
 
 def check_zone(value: str) -> None:

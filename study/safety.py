@@ -24,6 +24,8 @@ __all__ = [
     "Severity",
     "Source",
     "acknowledge",
+    "ask",
+    "asked",
     "assess",
     "event",
     "events",
@@ -32,9 +34,9 @@ __all__ = [
     "report",
 ]
 
-Source = Literal["participant", "therapist", "draft", "item", "report"]
+Source = Literal["participant", "therapist", "draft", "item", "report", "asked"]
 """Where it was found: in the participant's words, in the therapist's, in a worksheet field not yet confirmed, in the
-answer to an item of a measure, or by a person who reports it."""
+answer to an item of a measure, or by a person who reports it. `asked` is no harm: somebody asks to be contacted."""
 
 Severity = Literal["mild", "moderate", "severe", "life-threatening", "fatal"]
 """Grades 1 to 5."""
@@ -52,7 +54,7 @@ ASSESSMENT = {
 """What an assessment may say, and with which words."""
 
 _COUNTED = {
-    "events": "1",
+    "events": "source != 'asked'",
     "screen": "source IN ('participant', 'therapist', 'draft')",
     "item": "source = 'item'",
     "adverse": "source = 'report'",
@@ -116,6 +118,29 @@ def report(
     return number
 
 
+def ask(study: Study, person: str, visit: int | None = None) -> dict[str, Any]:
+    """Somebody asks that a person of the study contacts them. It holds nobody; asked again, the first one stands.
+
+    Returns the event as a row. Raises `UnknownCode`.
+    """
+    study.person(person)
+    now = study.clock.now()
+    with study.records.write() as write:
+        if write.row(_ASKED, person) is None:
+            row = {"category": "contact", "rule": "", "raised_by": person, "visit": visit}
+            _insert(study, write, person, "asked", row, now, hold=False)
+            log.warning("a participant asks to be contacted", participant=person)
+    return study.records.row(_ASKED, person) or {}
+
+
+def asked(study: Study, person: str) -> dict[str, Any] | None:
+    """The event with which this person asks to be contacted, while nobody has acknowledged it."""
+    return study.records.row(_ASKED, person)
+
+
+_ASKED = "SELECT * FROM safety_event WHERE participant = ? AND source = 'asked' AND acknowledged_at IS NULL"
+
+
 def _insert(
     study: Study, write: Write, person: str, source: Source, row: dict[str, Any], now: datetime, hold: bool = True
 ) -> int:
@@ -144,8 +169,8 @@ def events(study: Study, *, open_only: bool = False) -> list[dict[str, Any]]:
 
 
 def has_open_event(study: Study, person: str) -> bool:
-    """Whether there is an event about this person of which nobody took charge."""
-    sql = "SELECT 1 FROM safety_event WHERE participant = ? AND acknowledged_at IS NULL"
+    """Whether there is an event about this person of which nobody took charge; being asked for is none that holds."""
+    sql = "SELECT 1 FROM safety_event WHERE participant = ? AND source != 'asked' AND acknowledged_at IS NULL"
     return study.records.row(sql, person) is not None
 
 
@@ -162,7 +187,8 @@ def acknowledge(study: Study, number: int, by: str) -> None:
         person = row["participant"]
         write.update("safety_event", number, {"acknowledged_at": stamp(now), "acknowledged_by": by})
         left = write.value(
-            "SELECT count(*) FROM safety_event WHERE participant = ? AND acknowledged_at IS NULL", person
+            "SELECT count(*) FROM safety_event WHERE participant = ? AND source != 'asked' AND acknowledged_at IS NULL",
+            person,
         )
         if not left and write.value("SELECT status FROM participant WHERE code = ?", person) == "held":
             write.update("participant", person, {"status": "active"})

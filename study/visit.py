@@ -12,12 +12,12 @@ __all__ = ["FINAL", "Occasion", "Step", "VisitState", "advance"]
 
 VisitState = Literal["before", "exercise", "after", "done", "stopped", "missed", "unfinished"]
 """`before`: the first rating is due. `exercise`: under way. `after`: the second rating is due. `done`: complete.
-`stopped`: a safety event ended it. `missed`: its window closed before the first rating. `unfinished`: its window closed
-after that. A follow-up has no exercise: it goes from `before` to `done`."""
+`stopped`: a safety event ended it. `missed`: its window closed, or the participant ended it, before the first rating.
+`unfinished`: the same after that. A follow-up has no exercise: it goes from `before` to `done`."""
 
 Occasion = Literal["before", "after"]
 
-Step = Literal["rate_before", "finish_exercise", "rate_after", "finish_follow_up", "stop", "close"]
+Step = Literal["rate_before", "finish_exercise", "rate_after", "finish_follow_up", "stop", "end", "close"]
 
 FINAL: frozenset[VisitState] = frozenset({"done", "stopped", "missed", "unfinished"})
 
@@ -29,6 +29,9 @@ _NEXT: dict[tuple[VisitState, Step], VisitState] = {
     ("before", "close"): "missed",
     ("exercise", "close"): "unfinished",
     ("after", "close"): "unfinished",
+    ("before", "end"): "missed",
+    ("exercise", "end"): "unfinished",
+    ("after", "end"): "unfinished",
     ("before", "stop"): "stopped",
     ("exercise", "stop"): "stopped",
     ("after", "stop"): "stopped",
@@ -40,8 +43,8 @@ _WAITING: dict[VisitState, str] = {
     "after": "the rating after the exercise is due",
     "done": "today's visit is complete",
     "stopped": "today's visit was stopped",
-    "missed": "the time for this visit is over",
-    "unfinished": "the time for this visit is over",
+    "missed": "this visit is over",
+    "unfinished": "this visit is over",
 }
 
 

@@ -5,8 +5,8 @@ from datetime import datetime, time, timedelta
 from secrets import randbelow
 from typing import Any, Literal
 
-from study import halting, safety
-from study.errors import NotDue, OutOfRange, UnknownCode
+from study import halting, safety, takeover
+from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver, UnknownCode
 from study.protocol import DISTRESS
 from study.records import Write, stamp
 from study.schedule import Window, window
@@ -20,6 +20,7 @@ __all__ = [
     "close",
     "closed",
     "drafts",
+    "end",
     "find",
     "finish_exercise",
     "finish_follow_up",
@@ -57,7 +58,8 @@ class Visit:
 class Closed:
     """Why no visit is to be made now."""
 
-    reason: Literal["held", "halted", "withdrawn", "not_begun", "not_open", "missed", "between", "over"]
+    reason: Literal["held", "halted", "withdrawn", "not_begun", "not_open", "ended", "missed", "between", "over"]
+    """`ended`: the participant ended today's visit themselves."""
     opens: datetime | None
     """When the next one opens, in the participant's zone."""
 
@@ -118,6 +120,8 @@ def why_closed(study: Study, participant: Participant) -> Closed:
         return Closed("held", None)
     if halting.is_halted(study, participant):
         return Closed("halted", None)
+    if _ended_early(study, participant, day):
+        return Closed("ended", opens)
     if opens is None:
         return Closed("over", None)
     if day < 1:
@@ -125,6 +129,13 @@ def why_closed(study: Study, participant: Participant) -> Closed:
     if day > participant.protocol.days:
         return Closed("between", opens)
     return Closed("not_open" if window_of(participant, day).opens > now else "missed", opens)
+
+
+def _ended_early(study: Study, participant: Participant, day: int) -> bool:
+    """Whether the visit of `day` ended before its time was over, and not by a safety event: by the participant."""
+    sql = "SELECT * FROM visit WHERE participant = ? AND day = ? AND state IN ('missed', 'unfinished')"
+    row = study.records.row(sql, participant.code, _scheduled(participant, day) or 0)
+    return row is not None and row["ended_at"] < row["closes_at" if row["state"] == "missed" else "ends_at"]
 
 
 def window_of(participant: Participant, day: int) -> Window:
@@ -215,7 +226,7 @@ def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
         given = write.row("SELECT 1 FROM rating WHERE visit = ? AND occasion = ?", visit.id, occasion)
         if not given:
             if now >= (visit.window.closes if occasion == "before" else visit.window.ends):
-                raise NotDue("This cannot be taken now: the time for this visit is over.")
+                raise TimeOver("This cannot be taken now: the time for this visit is over.")
             write.insert(
                 "rating",
                 {"visit": visit.id, "measure": DISTRESS, "occasion": occasion, "value": value, "given_at": stamp(now)},
@@ -235,8 +246,8 @@ def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
 
 
 def ratings(study: Study, visit: Visit) -> dict[Occasion, int]:
-    """The ratings of this visit so far."""
-    rows = study.records.rows("SELECT occasion, value FROM rating WHERE visit = ?", visit.id)
+    """The ratings of this visit so far, as they hold now."""
+    rows = study.records.rows("SELECT occasion, value FROM rating_now WHERE visit = ?", visit.id)
     return {row["occasion"]: row["value"] for row in rows}
 
 
@@ -269,23 +280,44 @@ def close(study: Study, visit: Visit) -> Visit:
     return find(study, visit.id)
 
 
+def end(study: Study, visit: Visit, *, by: str) -> Visit:
+    """The participant ends today's visit before it is done. Does nothing to one that has ended."""
+    now = study.clock.now()
+    with study.records.write() as write:
+        if (standing := _state(write, visit.id)) not in FINAL:
+            state = _move(write, visit, "end", now)
+            about = {"at": standing, "state": state}
+            write.log(now, by, "visit ended early", f"visit {visit.id}", person=visit.participant, **about)
+    return find(study, visit.id)
+
+
 # The worksheet's drafts
 
 
-def save_draft(study: Study, visit: Visit, step: str, text: str) -> None:
-    """Keep what is written in a field that is not confirmed yet. One that is confirmed by now is left as it is."""
+def save_draft(study: Study, visit: Visit, step: str, text: str, base: str | None = None) -> None:
+    """Keep what is written in a field that is not confirmed yet.
+
+    `base` is what the field held when the writer began to change it; None writes over whatever it holds. Raises
+    `DraftChanged` when it holds something else by now, and `NotDue` when the worksheet is closed.
+    """
     now = study.clock.now()
     with study.records.write() as write:
         if _state(write, visit.id) != "exercise":
             raise NotDue("This worksheet is closed.")
-        confirmed = "SELECT 1 FROM turn WHERE visit = ? AND step = ? AND speaker = 'participant'"
-        if write.row(confirmed, visit.id, step):
+        confirmed = "SELECT text FROM turn WHERE visit = ? AND step = ? AND speaker = 'participant'"
+        answer = write.value(confirmed, visit.id, step)
+        if answer is not None:
+            raise DraftChanged(answer, confirmed=True)
+        standing = write.row("SELECT id, text FROM draft WHERE visit = ? AND step = ?", visit.id, step)
+        there = standing["text"] if standing else ""
+        if there == text and standing is not None:
             return
-        standing = write.value("SELECT id FROM draft WHERE visit = ? AND step = ?", visit.id, step)
+        if base is not None and base != there:
+            raise DraftChanged(there, confirmed=False)
         if standing is None:
             write.insert("draft", {"visit": visit.id, "step": step, "text": text, "saved_at": stamp(now)})
         else:
-            write.update("draft", standing, {"text": text, "saved_at": stamp(now)})
+            write.update("draft", standing["id"], {"text": text, "saved_at": stamp(now)})
         write.log(now, visit.participant, "draft saved", f"visit {visit.id}", person=visit.participant, step=step)
 
 
@@ -368,6 +400,8 @@ def _move(write: Write, visit: Visit, step: Step, now: datetime) -> VisitState:
     """Take `step` from the state that stands in the record, not from the one the caller read earlier."""
     state = advance(_state(write, visit.id), step)
     write.update("visit", visit.id, {"state": state, "ended_at": stamp(now) if state in FINAL else None})
+    if state != "exercise":
+        takeover.release_within(write, visit.id, now)
     return state
 
 

@@ -6,11 +6,12 @@ const form = document.querySelector("form.scale");
 const field = form.querySelector("#value");
 const chosen = form.querySelector(".chosen");
 const mistake = form.querySelector("#mistake");
+const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " "];
 let set = false;
 
 field.type = "range";
 field.required = false;
-field.value = 50;
+field.value = 0;
 show();
 
 function show() {
@@ -26,31 +27,28 @@ function choose() {
 }
 
 field.addEventListener("input", choose);
-// A touch on the very middle changes no value, so the browser sends no input event for it.
-field.addEventListener("click", choose);
-// The first key shows where one starts; Enter on an untouched line must not send the middle.
-field.addEventListener("keydown", (event) => {
-  if (["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " "].includes(event.key)) {
-    choose();
-  }
-});
-
-let sending = false;
-form.addEventListener("submit", (event) => {
-  if (!set || sending) {
-    event.preventDefault();
+// A touch on the very end changes no value there, so the browser sends no input event for it.
+for (const kind of ["click", "pointerup"]) {
+  field.addEventListener(kind, () => {
     if (!set) {
-      mistake.textContent = form.dataset.missing;
-      field.focus();
+      field.dispatchEvent(new Event("input", { bubbles: true }));
     }
-    return;
+  });
+}
+// The first key puts the mark at the low end, whichever arrow it is; only End puts it at the other one. Enter on an
+// untouched line must not send anything.
+field.addEventListener("keydown", (event) => {
+  if (!set && KEYS.includes(event.key)) {
+    event.preventDefault();
+    field.value = event.key === "End" ? 100 : 0;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  sending = true;
 });
 
-// "Back" shows a page from the browser's memory: let the record say what is due instead.
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) {
-    location.reload();
+form.addEventListener("submit", (event) => {
+  if (!set) {
+    event.preventDefault();
+    mistake.textContent = form.dataset.missing;
+    field.focus();
   }
 });

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from robot_node.client import Listener
 from robot_node.running import spinning
 from study.study import Study
-from tests.e2e.conftest import Server, link_of, rate
+from tests.e2e.conftest import Server, begin, link_of, rate
 
 ANSWERS = {
     "situation": "I failed my maths exam yesterday and I keep thinking about it.",
@@ -36,6 +36,8 @@ def picture(page: Page, name: str) -> None:
 
 def do_chat(page: Page, link: str) -> None:
     page.goto(link)
+    picture(page, "today")
+    begin(page)
     picture(page, "rating")
     rate(page, 62)
     for number, words in enumerate(ANSWERS.values(), 1):
@@ -70,6 +72,7 @@ def do_worksheet(page: Page, link: str) -> None:
 def do_robot(page: Page, link: str, folder: Path, server: Server, domain: int) -> list[str]:
     """Read the code on the page, then hold the visit over ROS topics with the robot's node in another process."""
     page.goto(link)
+    begin(page)
     picture(page, "robot")
     code = "".join(character for character in page.locator(".code").inner_text() if character.isdigit())
     os.environ["ROS_DOMAIN_ID"] = str(domain)

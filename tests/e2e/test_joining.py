@@ -70,11 +70,11 @@ def test_from_the_door_to_the_end_of_the_first_day(
     expect(page.get_by_text("lack companionship")).to_be_visible()
     page.reload()
     answer_all(page)  # UCLA-3
-    expect(page.get_by_role("heading", name="How are you right now?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your visit for today")).to_be_visible()
     [person] = study.participants()
     assert str(person.zone) == "America/Lima"
     rate(page, 60)
-    page.goto(server.url + study.participant_path(person.code) + "consent")
+    page.get_by_role("link", name="What I agreed to").click()
     expect(page.get_by_role("heading", name="What I agreed to")).to_be_visible()
     assert_accessible(page)
     page.get_by_role("link", name="Leave the study").click()

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from portal import create_app
 from study import forms, identity, safety, visits
+from study.access import devices
 from study.study import Participant, Study
 from study.verify import verify
 from tests.conftest import HandClock
@@ -47,7 +48,7 @@ class Visitor:
         return self.path.split("/")[2]
 
     def page(self) -> str:
-        answer = self.client.get(self.path, follow_redirects=True)
+        answer = self.client.get(self.path + "now", follow_redirects=True)
         assert answer.status_code == 200
         return answer.text
 
@@ -116,7 +117,7 @@ def test_somebody_goes_from_the_door_to_their_first_visit(visitor: Visitor, whol
     assert "Over the last 2 weeks" in visitor.page()
     visitor.answer()
     visitor.answer()
-    assert visitor.title() in ("How are you right now?", "Today's exercise is with the robot")
+    assert visitor.title() == "Your visit for today"
     person = whole.participant(visitor.code)
     assert str(person.zone) == "Europe/Stockholm"
     assert identity.contact(whole, person.code)["email"] == "maya@example.org"
@@ -175,9 +176,11 @@ def test_a_form_sent_twice_or_too_late_changes_nothing(visitor: Visitor, whole: 
     first = visitor.fields(age="20", sex="female", treatment="no")
     visitor.client.post(visitor.path + "form", data=first)
     again = visitor.client.post(visitor.path + "form", data={**first, "item-age": "30"})
-    assert again.status_code == 409
+    assert again.status_code == 303
     row = whole.records.row("SELECT value FROM answer WHERE item = 'age'")
     assert row == {"value": 20}
+    early = {**first, "measure": "phq9", "occasion": "baseline"}
+    assert visitor.client.post(visitor.path + "form", data=early).status_code == 409
 
 
 def test_every_statement_has_to_be_ticked_and_permissions_need_not(visitor: Visitor, whole: Study) -> None:
@@ -191,9 +194,12 @@ def test_every_statement_has_to_be_ticked_and_permissions_need_not(visitor: Visi
     row = whole.records.row("SELECT * FROM consent")
     assert row is not None
     assert row["permissions"] == '{"record_speech": false}'
-    copy = visitor.client.get(visitor.path + "consent").text
-    assert "Agreed on 2 March 2026 (version 1.0)." in copy
-    assert "I take part of my own free will." in copy
+    for address in ("consent", "consent/copy", "consent/copy.txt"):
+        copy = visitor.client.get(visitor.path + address)
+        assert "Agreed on 2 March 2026 (version 1.0)" in copy.text
+        assert "I take part of my own free will." in copy.text
+        assert re.search(r"The robot may keep the sound of my answers\.\s+(<strong>)?No", copy.text)
+    assert copy.headers["Content-Disposition"] == f'attachment; filename="consent-{visitor.code}.txt"'
 
 
 def test_a_consent_to_another_text_is_not_taken(visitor: Visitor, whole: Study) -> None:
@@ -289,7 +295,7 @@ def test_a_halted_study_says_so(visitor: Visitor, whole: Study) -> None:
     visitor.answer()
     assert visitor.title() == "The study is paused"
     halting.lift(whole, number, by="Dr Okafor", why="looked")
-    assert visitor.title() in ("How are you right now?", "Today's exercise is with the robot")
+    assert visitor.title() == "Your visit for today"
 
 
 def test_closed_pages_say_when_the_next_visit_opens_on_the_participants_own_clock(
@@ -374,7 +380,7 @@ def test_a_robot_takes_a_visit_when_the_forms_before_it_are_given(whole: Study, 
     assert 'class="code"' not in visitor.page()
     visit = visits.today(whole, person)
     assert visit is not None
-    robot = Robot(app.test_client(), whole.device_token("robot-1"))
+    robot = Robot(app.test_client(), devices.issue(whole, "robot-1", by="test"))
     assert robot.call("POST", "/claims", {"code": visit.code}).status_code == 409
     visitor.answer()
     assert robot.call("POST", "/claims", {"code": visit.code}).status_code == 200
@@ -384,7 +390,7 @@ def test_a_robot_adds_nothing_to_the_visit_of_somebody_who_left(whole: Study, ap
     visitor, person = in_arm(app, whole, "robot")
     visit = visits.today(whole, person)
     assert visit is not None
-    robot = Robot(app.test_client(), whole.device_token("robot-1"))
+    robot = Robot(app.test_client(), devices.issue(whole, "robot-1", by="test"))
     robot.call("POST", "/claims", {"code": visit.code})
     robot.call("POST", f"/visits/{visit.id}/ratings", {"occasion": "before", "value": 60})
     visitor.client.post(visitor.path + "leave", data={"data": "erase"})

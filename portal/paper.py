@@ -1,0 +1,64 @@
+"""The worksheet on paper: blank to write on, or filled with what was answered. Paper is an arm in real studies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, g, render_template, request
+
+from portal.looking import person_of_link, sessions
+from study import visits
+from study.errors import NotDue
+from therapist.exercise import Exercise, load_exercise
+
+__all__ = ["Sheet", "blank", "blueprint"]
+
+blueprint = Blueprint("paper", __name__)
+blueprint.url_value_preprocessor(person_of_link)
+
+LINES = 6
+"""To write on, below each question of a blank worksheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One worksheet as it is printed."""
+
+    opening: str
+    closing: str
+    steps: list[tuple[str, str, str]]
+    """The question, the answer and the reply; empty where there is none."""
+    day: int | None = None
+    code: str = ""
+
+
+def blank(exercise: Exercise, day: int | None = None, code: str = "") -> Sheet:
+    """The worksheet of an exercise, to be filled in by hand."""
+    return _sheet(exercise, {}, {}, day, code)
+
+
+def _sheet(
+    exercise: Exercise, answers: Mapping[str, str], replies: Mapping[str, str], day: int | None, code: str
+) -> Sheet:
+    steps = [(step.ask, answers.get(step.id, ""), replies.get(step.id, "")) for step in exercise.steps]
+    return Sheet(exercise.opening, exercise.closing, steps, day, code)
+
+
+@blueprint.get("/paper")
+def page() -> str:
+    """Today's worksheet to print: blank, or with `?filled` with the person's own answers and the replies."""
+    study = sessions().study
+    visit = visits.today(study, g.participant) if g.participant else None
+    if visit is None or not visit.exercise or g.participant.arm.medium != "worksheet":
+        raise NotDue("There is no worksheet to print now.")
+    exercise = load_exercise(visit.exercise)
+    filled = "filled" in request.args
+    answers: dict[str, str] = {}
+    replies: dict[str, str] = {}
+    if filled:
+        turns = sessions().conversation(visit).turns
+        said = {turn.number: turn.step for turn in turns if turn.speaker == "participant"}
+        answers = {turn.step: turn.text for turn in turns if turn.speaker == "participant"}
+        answers = visits.drafts(study, visit) | answers
+        replies = {said[turn.reply_to]: turn.text for turn in turns if turn.reply_to in said}
+    sheet = _sheet(exercise, answers, replies, visit.day, g.participant.code)
+    return render_template("paper.html", sheets=[sheet], filled=filled, lines=LINES)

@@ -1,0 +1,126 @@
+// Forms that ask something. What is chosen stays in this tab until the server has it, through a reload as well, and is
+// sent again when the line was cut. A form says what it was drawn for, so what arrives twice counts once.
+"use strict";
+
+const LONGEST = 8000; // milliseconds between two attempts, at most
+
+function begin() {
+  document.querySelectorAll("form[data-sent]").forEach(keepAndSend);
+  (document.querySelector("[aria-invalid=true], .wrong input") ?? document.querySelector(".mistakes a"))?.focus();
+}
+
+function keepAndSend(form) {
+  const KEPT = `kept ${form.action} ${form.dataset.sent}`;
+  const status = form.querySelector(".status");
+  let kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
+  let wait = 500;
+  let timer = null;
+  let sending = false;
+
+  function keep(change) {
+    kept = { ...kept, ...change };
+    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  }
+
+  function forget() {
+    kept = {};
+    sessionStorage.removeItem(KEPT);
+    window.removeEventListener("online", again);
+  }
+
+  function restore() {
+    for (const [name, value] of kept.fields ?? []) {
+      for (const control of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+        if (control.type === "radio" || control.type === "checkbox") {
+          control.checked ||= control.value === value;
+        } else {
+          control.value = value;
+          control.dispatchEvent(new Event("input"));
+        }
+      }
+    }
+  }
+
+  async function deliver() {
+    clearTimeout(timer);
+    if (sending || kept.body == null) {
+      return;
+    }
+    sending = true;
+    const slow = setTimeout(() => (status.textContent = form.dataset.sending), 400);
+    let answer = null;
+    try {
+      answer = await fetch(form.action, {
+        method: "POST",
+        headers: { "Content-Type": "application/x-www-form-urlencoded", Accept: "text/html" },
+        body: kept.body,
+        redirect: "manual", // the next page is opened once, and not read here first
+      });
+    } catch {
+      // No connection, or the server is away.
+    }
+    clearTimeout(slow);
+    if (answer?.type === "opaqueredirect") {
+      forget();
+      location.assign(form.dataset.next); // `sending` stays, so that a second click sends nothing
+      return;
+    }
+    sending = false;
+    if (answer === null || [502, 503, 504].includes(answer.status)) {
+      status.textContent = form.dataset.offline;
+      timer = setTimeout(deliver, wait);
+      wait = Math.min(wait * 2, LONGEST);
+    } else if (answer.status === 507) {
+      keep({ body: null });
+      status.textContent = form.dataset.full;
+    } else {
+      // Something is to be put right, or is not due any more: the server's page says it.
+      keep({ body: null });
+      if (answer.status !== 422) {
+        forget();
+      }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      document.title = page.title;
+      document.querySelector("main").replaceWith(page.querySelector("main"));
+      window.scrollTo(0, 0);
+      begin();
+    }
+  }
+
+  function again() {
+    deliver();
+  }
+
+  form.addEventListener("input", () => {
+    const hidden = new Set(Array.from(form.querySelectorAll("input[type=hidden]"), (field) => field.name));
+    keep({ fields: Array.from(new FormData(form)).filter(([name]) => !hidden.has(name)) });
+  });
+  form.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) {
+      return; // the page's own script has something to say first
+    }
+    event.preventDefault();
+    if (sending) {
+      return;
+    }
+    const body = new URLSearchParams(new FormData(form));
+    if (event.submitter?.name) {
+      body.set(event.submitter.name, event.submitter.value);
+    }
+    keep({ body: body.toString() });
+    deliver();
+  });
+  window.addEventListener("online", again);
+
+  restore();
+  deliver();
+}
+
+// "Back" shows a page from the browser's memory: let the record say what is due instead.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    location.reload();
+  }
+});
+
+begin();
