@@ -24,6 +24,7 @@ from study.errors import (
     UnknownCode,
     WrongToken,
 )
+from study.moments import direction
 from study.protocol import EngineChoice
 from study.study import Study
 from study.texts import texts
@@ -113,6 +114,7 @@ def create_app(
             "contacts": study.protocol.safety.contacts,
             "title": study.protocol.title,
             "language": language,
+            "direction": direction(language),
             "rehearsal": study.rehearsal,
         }
 

@@ -15,6 +15,7 @@ from study.errors import StudyError, UnknownCode, WrongToken
 from study.keys import StudyKey
 from study.protocol import Arm, Protocol, load, parse
 from study.records import Records, Write, stamp
+from study.texts import languages
 
 __all__ = ["Kind", "Participant", "Person", "Study", "create", "lock", "template_names"]
 
@@ -268,17 +269,21 @@ def template_names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
-def create(folder: Path, template: str = "start") -> Path:
+def create(folder: Path, template: str = "start", language: str = "en") -> Path:
     """Write the commented `study.toml` of a template into `folder` (made if need be) and return its path.
 
-    Raises `StudyError` when there is one already: it is never overwritten.
+    What the template says itself, the consent for one, is English in any `language`: it is the researcher's to write.
+    Raises `StudyError` when there is one already (it is never overwritten), and for a language that there is not.
     """
+    if language not in languages():
+        raise StudyError(f"There are no texts in {language!r}; allowed: {', '.join(languages())}.")
     path = folder / "study.toml"
     if path.exists():
         raise StudyError(f"{path} is there already; edit it, or choose another folder.")
     if template not in template_names():
         raise StudyError(f"There is no template {template!r}; choose one of {', '.join(template_names())}.")
     text = files("study").joinpath("templates", f"{template}.toml").read_text(encoding="utf-8")
+    text = text.replace('language = "en"', f'language = "{language}"', 1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
