@@ -6,7 +6,7 @@ const LONGEST = 8000; // milliseconds between two attempts, at most
 
 function begin() {
   document.querySelectorAll("form[data-sent]").forEach(keepAndSend);
-  document.querySelector("[aria-invalid=true], .wrong input, .mistakes a")?.focus();
+  (document.querySelector("[aria-invalid=true], .wrong input") ?? document.querySelector(".mistakes a"))?.focus();
 }
 
 function keepAndSend(form) {
@@ -43,7 +43,7 @@ function keepAndSend(form) {
 
   async function deliver() {
     clearTimeout(timer);
-    if (sending || !kept.body) {
+    if (sending || kept.body == null) {
       return;
     }
     sending = true;

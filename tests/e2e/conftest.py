@@ -144,8 +144,15 @@ def sign_in(page: Page, server: Server, folder: Path, *roles: Role) -> str:
     return name
 
 
+def begin(page: Page) -> None:
+    """From the page of today to the step of the visit that is due."""
+    page.locator("#next").click()
+
+
 def rate(page: Page, value: int) -> None:
-    """Rate distress on the line, by keyboard."""
+    """Rate distress on the line, by keyboard; begin or go on with the visit first where the page is that of today."""
+    if page.locator("#next").count():
+        begin(page)
     line = page.locator("#value[type=range]")  # the number field, once the page's script has made a line of it
     line.focus()
     page.keyboard.press("Home")
