@@ -1,6 +1,6 @@
 """What it costs to ask who is signed in, with each thread's connection kept and with one opened for each question.
 
-    python benchmarks/signed_in.py [--check]
+python benchmarks/signed_in.py [--check]
 """
 
 import sys

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Blueprint, abort, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
@@ -191,7 +191,9 @@ def _ask_to_sign_in() -> Response:
         return response
     if request.method not in ("GET", "HEAD"):
         kept = Kept.of_request()
-        page = render_template("console/sign_in.html", kept=kept.text if kept else "", ended=True, then="/console/")
+        factor = current_app.config["SECOND_FACTOR"]
+        said = {"kept": kept.text if kept else "", "ended": True, "then": "/console/", "factor": factor}
+        page = render_template("console/sign_in.html", **said)
         return make_response(page, 401)
     path = request.full_path.rstrip("?")
     return redirect(url_for("signing.page", then=path if path != "/console/" else None), 303)

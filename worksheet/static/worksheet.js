@@ -174,7 +174,7 @@ class Field {
       this.box.focus();
       return;
     }
-    if (this.confirming || this.other !== null) {
+    if (this.confirming || this.other !== null || !fields.has(this.step)) {
       return;
     }
     this.confirming = true;
@@ -218,6 +218,9 @@ class Field {
 
   // The answer is confirmed, here or elsewhere; what was written here instead is shown beside it.
   stands(words, number) {
+    if (!fields.delete(this.step)) {
+      return; // known already: taking the box away makes it save once more
+    }
     const mine = this.box.value.trim();
     const label = this.form.querySelector("label");
     const heading = document.createElement("h2");
@@ -231,7 +234,6 @@ class Field {
     this.form.querySelector("button[type=submit]").remove();
     this.form.dataset.number = number ?? "";
     clearTimeout(this.timer);
-    fields.delete(this.step);
     kept.drop(visit, this.step);
     this.say(mine === words ? texts.confirmed : texts.elsewhere);
     if (mine !== words) {
