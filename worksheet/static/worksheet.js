@@ -227,6 +227,7 @@ class Field {
     heading.textContent = label.textContent;
     const answer = document.createElement("p");
     answer.className = "answer";
+    answer.dir = "auto";
     answer.textContent = words;
     label.replaceWith(heading);
     this.box.replaceWith(answer);
@@ -240,6 +241,7 @@ class Field {
       const own = this.form.querySelector(".own");
       const line = document.createElement("p");
       line.className = "answer";
+      line.dir = "auto";
       line.textContent = mine;
       own.hidden = false;
       own.after(line);
