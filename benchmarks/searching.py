@@ -32,7 +32,9 @@ def main(turns: int, check: bool) -> None:
     with tempfile.TemporaryDirectory() as place:
         create(Path(place) / "mystudy")
         study = Study.open(Path(place) / "mystudy")
-        visit = visits.open_on(study, take_in(study), 1, by="benchmark")
+        visit = visits.today(study, take_in(study))
+        if visit is None:
+            raise click.ClickException("The study has no visit today.")
         rows = [
             (
                 visit.id,

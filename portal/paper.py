@@ -50,7 +50,7 @@ def page() -> str:
     visit = visits.today(study, g.participant) if g.participant else None
     if visit is None or not visit.exercise or g.participant.arm.medium != "worksheet":
         raise NotDue("There is no worksheet to print now.")
-    exercise = load_exercise(visit.exercise)
+    exercise = load_exercise(visit.exercise, g.participant.protocol.language)
     filled = "filled" in request.args
     answers: dict[str, str] = {}
     replies: dict[str, str] = {}
