@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 DEMO_PACKAGES := python3-venv
 SOUND_PACKAGES := espeak-ng libportaudio2 libasound2-plugins
 PDF_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
-TEST_PACKAGES := chromium fonts-dejavu-core libegl1 libgl1-mesa-dri pulseaudio pulseaudio-utils
+TEST_PACKAGES := chromium curl fonts-dejavu-core libegl1 libgl1-mesa-dri pulseaudio pulseaudio-utils
 GAZEBO_PACKAGES := ignition-tools libsdformat-dev sdformat-sdf
 
 .PHONY: help demo test check lint types imports lock clean
@@ -70,7 +70,7 @@ $(VENV)/.installed: requirements.lock requirements-model.lock pyproject.toml
 
 $(VENV)/.tests-installed: $(VENV)/.installed
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && \
-	  { command -v pulseaudio && command -v pactl; } >/dev/null || { $(call install,$(TEST_PACKAGES)); }
+	  { command -v pulseaudio && command -v pactl && command -v curl; } >/dev/null || { $(call install,$(TEST_PACKAGES)); }
 	@{ command -v ign || command -v gz; } >/dev/null || ( $(call install,$(GAZEBO_PACKAGES)) ) || \
 	  echo "Without Gazebo's parser the tests of its files are skipped."
 	@touch $@

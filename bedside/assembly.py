@@ -125,9 +125,17 @@ def open_engines(
     return engines
 
 
-def portal_of(study: Study, progress: Callable[[str], None], instead: str | None = None) -> Flask:
+def portal_of(
+    study: Study,
+    progress: Callable[[str], None],
+    instead: str | None = None,
+    *,
+    second_factor: bool = True,
+    behind_proxy: bool = False,
+) -> Flask:
     """The portal of `study`, its engines loaded and being warmed."""
-    app = create_app(study, open_engines(study.protocols(), progress, instead))
+    engines = open_engines(study.protocols(), progress, instead)
+    app = create_app(study, engines, second_factor=second_factor, behind_proxy=behind_proxy)
     sessions: Sessions = app.extensions["bedside"]
     threading.Thread(target=_warm, args=(sessions,), name="warm").start()
     return app

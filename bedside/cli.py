@@ -5,7 +5,22 @@ import errno
 import click
 
 from bedside import __version__, logs
-from bedside.commands import allocation, analysis, data, keeping, people, power, protocol, report, running, safety, time
+from bedside.commands import (
+    account,
+    allocation,
+    analysis,
+    correcting,
+    data,
+    device,
+    keeping,
+    people,
+    power,
+    protocol,
+    report,
+    running,
+    safety,
+    time,
+)
 from portal.errors import PortalError
 from robot_node.errors import RobotError
 from study.errors import StudyError
@@ -62,7 +77,7 @@ def main() -> None:
       bedside init mystudy        writes mystudy/study.toml; edit it
       bedside check mystudy       says whether it is right
       bedside simulate mystudy    rehearses all its days with simulated participants
-      bedside serve mystudy       serves the participants' and the researcher's pages
+      bedside serve mystudy       serves the participants' pages and the researchers' console
       bedside enrol mystudy       enrols one participant and prints their link
       bedside export mystudy out  writes the data in every format
       bedside analyze mystudy     runs the analysis that study.toml plans
@@ -80,12 +95,13 @@ for command in (
     protocol.schema,
     running.simulate,
     running.serve,
+    account.account,
     allocation.allocation,
     power.power,
     people.enrol,
     people.invite,
     people.links,
-    running.device,
+    device.device,
     running.robot,
     safety.safety,
     safety.adverse,
@@ -94,6 +110,7 @@ for command in (
     safety.lift,
     time.tick,
     time.move,
+    correcting.correct,
     data.export,
     data.unblind,
     analysis.analyze,

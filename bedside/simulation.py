@@ -28,6 +28,7 @@ from bedside.visiting import Visitor
 from robot_node.client import Listener
 from robot_node.running import spinning
 from study import safety
+from study.access import devices
 from study.clock import FileClock
 from study.errors import StudyError
 from study.study import Participant, Study
@@ -58,7 +59,8 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
         url = stack.enter_context(_portal(folder, record, clock, engine))
         listener = None
         if any(arm.medium == "robot" for arm in protocol.arms):
-            listener = stack.enter_context(_robot(url, study.device_token(DEVICE)))
+            token = stack.enter_context(devices.lent(study, DEVICE, by="bedside"))
+            listener = stack.enter_context(_robot(url, token))
         visitor = Visitor(url, study, _passing(clock, count), listener)
         stack.callback(visitor.close)
         people = _come(study, visitor, count, seed)
@@ -66,8 +68,8 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
     _close(study, clock, people, last)  # the portal has ended, and opens no further day
     _report(study, endings, record, time.monotonic() - began)
     study.close()
-    clock_file = record.with_suffix(".clock")
-    clock_file.unlink()
+    for left in (record.with_suffix(".clock"), *record.parent.glob(f"{record.name}.access*")):
+        left.unlink()
     return record
 
 
@@ -175,7 +177,7 @@ def _report(study: Study, endings: Counter[str], record: Path, seconds: float) -
     if endings["closed"]:
         click.echo(f"{endings['closed']} times somebody came and found no visit open: look at [visits] in study.toml.")
     rows = study.records.rows(
-        "SELECT participant.arm, rating.occasion, avg(rating.value) AS mean, count(*) AS n FROM rating"
+        "SELECT participant.arm, rating.occasion, avg(rating.value) AS mean, count(*) AS n FROM rating_now rating"
         " JOIN visit ON visit.id = rating.visit JOIN participant ON participant.code = visit.participant"
         " GROUP BY participant.arm, rating.occasion ORDER BY participant.arm, rating.occasion DESC"
     )

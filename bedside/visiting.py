@@ -134,10 +134,14 @@ class Visitor:
             for line in answer.iter_lines():
                 if line.startswith("event: "):
                     name = line.removeprefix("event: ")
+                    self._heard(name)
                 elif name == "end" and line.startswith("data: "):
                     ended: dict[str, Any] = json.loads(line.removeprefix("data: "))
                     return ended
         raise StudyError("The portal broke off an answer during the rehearsal.")
+
+    def _heard(self, event: str) -> None:
+        """Told of each event of an answer as it comes."""
 
     def _due(self, path: str) -> str:
         """The page of today, or what its one button leads to."""

@@ -27,6 +27,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from study.access import devices
 from study.enrolment import take_in
 from study.study import Study, create
 from study.visits import Visit, today
@@ -86,7 +87,7 @@ def converse(minutes: float, engine: str) -> dict[str, Any]:
         server = Server(["serve", str(folder)], 0).start()
         study = Study.open(folder)
         visits = robot_visits(study)
-        token = study.device_token("robot-1")
+        token = devices.issue(study, "robot-1", by="benchmark")
         nodes: dict[str, dict[str, Any]] = {
             "voice": {},
             "ear": {},

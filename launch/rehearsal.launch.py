@@ -27,6 +27,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _study(context: Any) -> list[Any]:
+    from study.access import devices
     from study.study import Study, create
 
     folder = Path(LaunchConfiguration("study").perform(context))
@@ -34,7 +35,7 @@ def _study(context: Any) -> list[Any]:
     if not (folder / "study.toml").exists():
         create(folder)
     study = Study.open(folder)
-    token = study.device_token("robot-1")
+    token = devices.issue(study, "robot-1", by="rehearsal")
     study.close()
     serve = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", port]
     return [ExecuteProcess(cmd=serve, output="screen"), robot(token=token, url=f"http://127.0.0.1:{port}")]

@@ -5,11 +5,11 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import chat_web
 import worksheet
-from portal import console, device, joining, paper, participant, researcher, ways_out
+from portal import api, console, doors, joining, paper, participant, researcher, ways_out, worksheets
 from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
@@ -17,8 +17,10 @@ from study.errors import (
     MeasureError,
     NotDue,
     OutOfRange,
+    RecordError,
     RecordFull,
     StudyError,
+    TimeOver,
     UnknownCode,
     WrongToken,
 )
@@ -44,42 +46,63 @@ _STATUS: dict[type[Exception], int] = {
     OutOfRange: 422,
     UnknownStep: 422,
     RecordFull: 507,
+    RecordError: 507,
     MeasureError: 500,
     IdentityError: 500,
     StudyError: 422,  # the rest of its tree
 }
 
-_SENTENCE = {404: "link", 409: "late", 413: "large", 422: "late", 507: "full", 500: "broken"}
-
-_HEADERS = {
-    # Everything comes from this host; no inline script or style, so markup in a message can never run.
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; "
-    "base-uri 'none'; object-src 'none'",
-    # The address of a page is its key: it must not travel to other sites.
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
+_SENTENCE = {
+    403: "elsewhere",
+    404: "link",
+    409: "late",
+    413: "large",
+    422: "late",
+    429: "often",
+    500: "broken",
+    507: "full",
 }
 
+_IN_CONSOLE = {
+    "elsewhere": "This was sent from a page of another site, or from one that was too old, so nothing was done. Please "
+    "open the page again.",
+    "link": "There is no such page.",
+    "late": "That could not be taken. Please open the page again: it shows how things stand now.",
+    "large": "That was too much to send at once, so nothing of it was taken. Please shorten it and send it again.",
+    "often": "That was too often in a short time. Please wait a minute, then try again.",
+    "broken": "Something went wrong in Bedside. The log of the server says what. Nothing that was confirmed is lost.",
+    "full": "The disk of the study's computer is full or may not be written to, so this could not be saved.",
+    "missing": "There is no such page.",
+}
+"""The same in the console, whose text is English."""
 
-def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
-    """The portal of `study`; `engines` has one engine for each choice that an arm of the protocol makes."""
+
+def create_app(
+    study: Study, engines: Mapping[EngineChoice, Engine], *, second_factor: bool = True, behind_proxy: bool = False
+) -> Flask:
+    """The portal of `study`; `engines` has one engine for each choice that an arm of the protocol makes.
+
+    Whoever signs in to the console needs a `second_factor`. `behind_proxy`: one reverse proxy says who asks, and how.
+    """
     app = Flask("portal")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.config["SECOND_FACTOR"] = second_factor
     app.extensions["bedside"] = Sessions(study, engines)
+    doors.put_up(app, behind_proxy=behind_proxy)
 
     for room in (chat_web.blueprint, worksheet.blueprint):
         app.register_blueprint(room)
     app.register_blueprint(joining.door, url_prefix="/join/<token>")
     app.register_blueprint(joining.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(participant.blueprint, url_prefix="/p/<code>/<token>")
+    app.register_blueprint(worksheets.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(ways_out.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(paper.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
     app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
-    app.register_blueprint(device.blueprint, url_prefix="/api/v1")
+    app.register_blueprint(api.blueprint, url_prefix=api.PREFIX)
     console.register(app)
     app.jinja_env.globals["csrf_field"] = csrf_field
 
@@ -95,26 +118,15 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
             "rehearsal": study.rehearsal,
         }
 
-    @app.before_request
-    def _same_site() -> Response | None:
-        if request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Site") == "cross-site":
-            return _answer(404)
-        return None
-
-    @app.after_request
-    def _headers(response: Response) -> Response:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        if request.endpoint is None or not request.endpoint.endswith("static"):
-            response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
     def _answer(status: int, sentence: str | None = None) -> Response:
         """The error as JSON for programs, as a page for people; the status tells which sentence."""
-        screens = texts(study.protocol.language, "screens")["error"]
+        in_console = request.path.startswith("/console/")
+        screens = _IN_CONSOLE if in_console else texts(study.protocol.language, "screens")["error"]
         said = sentence or screens[_SENTENCE.get(status, "missing")]
         if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json" or request.is_json:
             response = jsonify(error=said)
+        elif in_console:
+            response = Response(render_template("console/error.html", sentence=said))
         else:
             response = Response(render_template("error.html", sentence=said, back=g.get("home")))
         response.status_code = status
@@ -126,14 +138,27 @@ def create_app(study: Study, engines: Mapping[EngineChoice, Engine]) -> Flask:
             log.error("the study cannot go on", reason=str(error))  # its own words, which quote nobody
         if request.path.startswith("/api/"):
             return _answer(401 if isinstance(error, WrongToken) else status, str(error))
-        return _answer(status)
+        if isinstance(error, TimeOver):
+            return _answer(status, texts(study.protocol.language, "screens")["error"]["over"])
+        return _answer(status, str(error) if request.path.startswith("/console/") else None)
 
     for kind in _STATUS:
         app.register_error_handler(kind, _refused)
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
-        return _answer(error.code or 500, error.description if request.path.startswith("/api/") else None)
+        said = None
+        if request.path.startswith("/api/"):
+            unknown = isinstance(error, NotFound) and request.url_rule is None
+            said = api.no_such_call(request.path) if unknown else error.description
+        elif request.path.startswith("/console/") and error.description != type(error).description:
+            said = error.description
+        response = _answer(error.code or 500, said)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(error.valid_methods)
+        if error.code == 429:
+            response.headers["Retry-After"] = "60"
+        return response
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:

@@ -4,7 +4,9 @@ from typing import Any
 
 from flask import current_app, g
 
+from portal.doors import count_wrong, limited, limits
 from portal.sessions import Sessions
+from study.errors import UnknownCode, WrongToken
 
 __all__ = ["person_of_link", "sessions"]
 
@@ -19,6 +21,11 @@ def person_of_link(endpoint: str | None, values: dict[str, Any] | None) -> None:
     values = values or {}
     code, token = values.pop("code"), values.pop("token")
     study = sessions().study
-    g.person = study.by_link(code, token)
+    try:
+        g.person = study.by_link(code, token)
+    except (WrongToken, UnknownCode):
+        count_wrong()
+        raise
+    limited(limits().link, code)
     g.participant = study.participant(code) if g.person.state == "enrolled" else None
     g.home = f"/p/{code}/{token}/"

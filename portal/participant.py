@@ -5,9 +5,10 @@ always drawn from the record; a form says which visit it was drawn for, and is r
 """
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, jsonify, redirect, render_template, request
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 import chat_web
@@ -18,13 +19,13 @@ from portal.looking import person_of_link, sessions
 from portal.stream import reply_stream
 from portal.today import begun, outlook, window_text
 from study import enrolment, forms, visits
-from study.errors import NotDue, OutOfRange
+from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver
 from study.study import Participant
 from study.texts import texts
 from study.visits import Visit
 from therapist.errors import ExerciseOver, ReplyPending
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "visit_of"]
 
 blueprint = Blueprint("participant", __name__)
 blueprint.url_value_preprocessor(person_of_link)
@@ -32,10 +33,15 @@ blueprint.url_value_preprocessor(person_of_link)
 Page = tuple[str, int] | str | BaseResponse
 
 
-def _visit_of(fields: dict[str, Any]) -> Visit:
-    """Today's visit, which the form must have been drawn for. Raises `NotDue`."""
-    visit = visits.today(sessions().study, g.participant)
-    if visit is None or str(fields.get("visit")) != str(visit.id):
+def visit_of(fields: Mapping[str, Any]) -> Visit:
+    """Today's visit, which the form must have been drawn for. Raises `NotDue`, and `TimeOver` when it has ended."""
+    study = sessions().study
+    visit = visits.today(study, g.participant)
+    named = str(fields.get("visit"))
+    if visit is None or named != str(visit.id):
+        row = study.records.row("SELECT state FROM visit WHERE participant = ? AND id = ?", g.participant.code, named)
+        if row is not None and row["state"] in ("missed", "unfinished"):
+            raise TimeOver("The time for this visit is over.")
         raise NotDue("This page belongs to another visit.")
     return visit
 
@@ -149,7 +155,7 @@ def _days() -> int:
 @blueprint.post("/rating")
 def rate() -> Page:
     fields = words.body()
-    visit = _visit_of(fields)
+    visit = visit_of(fields)
     if visit.state == "before" and forms.due_in_visit(sessions().study, visit) is not None:
         raise NotDue("Some questions come before the rating.")
     try:
@@ -168,19 +174,23 @@ def say() -> Page:
     """
     running = sessions()
     fields = words.body()
-    visit = _visit_of(fields)
+    visit = visit_of(fields)
     if not request.is_json and not str(fields.get("words", "")).strip():
         return redirect(g.home + "now", 303)  # an empty box sent without a script: the same page again
     said, token = words.words(fields), words.text_of(fields, "token")
     step = words.text_of(fields, "step") if "step" in fields else None
+    base = fields.get("base")
     try:
-        turn = running.hear(visit, said, token, step)
+        turn = running.hear(visit, said, token, step, base=base if isinstance(base, str) else None)
+    except DraftChanged as changed:
+        return _json({"standing": changed.standing, "confirmed": changed.confirmed}, 409)
     except (ReplyPending, ExerciseOver):
         if request.is_json:
             raise
         return redirect(g.home + "now", 303)
     if request.is_json:
-        return _json({"number": turn.number, "state": visits.find(running.study, visit.id).state}, 201)
+        state = visits.find(running.study, visit.id).state
+        return _json({"number": turn.number, "words": turn.text, "state": state}, 201)
     for _ in running.follow(visit, turn.number):
         pass
     return redirect(g.home + "now", 303)
@@ -188,7 +198,7 @@ def say() -> Page:
 
 @blueprint.get("/reply")
 def reply() -> Response:
-    visit = _visit_of(request.args)
+    visit = visit_of(request.args)
     return reply_stream(sessions(), visit)
 
 
@@ -204,23 +214,6 @@ def state() -> BaseResponse:
     if g.participant.arm.medium == "robot":
         described["said"] = _of_the_robot(visit)
     return _json(described, 200)
-
-
-@blueprint.put("/drafts/<step>")
-def save_draft(step: str) -> BaseResponse:
-    """Keep a worksheet field that is not confirmed yet; its words are screened like any others."""
-    fields = words.body()
-    visit = _visit_of(fields)
-    running = sessions()
-    if g.participant.arm.medium != "worksheet" or step not in worksheet.steps(running.conversation(visit)):
-        abort(404)
-    text = fields.get("words")
-    if not isinstance(text, str) or "\0" in text:
-        abort(422)
-    if len(text) > words.LIMIT:
-        abort(413)
-    visits.save_draft(running.study, visit, step, text)
-    return _json({"state": running.screen_words(visit, text, "draft").state}, 200)
 
 
 def _json(data: dict[str, Any], status: int) -> BaseResponse:

@@ -143,7 +143,7 @@ def _points(arm: str) -> list[_Point]:
     study = sessions().study
     values: dict[tuple[int, str], list[int]] = defaultdict(list)
     for row in study.records.rows(
-        "SELECT visit.day, rating.occasion, rating.value FROM rating JOIN visit ON visit.id = rating.visit"
+        "SELECT visit.day, rating.occasion, rating.value FROM rating_now rating JOIN visit ON visit.id = rating.visit"
         " JOIN participant ON participant.code = visit.participant"
         " WHERE participant.arm = ? AND participant.kind = 'participant'",
         arm,

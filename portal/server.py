@@ -62,6 +62,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
             "keepalive": 15,
             "loglevel": "critical",  # what went wrong is said by the application, in one line or with its traceback
             "accesslog": None,  # an address is a key
+            "forwarded_allow_ips": "",  # whether a proxy is believed is decided in `portal.doors`
             "proc_name": "bedside",
             "control_socket_disable": True,
         }

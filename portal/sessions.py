@@ -7,6 +7,7 @@ record which answers are owed and writes them.
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,9 +15,10 @@ from typing import Any
 
 import structlog
 
+from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
-from study.errors import NotDue
+from study.errors import DraftChanged, NotDue
 from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Study
@@ -57,6 +59,7 @@ class _Writing:
 
     events: list[Event] = field(default_factory=list)
     done: bool = False
+    since: float = field(default_factory=time.monotonic)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, event: Event) -> None:
@@ -69,13 +72,13 @@ class _Writing:
             self.done = True
             self.changed.notify_all()
 
-    def read(self) -> Iterator[Event]:
-        """All events from the first, as they come; `wait` events in long silences."""
+    def read(self, every: float) -> Iterator[Event]:
+        """All events from the first, as they come; a `wait` event for every so many seconds of silence."""
         position = 0
         while True:
             with self.changed:
                 while position == len(self.events) and not self.done:
-                    if not self.changed.wait(KEEP_ALIVE_S):
+                    if not self.changed.wait(every):
                         break
                 fresh = self.events[position:]
                 done = self.done
@@ -92,11 +95,13 @@ class Sessions:
         """`engines` has one engine for each choice that an arm of the protocol makes."""
         self.study = study
         self.engines = engines
+        self.desk = Desk(study)
         self._screen = Screen.load(study.protocol.language)
         self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
-        self._lock = threading.Lock()
-        self._hearing = threading.Lock()
+        # A visit has always the same one of these locks, so what happens to one visit happens one after another, and
+        # visits wait for each other only while one of them is on its way to the disk and shares its lock.
+        self._locks = [threading.Lock() for _ in range(WRITERS)]
         # A pool, not a thread for each answer: every thread has its own connection to the record.
         self._workers = ThreadPoolExecutor(WRITERS, thread_name_prefix="answer")
 
@@ -133,6 +138,7 @@ class Sessions:
             rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
             sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
             deadline_s=settings.timeout_s,
+            wizard=self.desk.seat(visit.id),
         )
 
     def enter(self, visit: Visit) -> tuple[Visit, Conversation]:
@@ -148,31 +154,49 @@ class Sessions:
         self._write(visit)
         return visit, conversation
 
-    def hear(self, visit: Visit, words: str, token: str, step: str | None = None) -> RecordedTurn:
+    def hear(
+        self, visit: Visit, words: str, token: str, step: str | None = None, *, base: str | None = None
+    ) -> RecordedTurn:
         """Record the participant's words, screened, and begin the answer. When this returns they are on the disk.
 
-        Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
+        With `base`, what the worksheet's field held when these words were written, raises `DraftChanged` when it holds
+        other words by now. Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
         """
         conversation = self.conversation(visit)
         # One at a time, so that of two windows that send at once the second finds an answer owed.
-        with self._hearing:
+        with self._lock(visit):
             known = next((turn for turn in conversation.turns if turn.token == token), None)
             if known is not None:
                 return known
             if visit.state != "exercise":
                 raise NotDue("The exercise of this visit is not under way.")
+            standing = visits.drafts(self.study, visit).get(step or "", "") if base is not None else base
+            if standing != base and (standing or "").strip() != words:
+                raise DraftChanged(standing or "", confirmed=False)
             conversation.open()
             turn = conversation.hear(words, token, step)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
         self._write(visit)
         return turn
 
+    def keep_draft(self, visit: Visit, step: str, text: str, base: str | None) -> Visit:
+        """Keep what stands in a worksheet's field that is not confirmed yet, screened like any other words.
+
+        Raises what `visits.save_draft` raises; the words are screened all the same.
+        """
+        with self._lock(visit):
+            try:
+                visits.save_draft(self.study, visit, step, text, base)
+            finally:
+                visit = self.screen_words(visit, text, "draft")
+        return visit
+
     def screen_words(self, visit: Visit, text: str, source: Source) -> Visit:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""
         hit = self._screen.check(text, "participant")
         return visits.stop(self.study, visit, source, hit) if hit else visit
 
-    def follow(self, visit: Visit, after: int) -> Iterator[Event]:
+    def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
         writing = self._write(visit)
         recorded = set()
@@ -184,10 +208,19 @@ class Sessions:
                 yield Event("sentence", {"reply_to": turn.reply_to, "index": 0, "text": turn.text, "whole": True})
                 yield Event("turn", {"number": turn.number, "reply_to": turn.reply_to})
         if writing:
-            for event in writing.read():
+            for event in writing.read(every):
                 if event.name == "wait" or event.data["reply_to"] not in recorded:
                     yield event
         yield Event("end", self.describe(visits.find(self.study, visit.id)))
+
+    def being_written(self, visit: Visit) -> list[str]:
+        """The sentences of the answer that is being written at this moment."""
+        writing = self._writing.get(visit.id)
+        events = list(writing.events) if writing else []
+        whole = {event.data["reply_to"] for event in events if event.name == "turn"}
+        return [
+            event.data["text"] for event in events if event.name == "sentence" and event.data["reply_to"] not in whole
+        ]
 
     def describe(self, visit: Visit) -> dict[str, Any]:
         """The visit as the device API and the pages' scripts see it."""
@@ -207,17 +240,24 @@ class Sessions:
             "reflect": step is not None and load_exercise(visit.exercise).step(step).reflect,
             "record": may_record(self.study, participant),
             "turns": [
-                {"number": turn.number, "speaker": turn.speaker, "text": turn.text} for turn in conversation.turns
+                {"number": turn.number, "speaker": turn.speaker, "text": turn.text, "origin": turn.origin}
+                for turn in conversation.turns
             ],
         }
 
+    def under_way(self) -> list[tuple[float, bool]]:
+        """Of each visit with answers being written: for how many seconds, and whether there is a sentence yet."""
+        writing = list(self._writing.values())
+        return [(time.monotonic() - one.since, bool(one.events)) for one in writing]
+
     def close(self) -> None:
-        """Wait for the answers that are being written; begin no more."""
+        """Wait for the answers that are being written, by engines now; begin no more."""
+        self.desk.close()
         self._workers.shutdown()
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""
-        with self._lock:
+        with self._lock(visit):
             writing = self._writing.get(visit.id)
             if writing is not None:
                 return writing
@@ -233,7 +273,7 @@ class Sessions:
             while True:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left
                 # without an answer: either it sees them here, or whoever recorded them starts another worker.
-                with self._lock:
+                with self._lock(visit):
                     pending = conversation.pending
                     if pending is None:
                         self._close_if_finished(visits.find(self.study, visit.id), conversation)
@@ -241,17 +281,20 @@ class Sessions:
                         return
                 for index, sentence in enumerate(conversation.reply()):
                     writing.put(Event("sentence", {"reply_to": pending.number, "index": index, "text": sentence}))
-                turns = TurnKeeper(self.study, visit).turns()
-                number = next(turn.number for turn in turns if turn.reply_to == pending.number)
-                writing.put(Event("turn", {"number": number, "reply_to": pending.number}))
+                for turn in TurnKeeper(self.study, visit).turns():
+                    if turn.reply_to == pending.number:  # none, when the visit was stopped while a person wrote
+                        writing.put(Event("turn", {"number": turn.number, "reply_to": pending.number}))
         except Exception:
             # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
             # or the robot's next call, writes it.
             log.exception("an answer could not be recorded", visit=visit.id)
-            with self._lock:
+            with self._lock(visit):
                 self._writing.pop(visit.id, None)
         finally:
             writing.finish()
+
+    def _lock(self, visit: Visit) -> threading.Lock:
+        return self._locks[visit.id % len(self._locks)]
 
     def _close_if_finished(self, visit: Visit, conversation: Conversation) -> Visit:
         if visit.state == "exercise" and conversation.finished:

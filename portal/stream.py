@@ -1,29 +1,112 @@
-"""Server-sent events: the reply stream, the same for pages and robots."""
+"""Server-sent events: the reply stream, the same for pages and robots.
 
+Every event has an id that says how far a reader has come: the last whole turn, and of an answer that is being read, how
+much of it, with a hash. A reader who lost the connection sends it back, as browsers do by themselves, and is given the
+rest. The hash is there because an answer may become another one: written anew after a crash, or cut by the screen.
+"""
+
+import hashlib
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 
 from flask import Response, request
 
-from portal.sessions import Event, Sessions
+from portal.sessions import KEEP_ALIVE_S, Event, Sessions
 from study.visits import Visit
 
-__all__ = ["reply_stream"]
+__all__ = ["LAST_EVENT_ID", "Numbered", "follow", "reply_stream", "stream"]
+
+LAST_EVENT_ID = r"^([0-9]{1,15})(?:\.([0-9]{1,15})\.([0-9]{1,15})\.([0-9a-f]{8}))?$"
+
+Numbered = Iterator[tuple[str, Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a reader has of an answer."""
+
+    reply_to: int
+    length: int
+    hash: str
+
+    @classmethod
+    def of(cls, reply_to: int, text: str) -> "_Part":
+        return cls(reply_to, len(text), hashlib.sha256(text.encode()).hexdigest()[:8])
+
+    def begins(self, text: str) -> bool:
+        return self == _Part.of(self.reply_to, text[: self.length])
 
 
 def reply_stream(sessions: Sessions, visit: Visit) -> Response:
-    """What the therapist says after turn `?after=`, as docs/design.md describes the stream."""
-    after = request.args.get("after", default=0, type=int)
+    """What the therapist says after turn `?after=`, as docs/api.md describes the stream, for a page's script.
+
+    It begins with an event `wait`, and a long silence has more of them: a script in a browser sees neither comments nor
+    headers that wait for the first event, and could not tell a server that is thinking from a line that is dead.
+    """
+    events = follow(sessions, visit, request.args.get("after", default=0, type=int))
+    at_once: Numbered = iter([(None, Event("wait", {}))])
+    return stream(chain(at_once, events), silence="event: wait\ndata:\n\n")
+
+
+def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Numbered:
+    """The events after turn `after`, or after the event that the request names as its last, with their ids."""
+    known = re.fullmatch(LAST_EVENT_ID, request.headers.get("Last-Event-ID", ""))
+    part = None
+    if known:
+        after = int(known[1])
+        part = _Part(int(known[2]), int(known[3]), known[4]) if known[2] else None
+    return _numbered(sessions.follow(visit, after, every), after, part)
+
+
+def stream(events: Numbered, silence: str = ": still writing\n\n") -> Response:
     return Response(
-        _lines(sessions.follow(visit, after)),
+        (silence if event.name == "wait" else _line(number, event) for number, event in events),
         mimetype="text/event-stream",
         headers={"X-Accel-Buffering": "no"},  # a proxy in front must pass each sentence on at once
     )
 
 
-def _lines(events: Iterator[Event]) -> Iterator[str]:
+def _numbered(events: Iterator[Event], last: int, known: _Part | None) -> Numbered:
+    """Give each event its id, and leave out what the reader has: the turns until `last`, and `known` of an answer."""
+    to, text = -1, ""  # the answer that is being read, and all of it so far
+    held: list[tuple[str, Event]] = []  # sentences of which we do not know yet whether the reader has them
+    here = _id(last, known)
     for event in events:
-        if event.name == "wait":
-            yield ": still writing\n\n"
+        if event.name == "sentence":
+            before = text if to == (event.data["reply_to"] or 0) else ""
+            to, whole = event.data["reply_to"] or 0, event.data.get("whole", False)
+            text = event.data["text"] if whole else f"{before} {event.data['text']}".strip()
+            here = _id(last, _Part.of(to, text))
+            one = (here, event)
+            if known is None or known.reply_to != to:
+                yield one
+            elif whole and known.begins(text):
+                if rest := text[known.length :].strip():
+                    yield here, Event("sentence", {**event.data, "text": rest})
+                known = None
+            else:
+                held.append(one)
+                if whole or len(text) >= known.length:
+                    if known != _Part.of(to, text):
+                        yield from held
+                    known, held = None, []
+        elif event.name == "turn":
+            yield from held  # the answer became a shorter one than the reader has
+            if known is not None and known.reply_to == (event.data["reply_to"] or 0):
+                known = None
+            text, held, last = "", [], event.data["number"]
+            here = _id(last)
+            yield here, event
         else:
-            yield f"event: {event.name}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"
+            yield here, event
+
+
+def _id(last: int, part: _Part | None = None) -> str:
+    return f"{last}.{part.reply_to}.{part.length}.{part.hash}" if part else str(last)
+
+
+def _line(number: str, event: Event) -> str:
+    return f"id: {number}\nevent: {event.name}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"

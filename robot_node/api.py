@@ -1,6 +1,12 @@
-"""The portal's device API, as docs/design.md describes it, over HTTP."""
+"""The portal's API, as docs/api.md describes it, over HTTP.
+
+A call whose answer was lost is made again by whoever made it, with the same idempotency key; a reply stream that broke
+off is taken up after the last event that came.
+"""
 
 import json
+import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +18,11 @@ from robot_node.errors import ClaimedElsewhere, NotReachable, Refused, RobotErro
 __all__ = ["DeviceAPI", "Event", "Heard", "Visit"]
 
 CONNECT_S = 3.0
-SILENCE_S = 30.0
-"""The portal sends a sign of life every ten seconds of a reply; three missed and the connection is given up."""
+SILENCE_S = 10.0
+"""The portal answers at once, and sends a sign of life every second of a reply: after so long it is gone."""
+
+SAME_CALL_S = 60.0
+"""A call that got no answer and is made again within this is the same call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,10 @@ class DeviceAPI:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/")
+        self.latency_ms: float | None = None
+        """How long the last call took, there and back."""
+        self._unanswered: dict[str, tuple[str, float]] = {}
+        self._broke_off: dict[tuple[int, int], str] = {}
         self._client = httpx2.Client(
             base_url=self.url + "/api/v1",
             headers={"Authorization": f"Bearer {token}"},
@@ -79,6 +92,7 @@ class DeviceAPI:
 
     def claim(self, code: str) -> Visit:
         """Take the visit with this code. Raises `WrongCode` and `ClaimedElsewhere`."""
+        self._broke_off.clear()
         answer = self._send("POST", "/claims", {"code": code})
         if answer.status_code in (404, 422, 429):
             raise WrongCode("No visit with a robot has this code today.")
@@ -110,40 +124,75 @@ class DeviceAPI:
         Raises `NotReachable` when the stream breaks off before that.
         """
         ended = False
+        last = self._broke_off.pop((visit_id, after), None)
+        headers = {"Last-Event-ID": last} if last else {}
         try:
-            with self._client.stream("GET", f"/visits/{visit_id}/reply", params={"after": after}) as answer:
+            with self._client.stream(
+                "GET", f"/visits/{visit_id}/reply", params={"after": after}, headers=headers
+            ) as answer:
                 if answer.status_code != 200:
                     answer.read()
                     self._fine(answer)
-                name = ""
+                name = number = ""
                 for line in answer.iter_lines():
-                    if line.startswith("event: "):
+                    if line.startswith("id: "):
+                        number = line.removeprefix("id: ")
+                    elif line.startswith("event: "):
                         name = line.removeprefix("event: ")
                     elif line.startswith("data: "):
-                        ended = name == "end"
+                        ended, last = name == "end", number
                         yield Event(name, json.loads(line.removeprefix("data: ")))
         except (httpx2.HTTPError, httpx2.StreamError) as error:
+            self._remember(visit_id, after, last)
             raise NotReachable(f"{self.url} broke off ({type(error).__name__}).") from None
         if not ended:
+            self._remember(visit_id, after, last)
             raise NotReachable(f"{self.url} broke off.")
+
+    def _remember(self, visit_id: int, after: int, last: str | None) -> None:
+        if last:
+            self._broke_off[visit_id, after] = last
+
+    def report(
+        self, *, battery: float | None = None, state: str | None = None, version: str | None = None
+    ) -> str | None:
+        """Say how this robot is, with how long its last call took. Returns when its token ends, if it does."""
+        fields = {"battery": battery, "latency_ms": self.latency_ms, "state": state, "version": version}
+        answer = self._fine(self._send("POST", "/telemetry", fields, once=False))
+        ends: str | None = answer["expires_at"]
+        return ends
 
     def close(self) -> None:
         self._client.close()
 
-    def _send(self, method: str, path: str, fields: dict[str, Any] | None = None) -> httpx2.Response:
+    def _send(self, method: str, path: str, fields: dict[str, Any] | None = None, once: bool = True) -> httpx2.Response:
+        what = f"{path} {json.dumps(fields)}"
+        now = time.monotonic()
+        headers = {"Idempotency-Key": self._key(what, now)} if method == "POST" and once else {}
         try:
-            return self._client.request(method, path, json=fields)
+            answer = self._client.request(method, path, json=fields, headers=headers)
         except httpx2.HTTPError as error:
             raise NotReachable(f"{self.url} cannot be reached ({type(error).__name__}).") from None
+        self.latency_ms = round(1000 * (time.monotonic() - now), 1)
+        if answer.status_code < 500:
+            self._unanswered.pop(what, None)
+        return answer
+
+    def _key(self, what: str, now: float) -> str:
+        """An idempotency key for a call; the same as before when it got no answer a moment ago."""
+        self._unanswered = {one: kept for one, kept in self._unanswered.items() if now - kept[1] < SAME_CALL_S}
+        key = self._unanswered[what][0] if what in self._unanswered else secrets.token_hex(16)
+        self._unanswered[what] = (key, now)
+        return key
 
     def _fine(self, answer: httpx2.Response) -> dict[str, Any]:
         """The body of an answer that is as it should be."""
         status = answer.status_code
         if status == 401:
-            raise WrongToken(f"{self.url} does not know this device token; `bedside device` prints one.")
-        if status >= 500:
-            raise NotReachable(f"{self.url} is in trouble (status {status}).")
-        if status in (404, 409, 413, 422):
+            raise WrongToken(f"{self.url} does not know this device token; `bedside device` issues one.")
+        if status >= 500 or status == 429:
+            raise NotReachable(f"{self.url} cannot take this now (status {status}).")
+        if status in (403, 404, 409, 413, 422):
             raise Refused(f"{self.url} does not take this now (status {status}).")
         try:
             body = answer.json()

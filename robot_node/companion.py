@@ -1,8 +1,11 @@
 """The node `companion`: holds visits. It hears and speaks through topics; the visit is in the portal's record."""
 
+import math
 import queue
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -12,7 +15,7 @@ from std_msgs.msg import Bool, String
 from robot_node.api import DeviceAPI, Visit
 from robot_node.colleagues import Colleagues
 from robot_node.dialogue import Dialogue
-from robot_node.errors import RobotError, Stopped
+from robot_node.errors import NotReachable, RobotError, Stopped
 from robot_node.node import RobotNode
 from robot_node.resume import Resume
 from study.texts import texts
@@ -42,6 +45,12 @@ AWAIT_S = 20.0
 LONGEST_SENTENCE_S = 10.0
 """A voice that has not said a sentence within this and a sixth of a second a letter does not answer."""
 
+REPORT_EVERY_S = 10.0
+"""How often the portal is told how the robot is; after three such times without it, it counts as not connected."""
+
+TOKEN_ENDS = timedelta(days=1)
+"""A token that ends within this is a warning in the diagnostics."""
+
 
 class Companion(RobotNode):
     """Configure connects it, activate begins a visit, deactivate breaks off (the visit can be claimed again)."""
@@ -67,6 +76,7 @@ class Companion(RobotNode):
         self._halted = False
         self._clock_jumped = threading.Event()
         self._language = "en"
+        self._battery: float | None = None
 
     # Lifecycle
 
@@ -88,6 +98,7 @@ class Companion(RobotNode):
         self.takes("spoken", self._on_spoken)
         self.takes("hush", self._on_hush)
         self.takes("stop", self._on_stop)
+        self.takes("battery_state", self._on_battery)
         self.takes("/diagnostics", self._colleagues.take)
         return TransitionCallbackReturn.SUCCESS
 
@@ -95,7 +106,10 @@ class Companion(RobotNode):
         self._stop.clear()
         self._words = queue.Queue()
         self._interrupted.clear()
-        self._threads = [threading.Thread(target=self._hold_visits, name="visit", daemon=True)]
+        self._threads = [
+            threading.Thread(target=self._hold_visits, name="visit", daemon=True),
+            threading.Thread(target=self._keep_reporting, name="telemetry", daemon=True),
+        ]
         if self.value("voice"):
             self._threads.append(threading.Thread(target=self._keep_company, name="company", daemon=True))
         for thread in self._threads:
@@ -159,6 +173,30 @@ class Companion(RobotNode):
         self._waiting_since = None
         self._listen(False)
         self.finished.set()
+
+    def _keep_reporting(self) -> None:
+        """Tell the portal how the robot is, also between visits: researchers and participants see that it is there."""
+        assert self._api is not None  # noqa: S101 - activate comes after configure
+        while True:
+            try:
+                ends = self._api.report(battery=self._battery, state=self._state, version=version("bedside"))
+            except NotReachable:
+                pass  # the visit's thread finds out and says so, when there is a visit
+            except RobotError as error:
+                self.report("telemetry", "error", str(error))
+            else:
+                self.report("telemetry", "ok", "reported", battery=self._battery, latency_ms=self._api.latency_ms)
+                self._report_token(ends)
+            if self._stop.wait(REPORT_EVERY_S):
+                return
+
+    def _report_token(self, ends: str | None) -> None:
+        if ends is None:
+            self.report("token", "ok", "the device token does not end")
+        elif datetime.fromisoformat(ends) - datetime.now(UTC) < TOKEN_ENDS:
+            self.report("token", "warning", f"the device token ends at {ends}; bring the robot another one")
+        else:
+            self.report("token", "ok", f"the device token ends at {ends}")
 
     def _attend(self, visit: Visit) -> None:
         self._language = visit.language
@@ -344,6 +382,10 @@ class Companion(RobotNode):
     def _on_hush(self, message: Any) -> None:
         self._interrupted.set()
         self._over.set()
+
+    def _on_battery(self, message: Any) -> None:
+        full = float(message.percentage)
+        self._battery = None if math.isnan(full) else round(min(max(full, 0.0), 1.0), 2)
 
     def _on_stop(self, message: Any) -> None:
         self._halted = message.data

@@ -31,7 +31,7 @@ def robot_arguments(body: str = "mujoco", sound: str = "true") -> list[Any]:
         argument(
             "token",
             EnvironmentVariable("BEDSIDE_DEVICE_TOKEN", default_value=""),
-            "this robot's device token; `bedside device` prints it. Better in the environment than typed here",
+            "this robot's device token; `bedside device` issues it. Better in the environment than typed here",
         ),
         argument("code", "", "the six digits of the first visit; empty: the robot asks for them"),
         argument("body", body, f"what moves the joints. {bodies}", tuple(BODIES)),

@@ -96,6 +96,8 @@ TOPICS = {
               "where the joints go, in radians"),
         Topic("joint_states", "sensor_msgs/JointState", SENSOR, "sim, motors or the robot's own driver", ("body",),
               "where the joints are, in radians"),
+        Topic("battery_state", "sensor_msgs/BatteryState", SENSOR, "the robot's own driver", ("companion",),
+              "how full the battery is, where there is one; researchers see it on the page of devices"),
         Topic("stop", "std_msgs/Bool", LATCHED, "anybody", ("body", "sim", "motors", "voice", "companion"),
               "true: the robot stands still and is silent until somebody says false; it wins over everything"),
         Topic("/diagnostics", "diagnostic_msgs/DiagnosticArray", STREAM, "all nodes", ("companion",),

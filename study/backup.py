@@ -1,7 +1,8 @@
 """Backup while the study runs, and restoring it.
 
-A backup is one tar file: the protocol, the record as it stood at one moment, the study's key, the encrypted identities,
-the study's own measures, and a manifest with the hash of each. The key of the identities is not in it.
+A backup is one tar file: the protocol, the record as it stood at one moment, the accounts and devices, the study's key,
+the encrypted identities, the study's own measures, and a manifest with the hash of each. The key of the identities is
+not in it.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +25,9 @@ from study.study import Study
 from study.verify import Verdict, verify
 
 __all__ = ["Backup", "backup", "restore"]
+
+ACCESS = "access.sqlite"
+"""Who may come in (`study.access.store`)."""
 
 _MANIFEST = "manifest.json"
 _FORMAT = "bedside backup 1"
@@ -50,13 +55,16 @@ def backup(study: Study, path: Path, progress: Callable[[int, int], None] | None
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".backup-") as draft:
             copy = Path(draft) / "study.sqlite"
-            _copy(study, copy)
+            _copy(study.records.path, copy)
             records = Records(copy, study.records.kind)
             verdict = verify(records, progress)
             records.close()
             if verdict.mistakes:
                 raise StudyError(f"{study.folder} does not verify, so no backup was made: {verdict.mistakes[0]}")
             sources = {"study.sqlite": copy, **_others(study.folder)}
+            if (access := study.folder / ACCESS).exists():
+                sources[ACCESS] = Path(draft) / ACCESS
+                _copy(access, sources[ACCESS])
             hashes = {name: _sha256(source) for name, source in sources.items()}
             said = {
                 "format": _FORMAT,
@@ -105,13 +113,10 @@ def restore(path: Path, folder: Path, progress: Callable[[int, int], None] | Non
     return Backup(len(said["files"]), verdict.events, verdict.head)
 
 
-def _copy(study: Study, copy: Path) -> None:
-    target = sqlite3.connect(copy)
-    try:
+def _copy(database: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
         # All in one step: a copy of one moment, while others go on writing into the write-ahead log.
-        study.records.db.conn.backup(target)
-    finally:
-        target.close()
+        source.backup(target)
 
 
 def _others(folder: Path) -> dict[str, Path]:

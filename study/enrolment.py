@@ -14,7 +14,7 @@ from study import forms, halting, on_paper
 from study.allocation import Slot, minimise, sequence
 from study.allocation_list import listed
 from study.eligibility import level, stratum_of
-from study.errors import NotDue, StudyError
+from study.errors import Excluded, NotDue, StudyError
 from study.grammar import Consent
 from study.protocol import Protocol, check_zone
 from study.records import Write, stamp
@@ -35,10 +35,18 @@ __all__ = [
 ]
 
 
-def come(study: Study, *, kind: Kind = "participant", timezone: str | None = None, by: str = "portal") -> Person:
+def come(
+    study: Study,
+    *,
+    kind: Kind = "participant",
+    timezone: str | None = None,
+    by: str = "portal",
+    code: str | None = None,
+) -> Person:
     """Somebody opens the study's door: they get a code, and begin on the protocol as it is now.
 
-    `timezone` is theirs, an IANA name; the study's if left out. Raises `StudyError` for one that does not exist.
+    `timezone` is theirs, an IANA name; the study's if left out. `code` is one that `Study.free_code` gave beforehand:
+    asked for with it again, this is the same person. Raises `StudyError` for a time zone that does not exist.
     """
     if timezone is not None:
         try:
@@ -52,8 +60,10 @@ def come(study: Study, *, kind: Kind = "participant", timezone: str | None = Non
         state = "consent" if protocol.consent else "baseline"
     now = study.clock.now()
     with study.records.write() as write:
+        if code is not None and write.row("SELECT 1 FROM person WHERE code = ?", code):
+            return study.person(code)
         version = lock(study, write, now)
-        code = study.new_code(write, kind)
+        code = code or study.free_code(kind)
         write.insert(
             "person",
             {
@@ -235,40 +245,63 @@ def take_in(
     answers: Mapping[str, Any] | None = None,
     scores: Mapping[str, Mapping[str, int | None]] | None = None,
     permissions: Collection[str] = (),
+    witness: str | None = None,
     skip: bool = False,
+    code: str | None = None,
 ) -> Participant:
     """Everything at once, for a person who was screened and consented in the researcher's presence or on paper.
 
     `answers` are those to the screening's questions, `scores` the answers to the items of the measures due before the
-    enrolment. `by` vouches for the consent. `skip` lets a test participant pass by all that. Raises `StudyError` with
-    the reasons when the rules exclude the person, who is recorded; and before anything is recorded for answers that are
-    wrong or lacking, and while nobody can be enrolled.
+    enrolment. `witness`, or else `by`, vouches for the consent. `skip` lets a test participant pass by all that. `code`
+    is one that `Study.free_code` gave beforehand: asked for with it again, this is the same participant. Raises
+    `Excluded` when the rules exclude the person, who is recorded; and `StudyError` before anything is recorded for
+    answers that are wrong or lacking, and while nobody can be enrolled.
     """
     skip = skip and kind == "test"
     _check_choice(study.protocol, kind, arm)
     halting.refuse_enrolment(study.records, [one.name for one in study.protocol.arms])
     if not skip:
         on_paper.check(study, answers or {}, scores or {}, permissions)
-    person = come(study, kind=kind, timezone=timezone, by=by)
+    person = come(study, kind=kind, timezone=timezone, by=by, code=code)
     if skip:
         with study.records.write() as write:
-            write.update("person", person.code, {"state": "baseline"})
-            write.log(study.clock.now(), by, "test participant let in", person.code, person=person.code)
+            state = write.value("SELECT state FROM person WHERE code = ?", person.code)
+            if state in ("screening", "consent", "baseline"):
+                write.update("person", person.code, {"state": "baseline"})
+                write.log(study.clock.now(), by, "test participant let in", person.code, person=person.code)
         return _allocate(study, study.person(person.code), by, arm)
+    try:
+        person = _enter(study, person, answers or {}, scores or {}, permissions, witness or by)
+    except NotDue:  # the same was entered at the same moment, and was faster
+        person = study.person(person.code)
+        if person.state != "enrolled":
+            raise
+    if person.state == "ineligible":
+        raise Excluded(person.code, f"{person.code} cannot take part: {' '.join(person.reasons)}")
+    return enrol(study, person.code, by=by, arm=arm)
+
+
+def _enter(
+    study: Study,
+    person: Person,
+    answers: Mapping[str, Any],
+    scores: Mapping[str, Mapping[str, int | None]],
+    permissions: Collection[str],
+    witness: str,
+) -> Person:
+    """Enter what somebody gave on paper, as far as it goes."""
     while person.state in ("screening", "consent", "baseline"):
         due = forms.due_before_enrolment(study, person)
         if due is not None:
-            given = (answers or {}) if due.measure == forms.SCREENING else (scores or {}).get(due.measure, {})
+            given = answers if due.measure == forms.SCREENING else scores.get(due.measure, {})
             forms.submit(study, person.code, due, given)
         elif person.state == "consent" and person.protocol.consent:
             statements = range(len(person.protocol.consent.statements))
-            give_consent(study, person.code, statements=statements, permissions=permissions, witness=by)
+            give_consent(study, person.code, statements=statements, permissions=permissions, witness=witness)
         else:
             break
         person = study.person(person.code)
-    if person.state == "ineligible":
-        raise StudyError(f"{person.code} cannot take part: {' '.join(person.reasons)}")
-    return enrol(study, person.code, by=by, arm=arm)
+    return person
 
 
 def _tests(write: Write) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 __all__ = [
     "CannotEstimate",
+    "DraftChanged",
+    "Excluded",
     "IdentityError",
     "MeasureError",
     "NotDue",
@@ -16,6 +18,7 @@ __all__ = [
     "RecordError",
     "RecordFull",
     "StudyError",
+    "TimeOver",
     "UnknownCode",
     "WrongToken",
 ]
@@ -55,8 +58,31 @@ class WrongToken(StudyError):
     """The secret part of a link or a device token does not fit."""
 
 
+class Excluded(StudyError):
+    """The rules of eligibility exclude somebody, who is recorded as `code`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
 class NotDue(StudyError):
     """The visit is not at the point where this could be taken."""
+
+
+class TimeOver(NotDue):
+    """The time in which this could be taken is over."""
+
+
+class DraftChanged(NotDue):
+    """A worksheet's field holds other words by now than those that somebody changed or confirmed."""
+
+    def __init__(self, standing: str, *, confirmed: bool) -> None:
+        super().__init__("This answer was changed meanwhile.")
+        self.standing = standing
+        """What the field holds: for its owner alone."""
+        self.confirmed = confirmed
+        """Whether it was confirmed, so that nothing can change it any more."""
 
 
 class OutOfRange(StudyError):

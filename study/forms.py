@@ -185,7 +185,8 @@ def known(study: Study, code: str) -> Known:
     found: dict[str, str | float | None] = {}
     answers: dict[str, dict[str, Any]] = {}
     for row in study.records.rows(
-        "SELECT form.measure, answer.item, answer.value, answer.choice FROM answer JOIN form ON form.id = answer.form"
+        "SELECT form.measure, answer.item, answer.value, answer.choice FROM answer_now answer"
+        " JOIN form ON form.id = answer.form"
         " WHERE form.person = ? AND form.occasion IN ('screening', 'baseline')"
         " ORDER BY form.occasion DESC, form.id",  # the screening's before the baseline's, which are the later ones
         code,

@@ -58,6 +58,10 @@ class StudyKey:
         """
         return self._digest("allocation", public_seed).hex()
 
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes for encrypting what is kept for `purpose`."""
+        return self._digest("secret", purpose)
+
     def _digest(self, purpose: str, subject: str) -> bytes:
         return hmac.digest(self._secret, f"{purpose}\0{subject}".encode(), hashlib.sha256)
 

@@ -71,6 +71,9 @@ class Protocol(Table):
         "", description="where and as what the trial is registered, for example ISRCTN12345678"
     )
     days: Annotated[int, Field(ge=1, le=365)] = Field(15, description="how many study days, one visit each")
+    participants: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="how many participants are planned; the console shows the enrolment against it"
+    )
     timezone: str = Field(
         description="an IANA time zone, for example Europe/London; participants elsewhere have one of their own"
     )

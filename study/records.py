@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache
@@ -55,8 +55,10 @@ KEYS = {
     "rating": "id",
     "form": "id",
     "answer": "id",
+    "correction": "id",
     "turn": "id",
     "draft": "id",
+    "takeover": "id",
     "safety_event": "id",
     "halt": "id",
     "withdrawal": "participant",
@@ -79,7 +81,8 @@ def stamp(moment: datetime) -> str:
 
 def row_hash(salt: str, row: Mapping[str, Any]) -> str:
     """The hash by which the log knows a row. `salt` is the event's, so that a short row can't be guessed from it."""
-    canonical = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    # No column is bytes, but in a damaged file a text may read as such.
+    canonical = json.dumps(dict(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=bytes.hex)
     return hashlib.sha256(f"{salt}{canonical}".encode()).hexdigest()
 
 
@@ -98,9 +101,7 @@ class Write:
         self._changes: dict[str, dict[str, list[Any]]] = {}
 
     def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        cursor = self.connection.execute(sql, values)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        return _rows(self.connection, sql, values)
 
     def row(self, sql: str, *values: object) -> dict[str, Any] | None:
         """The first row that `sql` gives, or None."""
@@ -208,6 +209,9 @@ class Records:
         self.path = path
         self.kind: RecordKind = kind
         self._local = threading.local()
+        self._writing = (
+            threading.RLock()
+        )  # one that is taken twice fails at its second BEGIN, rather than wait for itself
         try:
             self._prepare()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged file may give bytes that are no text
@@ -230,16 +234,22 @@ class Records:
         return self._local.db  # type: ignore[no-any-return]
 
     def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        return list(self.db.query(sql, values))
+        return _rows(self.db.conn, sql, values)
 
     def row(self, sql: str, *values: object) -> dict[str, Any] | None:
         """The first row that `sql` gives, or None."""
-        return next(iter(self.db.query(sql, values)), None)
+        return next(iter(self.rows(sql, *values)), None)
 
     @contextmanager
     def write(self) -> Iterator[Write]:
         """One durable transaction. Raises `RecordFull` when the disk has no room; then nothing was written."""
         connection = self.db.conn
+        # The threads of this process queue here. SQLite's own way to wait for another writer is to sleep, longer each
+        # time, and to look again: with many threads some would look at the wrong moment for seconds.
+        with self._writing:
+            yield from self._transaction(connection)
+
+    def _transaction(self, connection: sqlite3.Connection) -> Iterator[Write]:
         try:
             # IMMEDIATE, because a plain BEGIN that reads first and writes later fails at once in WAL mode when
             # another thread wrote in between, whatever the time-out.
@@ -307,6 +317,13 @@ class Records:
                 f"{self.path} was written by another version of Bedside (schema {version}, this one "
                 f"reads {_SCHEMA_VERSION}); use the version that wrote it."
             )
+
+
+def _rows(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:
+    """The rows that `sql` gives. sqlite-utils' own `query` puts a savepoint around each, two statements more."""
+    cursor = connection.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def _primary(error: Exception) -> int:

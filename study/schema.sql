@@ -115,6 +115,47 @@ CREATE TABLE answer (
     UNIQUE (form, item)
 );
 
+-- A value that was given wrongly, put right by somebody who says why. What was given stays where it stands; of several
+-- corrections of one value the last holds. Whoever reads values reads the two views below.
+CREATE TABLE correction (
+    id INTEGER PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (code),
+    visit INTEGER REFERENCES visit (id),
+    form INTEGER REFERENCES form (id),
+    occasion TEXT NOT NULL,
+    measure TEXT NOT NULL,
+    item TEXT NOT NULL,
+    rating INTEGER REFERENCES rating (id),
+    answer INTEGER REFERENCES answer (id),
+    value_before INTEGER,
+    choice_before TEXT,
+    value INTEGER,
+    choice TEXT,
+    corrected_at TEXT NOT NULL,
+    corrected_by TEXT NOT NULL,
+    why TEXT NOT NULL,
+    CHECK ((rating IS NULL) != (answer IS NULL)),
+    CHECK (rating IS NULL OR value BETWEEN 0 AND 100)
+);
+
+CREATE INDEX correction_of_rating ON correction (rating) WHERE rating IS NOT NULL;
+
+CREATE INDEX correction_of_answer ON correction (answer) WHERE answer IS NOT NULL;
+
+-- Ratings as they hold now. `corrected` counts the corrections of a value.
+CREATE VIEW rating_now AS
+SELECT rating.id, rating.visit, rating.measure, rating.occasion,
+    iif(c.id IS NULL, rating.value, c.value) AS value, rating.given_at,
+    (SELECT count(*) FROM correction WHERE rating = rating.id) AS corrected
+FROM rating LEFT JOIN correction c ON c.id = (SELECT max(id) FROM correction WHERE rating = rating.id);
+
+-- Answers as they hold now.
+CREATE VIEW answer_now AS
+SELECT answer.id, answer.form, answer.item,
+    iif(c.id IS NULL, answer.value, c.value) AS value, iif(c.id IS NULL, answer.choice, c.choice) AS choice,
+    (SELECT count(*) FROM correction WHERE answer = answer.id) AS corrected
+FROM answer LEFT JOIN correction c ON c.id = (SELECT max(id) FROM correction WHERE answer = answer.id);
+
 CREATE TABLE turn (
     id INTEGER PRIMARY KEY,
     visit INTEGER NOT NULL REFERENCES visit (id),
@@ -122,7 +163,7 @@ CREATE TABLE turn (
     speaker TEXT NOT NULL CHECK (speaker IN ('participant', 'therapist')),
     step TEXT NOT NULL,
     text TEXT NOT NULL,
-    origin TEXT NOT NULL CHECK (origin IN ('participant', 'script', 'model', 'fallback', 'crisis')),
+    origin TEXT NOT NULL CHECK (origin IN ('participant', 'script', 'model', 'fallback', 'person', 'crisis')),
     recorded_at TEXT NOT NULL,
     token TEXT,
     reply_to INTEGER,
@@ -142,6 +183,19 @@ CREATE TABLE draft (
     saved_at TEXT NOT NULL,
     UNIQUE (visit, step)
 );
+
+-- When a person wrote the therapist's answers in the engine's place.
+CREATE TABLE takeover (
+    id INTEGER PRIMARY KEY,
+    visit INTEGER NOT NULL REFERENCES visit (id),
+    taken_at TEXT NOT NULL,
+    taken_by TEXT NOT NULL,
+    why TEXT NOT NULL,
+    released_at TEXT,          -- empty while they hold it
+    released TEXT CHECK (released IN ('handed back', 'away', 'visit over', 'server stopped'))
+);
+
+CREATE UNIQUE INDEX takeover_by_one ON takeover (visit) WHERE released_at IS NULL;
 
 -- Everything that may be harm: hits of the screen, item alerts, adverse events that somebody reports.
 CREATE TABLE safety_event (
@@ -246,6 +300,9 @@ BEGIN SELECT RAISE(ABORT, 'ratings are append-only'); END;
 
 CREATE TRIGGER answer_is_never_changed BEFORE UPDATE ON answer
 BEGIN SELECT RAISE(ABORT, 'answers are append-only'); END;
+
+CREATE TRIGGER correction_is_never_changed BEFORE UPDATE ON correction
+BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
 
 CREATE TRIGGER consent_is_never_changed BEFORE UPDATE ON consent
 BEGIN SELECT RAISE(ABORT, 'consents are append-only'); END;

@@ -122,12 +122,12 @@ class Study:
         boundary = participant.protocol.boundary
         return schedule.study_day(participant.starts_on, self.clock.now(), participant.zone, boundary)
 
-    def new_code(self, write: Write, kind: Kind) -> str:
-        """A code that nobody has."""
+    def free_code(self, kind: Kind) -> str:
+        """A code that nobody has, by which somebody new can be known."""
         prefix = "SIM-" if self.rehearsal else "TEST-" if kind == "test" else ""
         while True:
             code = prefix + "".join(choice(_LETTERS) for _ in range(6))
-            if write.row("SELECT 1 FROM person WHERE code = ?", code) is None:
+            if self.records.row("SELECT 1 FROM person WHERE code = ?", code) is None:
                 return code
 
     def _person(self, row: dict[str, Any]) -> Person:
@@ -174,10 +174,6 @@ class Study:
         """The link of the page that a blinded role sees, without the server's address."""
         return f"/blinded/{role}/{self.key.token('blinded', role)}/"
 
-    def device_token(self, device: str) -> str:
-        """The token with which the robot called `device` comes to the device API."""
-        return f"{device}.{self.key.token('device', device)}"
-
     def by_link(self, code: str, token: str) -> Person:
         """The person whose link this is. Raises `WrongToken`, which does not tell whether the code exists."""
         if not self.key.fits(token, "participant", code):
@@ -192,13 +188,6 @@ class Study:
 
     def is_blinded_role(self, role: str, token: str) -> bool:
         return role in self.protocol.blinding.roles and self.key.fits(token, "blinded", role)
-
-    def by_device_token(self, token: str) -> str:
-        """The name of the device whose token this is. Raises `WrongToken`."""
-        device, _, secret = token.rpartition(".")
-        if not device or not self.key.fits(secret, "device", device):
-            raise WrongToken("The device token is not right; `bedside device` prints it.")
-        return device
 
     # The versions of the protocol
 

@@ -13,10 +13,10 @@ from study.records import stamp
 from study.study import Study
 from study.visits import Visit, stop_within
 
-__all__ = ["Hit", "Turn", "TurnKeeper"]
+__all__ = ["Hit", "Origin", "Turn", "TurnKeeper"]
 
 Speaker = Literal["participant", "therapist"]
-Origin = Literal["participant", "script", "model", "fallback", "crisis"]
+Origin = Literal["participant", "script", "model", "fallback", "person", "crisis"]
 
 
 @dataclass(frozen=True, slots=True)

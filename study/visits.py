@@ -5,8 +5,8 @@ from datetime import datetime, time, timedelta
 from secrets import randbelow
 from typing import Any, Literal
 
-from study import halting, safety
-from study.errors import NotDue, OutOfRange, UnknownCode
+from study import halting, safety, takeover
+from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver, UnknownCode
 from study.protocol import DISTRESS
 from study.records import Write, stamp
 from study.schedule import Window, window
@@ -226,7 +226,7 @@ def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
         given = write.row("SELECT 1 FROM rating WHERE visit = ? AND occasion = ?", visit.id, occasion)
         if not given:
             if now >= (visit.window.closes if occasion == "before" else visit.window.ends):
-                raise NotDue("This cannot be taken now: the time for this visit is over.")
+                raise TimeOver("This cannot be taken now: the time for this visit is over.")
             write.insert(
                 "rating",
                 {"visit": visit.id, "measure": DISTRESS, "occasion": occasion, "value": value, "given_at": stamp(now)},
@@ -246,8 +246,8 @@ def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
 
 
 def ratings(study: Study, visit: Visit) -> dict[Occasion, int]:
-    """The ratings of this visit so far."""
-    rows = study.records.rows("SELECT occasion, value FROM rating WHERE visit = ?", visit.id)
+    """The ratings of this visit so far, as they hold now."""
+    rows = study.records.rows("SELECT occasion, value FROM rating_now WHERE visit = ?", visit.id)
     return {row["occasion"]: row["value"] for row in rows}
 
 
@@ -294,20 +294,30 @@ def end(study: Study, visit: Visit, *, by: str) -> Visit:
 # The worksheet's drafts
 
 
-def save_draft(study: Study, visit: Visit, step: str, text: str) -> None:
-    """Keep what is written in a field that is not confirmed yet. One that is confirmed by now is left as it is."""
+def save_draft(study: Study, visit: Visit, step: str, text: str, base: str | None = None) -> None:
+    """Keep what is written in a field that is not confirmed yet.
+
+    `base` is what the field held when the writer began to change it; None writes over whatever it holds. Raises
+    `DraftChanged` when it holds something else by now, and `NotDue` when the worksheet is closed.
+    """
     now = study.clock.now()
     with study.records.write() as write:
         if _state(write, visit.id) != "exercise":
             raise NotDue("This worksheet is closed.")
-        confirmed = "SELECT 1 FROM turn WHERE visit = ? AND step = ? AND speaker = 'participant'"
-        if write.row(confirmed, visit.id, step):
+        confirmed = "SELECT text FROM turn WHERE visit = ? AND step = ? AND speaker = 'participant'"
+        answer = write.value(confirmed, visit.id, step)
+        if answer is not None:
+            raise DraftChanged(answer, confirmed=True)
+        standing = write.row("SELECT id, text FROM draft WHERE visit = ? AND step = ?", visit.id, step)
+        there = standing["text"] if standing else ""
+        if there == text and standing is not None:
             return
-        standing = write.value("SELECT id FROM draft WHERE visit = ? AND step = ?", visit.id, step)
+        if base is not None and base != there:
+            raise DraftChanged(there, confirmed=False)
         if standing is None:
             write.insert("draft", {"visit": visit.id, "step": step, "text": text, "saved_at": stamp(now)})
         else:
-            write.update("draft", standing, {"text": text, "saved_at": stamp(now)})
+            write.update("draft", standing["id"], {"text": text, "saved_at": stamp(now)})
         write.log(now, visit.participant, "draft saved", f"visit {visit.id}", person=visit.participant, step=step)
 
 
@@ -390,6 +400,8 @@ def _move(write: Write, visit: Visit, step: Step, now: datetime) -> VisitState:
     """Take `step` from the state that stands in the record, not from the one the caller read earlier."""
     state = advance(_state(write, visit.id), step)
     write.update("visit", visit.id, {"state": state, "ended_at": stamp(now) if state in FINAL else None})
+    if state != "exercise":
+        takeover.release_within(write, visit.id, now)
     return state
 
 

@@ -13,7 +13,9 @@ __all__ = ["is_withdrawn", "withdraw"]
 
 _ERASED = {
     "draft": "visit IN (SELECT id FROM visit WHERE participant = ?)",
+    "takeover": "visit IN (SELECT id FROM visit WHERE participant = ?)",  # the reason may repeat what they said
     "turn": "visit IN (SELECT id FROM visit WHERE participant = ?)",
+    "correction": "person = ?",
     "rating": "visit IN (SELECT id FROM visit WHERE participant = ?)",
     "answer": "form IN (SELECT id FROM form WHERE person = ?)",
     "form": "person = ?",

@@ -130,7 +130,7 @@ def synthetic(
                     score(day, f"day {day}", "phq9", phq9)
             score(day, "before", "distress", np.clip(round(before), 0, 100))
             score(day, "after", "distress", np.clip(round(after), 0, 100))
-            counts = (8, int(rng.poisson(90 + 3 * day)), 8, 6, int(rng.binomial(3, 0.2)))
+            counts = (8, int(rng.poisson(90 + 3 * day)), 8, 6, int(rng.binomial(3, 0.2)), 0)
             latency = None if allocated[i] == "worksheet" else float(rng.gamma(4, 0.3))
             said.append((code, arm[i], day, exercise, *counts, latency, float(8 + rng.gamma(4, 1.0))))
     for number in rng.permutation([place for place, row in enumerate(visits) if row[4] == "done"])[:stopped]:

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,9 +13,12 @@ from therapist.engine import Engine, Generation, Prompt, Sampling, Usage
 from therapist.errors import EngineError
 from therapist.rails import LONGEST, Sentences
 
-__all__ = ["Late", "Runaway", "Writing"]
+__all__ = ["Interrupted", "Late", "Runaway", "Writing"]
 
 log = structlog.get_logger()
+
+LOOK_EVERY_S = 0.2
+"""How often an engine that is being waited for is asked whether it is wanted still."""
 
 STOPPING_S = 2.0
 """How long an engine that was told to stop is waited for, so that its counts are complete."""
@@ -29,6 +32,10 @@ class Runaway(EngineError):
     """A sentence that found no end."""
 
 
+class Interrupted(Exception):
+    """Somebody else gives this answer: no failure of the engine's."""
+
+
 @dataclass(slots=True)
 class Writing:
     """One attempt at an answer. Iterate `sentences()`; the other fields tell afterwards what happened."""
@@ -39,6 +46,8 @@ class Writing:
     seed: int
     conversation: str
     deadline_s: float
+    interrupted: Callable[[], bool] = lambda: False
+    """Whether the answer is not wanted any more."""
     raw: str = ""
     """Everything the engine wrote, as it wrote it."""
     usage: Usage | None = None
@@ -53,7 +62,7 @@ class Writing:
 
     def sentences(self) -> Iterator[str]:
         """Whole sentences as they come. Raises `EngineError` when the engine fails, and `Late` when it takes longer
-        than `deadline_s` for one sentence.
+        than `deadline_s` for one sentence. Raises `Interrupted` when it is not wanted any more.
 
         The engine runs in a thread of its own: only so can this one stop waiting for an engine that blocks. Closing
         the iterator stops the engine.
@@ -99,10 +108,16 @@ class Writing:
         return rest + "."
 
     def _next(self, limit: float) -> str | None:
-        try:
-            piece = self._pieces.get(timeout=max(0.0, limit - time.monotonic()))
-        except queue.Empty:
-            raise Late("The engine took too long for one sentence.") from None
+        while True:
+            if self.interrupted():
+                raise Interrupted
+            left = limit - time.monotonic()
+            try:
+                piece = self._pieces.get(timeout=max(0.0, min(left, LOOK_EVERY_S)))
+                break
+            except queue.Empty:
+                if left <= LOOK_EVERY_S:
+                    raise Late("The engine took too long for one sentence.") from None
         if isinstance(piece, Exception):
             raise piece if isinstance(piece, EngineError) else EngineError(type(piece).__name__) from piece
         return piece

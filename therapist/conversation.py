@@ -11,11 +11,12 @@ on the same transcript goes on where the last one stood.
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import structlog
 
-from therapist._writing import Runaway, Writing
+from therapist._writing import Interrupted, Runaway, Writing
 from therapist.engine import Engine, Form, Sampling
 from therapist.errors import EngineError, ExerciseOver, ReplyPending
 from therapist.exercise import Exercise, Step
@@ -25,19 +26,36 @@ from therapist.provenance import Provenance
 from therapist.rails import Rails, Reason, judge, split
 from therapist.screen import Screen
 from therapist.transcript import Origin, RecordedTurn, SafetyHit, Transcript, Turn
+from therapist.wizard import Wizard, Written
 
-__all__ = ["Conversation", "Medium"]
+__all__ = ["Conversation", "Due", "Medium"]
 
 Medium = Literal["robot", "chat", "worksheet"]
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the answer to a turn has to be, which the script decides."""
+
+    step: Step
+    form: Form
+    done: bool
+    """Whether the participant is done with the step, so that the script's next question follows the answer."""
+    following: Step | None
+    """The step whose question waits then; None at the end."""
+
+
 class _Crisis(Exception):
-    """The screen found something in what the model wrote."""
+    """The screen found something in what the model, or a person in its place, wrote."""
 
     def __init__(self, hit: SafetyHit) -> None:
         self.hit = hit
+
+
+class _Overtaken(Exception):
+    """While a person was writing, the visit was stopped: what they write is owed to nobody any more."""
 
 
 class Conversation:
@@ -59,11 +77,13 @@ class Conversation:
         sampling: Sampling | None = None,
         retry_after_s: float = 0.3,
         deadline_s: float = 20.0,
+        wizard: Wizard | None = None,
     ) -> None:
         """Without an `engine`, a worksheet is answered by nobody; a chat or a robot says the script's own sentences.
 
         `key` names the visit: with `seed` and the number of the turn it gives each answer its own seed, and it is the
         name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence.
+        A person at the `wizard`'s place writes the answers for as long as they hold it, and the engine none.
         """
         self.exercise = exercise
         self.medium: Medium = medium
@@ -78,6 +98,7 @@ class Conversation:
         self._sampling = sampling or Sampling()
         self._retry_after_s = retry_after_s
         self._deadline_s = deadline_s
+        self._wizard = wizard
 
     # Where the exercise stands
 
@@ -127,6 +148,19 @@ class Conversation:
     def finished(self) -> bool:
         """Whether the exercise came to its own end, every answer given."""
         return not self.stopped and bool(self.turns) and self.step is None and self.pending is None
+
+    def due(self, pending: RecordedTurn) -> Due:
+        """What the answer to `pending` has to be."""
+        step = self.exercise.step(pending.step)
+        printed = self.medium == "worksheet"
+        done = printed or step.is_done([turn.text for turn in self._answers(step)])
+        return Due(step, "statement" if done else "question", done, self.exercise.after(step.id) if done else step)
+
+    def says_next(self, due: Due) -> str:
+        """What the script says after the answer: the next question or the closing; nothing in a worksheet."""
+        if self.medium == "worksheet" or not due.done:
+            return ""
+        return due.following.ask if due.following else self.exercise.closing
 
     # The two verbs, and the opening
 
@@ -187,34 +221,34 @@ class Conversation:
         """The sentences of the oldest answer that is owed, each as soon as it may be said; none when none is owed.
 
         The answer is recorded after its last sentence, so the caller has to read to the end; an answer that was left
-        half read is owed still and written anew. No failure of an engine reaches the participant.
+        half read is owed still and written anew. No failure of an engine reaches the participant. Nothing is said or
+        recorded when the visit was stopped elsewhere while a person was writing.
         """
         pending = self.pending
         if pending is None:
             return
         started = time.monotonic()
         provenance = self._provenance()
-        step = self.exercise.step(pending.step)
-        answers = [turn for turn in self.turns if turn.speaker == "participant" and turn.step == step.id]
+        due = self.due(pending)
+        step, following = due.step, due.following
         printed = self.medium == "worksheet"
-        done = printed or step.is_done([turn.text for turn in answers])
-        following = self.exercise.after(step.id) if done else step
         hit = _own(pending)
         stopped = self.stopped
         origin: Origin = "crisis"
         said: list[str] = []
         if not stopped:
             try:
-                answer = self._answer(pending, answers, step, "statement" if done else "question", provenance)
+                answer = self._answer(pending, self._answers(step), step, due.form, provenance)
                 for origin, sentence in answer:  # noqa: B007 - the last origin is the turn's
                     said.append(sentence)
                     yield sentence
-                if done and not printed:
-                    for sentence in split(following.ask if following else self.exercise.closing):
-                        said.append(sentence)
-                        yield sentence
+                for sentence in split(self.says_next(due)):
+                    said.append(sentence)
+                    yield sentence
             except _Crisis as crisis:
                 hit, origin, stopped = crisis.hit, "crisis", True
+            except _Overtaken:
+                return
         if stopped:
             said = split(self._crisis_message)
             yield from said
@@ -234,6 +268,10 @@ class Conversation:
 
     # Inside
 
+    def _answers(self, step: Step) -> list[RecordedTurn]:
+        """What the participant said at this step."""
+        return [turn for turn in self.turns if turn.speaker == "participant" and turn.step == step.id]
+
     def _answer(
         self,
         pending: RecordedTurn,
@@ -242,7 +280,44 @@ class Conversation:
         form: Form,
         provenance: Provenance,
     ) -> Iterator[tuple[Origin, str]]:
-        """The part of a reply that takes up what was said: the model's, or the step's own words in its place."""
+        """The part of a reply that takes up what was said: a person's who took over, or else the engine's."""
+        while True:
+            written = self._wizard.write(pending.number) if self._wizard is not None else None
+            owed = self.pending
+            if owed is None or owed.number != pending.number:
+                raise _Overtaken
+            try:
+                if written is not None:
+                    yield from self._persons(written, form, provenance)
+                else:
+                    yield from self._engines(pending, answers, step, form, provenance)
+                return
+            except Interrupted:
+                continue
+
+    def _persons(self, written: Written, form: Form, provenance: Provenance) -> Iterator[tuple[Origin, str]]:
+        """What a person wrote, all of it screened before any of it is said."""
+        provenance.by_person(written, form, self._engine.identity if self._engine else None)
+        sentences = split(written.text)
+        for sentence in sentences:
+            hit = self._screen.check(sentence, "therapist")
+            if hit is not None:
+                raise _Crisis(hit)
+        for sentence in sentences:
+            yield "person", sentence
+
+    def _engines(
+        self,
+        pending: RecordedTurn,
+        answers: Sequence[RecordedTurn],
+        step: Step,
+        form: Form,
+        provenance: Provenance,
+    ) -> Iterator[tuple[Origin, str]]:
+        """The model's words, or the step's own in their place.
+
+        Raises `Interrupted` when a person takes over before any of them was said.
+        """
         if self._engine is None:
             yield "script", self._own_words(step, form)
             return
@@ -277,11 +352,19 @@ class Conversation:
         )
         seed = self._seed_of(pending.number)
         provenance.asked(engine.identity, form, seed, self._sampling)
-        writing = Writing(engine, prompt, self._sampling, seed, self._key, self._deadline_s)
+        passed = 0
+        writing = Writing(
+            engine,
+            prompt,
+            self._sampling,
+            seed,
+            self._key,
+            self._deadline_s,
+            interrupted=lambda: not passed and self._wizard is not None and self._wizard.holds,
+        )
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
         heard = " ".join(turn.text for turn in answers)
         most = 1 if printed or form == "question" else self._rails.sentences
-        passed = 0
         sentences = writing.sentences()
         try:
             for sentence in sentences:

@@ -7,6 +7,7 @@ from therapist.engine import EngineIdentity, Form, Sampling, Usage
 from therapist.exercise import Exercise
 from therapist.persona import Persona
 from therapist.screen import Screen
+from therapist.wizard import Written
 
 __all__ = ["Provenance"]
 
@@ -42,13 +43,19 @@ class Provenance:
     total_ms: float | None = None
     """From the moment the answer was begun to its last sentence."""
     raw: str = ""
-    """All that the engine wrote, also what was refused."""
+    """All that the engine, or the person in its place, wrote, also what was refused."""
     refused: list[dict[str, str]] = field(default_factory=list)
     """The sentences that were not said, each with the reason."""
     retries: int = 0
     """How often the engine was asked again; what it wrote at its last attempt is what stands here."""
     failures: list[str] = field(default_factory=list)
     """The kinds of error, one for each attempt that failed."""
+    person: str | None = None
+    """Who wrote it, where somebody had taken over from the model: the name of their account."""
+    person_ms: float | None = None
+    """From the moment the answer was theirs to give until they sent it."""
+    in_place_of: dict[str, str | None] | None = None
+    """The engine that would have been asked: kind, model and its hash."""
 
     @classmethod
     def of(cls, medium: str, exercise: Exercise, persona: Persona, screen: Screen) -> "Provenance":
@@ -82,6 +89,13 @@ class Provenance:
                 usage.tokens_out,
             )
             self.queue_ms, self.first_token_ms = _rounded(usage.queue_ms), _rounded(usage.first_token_ms)
+
+    def by_person(self, written: Written, form: Form, engine: EngineIdentity | None) -> None:
+        """Note who wrote it, and which `engine` would have been asked. An attempt that they cut short left no times."""
+        self.person, self.person_ms = written.by, _rounded(written.took_ms)
+        self.in_place_of = asdict(engine) if engine else None
+        self.form, self.raw = form, written.text
+        self.first_token_ms = self.first_sentence_ms = None
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain data, ready for JSON."""

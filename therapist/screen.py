@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from therapist._datafiles import parsed, read_named
 from therapist.engine import Speaker
@@ -135,21 +135,25 @@ def normalise(text: str) -> tuple[str, list[int]]:
     plain: list[str] = []
     origins: list[int] = []
     for place, original in enumerate(text):
-        for character in unicodedata.normalize("NFKD", _ALIKE.get(original, original)).casefold():
-            if unicodedata.category(character) in ("Cf", "Mn"):
-                continue
-            if character.isspace():
-                character = " "
-                if plain and plain[-1] == " ":
-                    continue
-            plain.append(_ALIKE.get(character, character))
-            origins.append(place)
+        for character in _plain(original):
+            if character != " " or not plain or plain[-1] != " ":
+                plain.append(character)
+                origins.append(place)
     read = _DISGUISED.sub(lambda match: _MEANT[match[0]], "".join(plain))
     for surplus in (_SPELT_OUT, _DRAWN_OUT):
         dropped = {place for match in surplus.finditer(read) for place in _surplus(match)}
-        read = "".join(character for place, character in enumerate(read) if place not in dropped)
-        origins = [origin for place, origin in enumerate(origins) if place not in dropped]
+        if dropped:
+            read = "".join(character for place, character in enumerate(read) if place not in dropped)
+            origins = [origin for place, origin in enumerate(origins) if place not in dropped]
     return read, origins
+
+
+@lru_cache(4096)
+def _plain(original: str) -> tuple[str, ...]:
+    """What a character of a text becomes. Each is worked out once: every sentence is read several times."""
+    characters = unicodedata.normalize("NFKD", _ALIKE.get(original, original)).casefold()
+    kept = (character for character in characters if unicodedata.category(character) not in ("Cf", "Mn"))
+    return tuple(" " if character.isspace() else _ALIKE.get(character, character) for character in kept)
 
 
 _MEANT = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s", "!": "i"}

@@ -12,9 +12,10 @@ from therapist.engine import Speaker
 
 __all__ = ["FoundHit", "MemoryTranscript", "Origin", "RecordedTurn", "SafetyHit", "Transcript", "Turn"]
 
-Origin = Literal["participant", "script", "model", "fallback", "crisis"]
+Origin = Literal["participant", "script", "model", "fallback", "person", "crisis"]
 """Where a turn's words come from: `script` is the exercise's own wording where it was due, `fallback` is that
-wording in place of a model's reply that failed or was refused, `crisis` is the fixed message."""
+wording in place of a model's reply that failed or was refused, `person` is somebody who had taken over from the model,
+`crisis` is the fixed message."""
 
 
 @dataclass(frozen=True, slots=True)

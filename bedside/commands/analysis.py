@@ -202,8 +202,12 @@ def _print_table(console: "Console", table: "Table") -> None:
 def _tidy(table: Path, plan: Path, out: Path | None, as_json: bool) -> None:
     from study.analysis.run import as_json as canonical
     from study.analysis.tidy import fit, load_plan, read_table
+    from study.errors import ProtocolError, StudyError
 
-    asked = load_plan(plan)
+    try:
+        asked = load_plan(plan)
+    except ProtocolError as error:  # no other command lists the mistakes of such a plan
+        raise StudyError("\n".join(error.mistakes)) from None
     result = fit(read_table(table, asked), asked)
     said = canonical(result.as_dict())
     if out is not None:
@@ -248,6 +252,8 @@ def _show_tidy(result: "TidyResult") -> None:
     show("Coefficients", [(one, None) for one in result.estimates])
     for name, value in found.variances.items():
         console.print(f"{escape(name)}: {number(value, 4)}")
+    if found.singular:
+        console.print("! A variance of the random effects, or their correlation, is at its bound (a singular fit).")
     kind = "Restricted log-likelihood" if result.plan.model.is_restricted else "Log-likelihood"
     console.print(f"{kind} {number(found.loglik, 4)}, AIC {number(found.aic, 4)}")
     if result.means:

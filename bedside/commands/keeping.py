@@ -73,8 +73,9 @@ def verify(folder: Path, rehearsal: Path | None, expect: str | None) -> None:
 def backup(folder: Path, file: Path) -> None:
     """Write a backup of the study in DIR into FILE, also while it is being served.
 
-    In it are the protocol, the record, the study's key, the encrypted identities and the study's own measures. The key
-    of the identities is not: keep that elsewhere (`bedside identity DIR --where` says where it is).
+    In it are the protocol, the record, the accounts, the hashes of robots' tokens, the study's key, the encrypted
+    identities and the study's own measures. The key of the identities is not: keep that elsewhere (`bedside identity
+    DIR --where` says where it is).
 
     Example: bedside backup mystudy mystudy-2026-03-02.backup
     """

@@ -13,7 +13,7 @@ __all__ = ["enrol", "invite", "links"]
 Url = click.option("--url", help="Where `bedside serve` is reached; the protocol's url, or http://127.0.0.1:8000.")
 
 
-def _base(given: str | None, protocol_url: str | None) -> str:
+def base_of(given: str | None, protocol_url: str | None) -> str:
     return (given or protocol_url or "http://127.0.0.1:8000").rstrip("/")
 
 
@@ -61,7 +61,7 @@ def enrol(
     if protocol.asks_before_enrolment and not (on_paper or by or test):
         raise StudyError(
             "This study asks people before it enrols them: they come by "
-            f"{_base(url, protocol.url)}{study.join_path()}. "
+            f"{base_of(url, protocol.url)}{study.join_path()}. "
             "Or give what they answered on paper, with --answer, --item and --by."
         )
     if protocol.consent and not by and not test:
@@ -78,7 +78,7 @@ def enrol(
         skip=test and not on_paper,
     )
     click.echo(f"Enrolled {participant.code} in the arm {participant.arm.name}.")
-    click.echo(_base(url, protocol.url) + study.participant_path(participant.code))
+    click.echo(base_of(url, protocol.url) + study.participant_path(participant.code))
 
 
 _WHOLE = re.compile("-?[0-9]{1,15}")
@@ -121,7 +121,7 @@ def invite(folder: Path, count: int, test: bool, url: str | None) -> None:
     study = open_study(folder)
     for _ in range(count):
         person = come(study, kind="test" if test else "participant", by="researcher")
-        click.echo(f"{person.code}  {_base(url, study.protocol.url)}{study.participant_path(person.code)}")
+        click.echo(f"{person.code}  {base_of(url, study.protocol.url)}{study.participant_path(person.code)}")
 
 
 @click.command()
@@ -136,7 +136,7 @@ def links(folder: Path, url: str | None) -> None:
     from bedside.assembly import open_study
 
     study = open_study(folder)
-    base = _base(url, study.protocol.url)
+    base = base_of(url, study.protocol.url)
     click.echo(f"door        {base}{study.join_path()}")
     click.echo(f"researcher  {base}{study.researcher_path()}")
     for role in study.protocol.blinding.roles:

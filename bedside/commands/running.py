@@ -8,15 +8,16 @@ import click
 from bedside.commands.common import Folder, StudyFolder
 from robot_node.description import BODIES
 from robot_node.errors import RobotError
-from study.errors import StudyError
 
-__all__ = ["demo", "device", "robot", "serve", "simulate"]
+__all__ = ["demo", "robot", "serve", "simulate"]
 
 
 @click.command()
 @StudyFolder
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: the system chooses.")
+@click.option("--behind-proxy", is_flag=True, help="A reverse proxy with TLS stands in front: see docs/security.md.")
+@click.option("--no-second-factor", is_flag=True, help="Sign in with a password alone; on this machine only.")
 @click.option("--rehearsal", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
 @click.option("--rehearsal-clock", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
 @click.option("--rehearsal-engine", hidden=True)
@@ -24,17 +25,34 @@ def serve(
     folder: Path,
     host: str,
     port: int,
+    behind_proxy: bool,
+    no_second_factor: bool,
     rehearsal: Path | None,
     rehearsal_clock: Path | None,
     rehearsal_engine: str | None,
 ) -> None:
-    """Serve the study in DIR: participants' pages, the researcher's page and the robots' device API.
+    """Serve the study in DIR: participants' pages, the researchers' console and the robots' device API.
 
-    Example: bedside serve mystudy --port 8080
+    The first time it prints a link by which the administrator's account is made; `bedside account` makes others. The
+    console opens over HTTPS or on this machine. For other machines put a reverse proxy in front (docs/security.md).
+
+    \b
+    Examples:
+      bedside serve mystudy --port 8080
+      bedside serve mystudy --behind-proxy
     """
     from bedside import serving
 
-    serving.serve(folder, host, port, rehearsal=rehearsal, rehearsal_clock=rehearsal_clock, instead=rehearsal_engine)
+    serving.serve(
+        folder,
+        host,
+        port,
+        rehearsal=rehearsal,
+        rehearsal_clock=rehearsal_clock,
+        instead=rehearsal_engine,
+        second_factor=not no_second_factor,
+        behind_proxy=behind_proxy,
+    )
 
 
 @click.command()
@@ -56,7 +74,7 @@ def serve(
 @click.option("--code", help="The six digits on the participant's page; otherwise the robot asks for them.")
 @click.option("--device", default="robot-1", show_default=True, help="This robot's name, with a DIR.")
 @click.option(
-    "--token", envvar="BEDSIDE_DEVICE_TOKEN", help="The device token, with a URL (`bedside device` prints it)."
+    "--token", envvar="BEDSIDE_DEVICE_TOKEN", help="The device token, with a URL (`bedside device` issues it)."
 )
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the portal is, with a DIR.")
 @click.option("--namespace", default="", help="The ROS namespace, where several robots share a network.")
@@ -92,36 +110,24 @@ def robot(
     """
     from robot_node.run import run_robot, run_terminal
 
+    def run(url: str, token: str) -> int:
+        if text:
+            return run_terminal(url, token, code=code, namespace=namespace)
+        return run_robot(
+            url, token, body=body, sound=sound, code=code, namespace=namespace, once=once, parameters=params
+        )
+
     if where.startswith(("http://", "https://")):
-        url = where
         if not token:
-            raise RobotError("A robot that is given a URL needs --token; `bedside device DIR NAME` prints one.")
-    else:
-        from bedside.assembly import open_study
-
-        token = open_study(Path(where)).device_token(device)
-    if text:
-        sys.exit(run_terminal(url, token, code=code, namespace=namespace))
-    sys.exit(
-        run_robot(url, token, body=body, sound=sound, code=code, namespace=namespace, once=once, parameters=params)
-    )
-
-
-@click.command()
-@StudyFolder
-@click.argument("name", default="robot-1")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where `bedside serve` is reached.")
-def device(folder: Path, name: str, url: str) -> None:
-    """Print the device token of the robot called NAME, and what to type on the robot.
-
-    Example: bedside device mystudy robot-2 --url http://192.0.2.7:8000
-    """
+            raise RobotError("A robot that is given a URL needs --token; `bedside device DIR NAME` issues one.")
+        sys.exit(run(where, token))
     from bedside.assembly import open_study
+    from study.access import devices
 
-    if not name.replace("-", "").isalnum() or len(name) > 40:
-        raise StudyError("A robot's name has letters, digits and - only, at most 40.")
-    token = open_study(folder).device_token(name)
-    click.echo(f"BEDSIDE_DEVICE_TOKEN={token} bedside robot {url}")
+    study = open_study(Path(where))
+    with devices.lent(study, device, by="bedside robot") as lent:
+        status = run(url, lent)
+    sys.exit(status)
 
 
 @click.command()

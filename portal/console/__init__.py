@@ -2,12 +2,24 @@
 
 from flask import Flask
 
-from portal.console import home, signing
+from portal.console import accounts, devices, home, safety, signing, taking_over, transcripts, wording
+from portal.console.home import mark, newest_event, open_events
 
 __all__ = ["register"]
 
 
 def register(app: Flask) -> None:
     """Put every part of the console into the application."""
-    for part in (signing.blueprint, home.blueprint):
+    for part in (
+        signing.blueprint,
+        home.blueprint,
+        safety.blueprint,
+        devices.blueprint,
+        accounts.blueprint,
+        accounts.own,
+        transcripts.blueprint,
+        taking_over.blueprint,
+    ):
         app.register_blueprint(part)
+    app.jinja_env.globals |= {"mark": mark, "open_events": open_events, "newest_event": newest_event}
+    app.jinja_env.filters |= {"at": wording.at, "since": wording.since, "span": wording.span}

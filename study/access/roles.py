@@ -2,7 +2,9 @@
 
 from typing import Literal, get_args
 
-__all__ = ["PERMISSIONS", "ROLES", "Permission", "Role", "permissions_of"]
+from study.errors import StudyError
+
+__all__ = ["ABOUT", "PERMISSIONS", "ROLES", "Permission", "Role", "allowed_together", "permissions_of"]
 
 Role = Literal["researcher", "coordinator", "safety officer", "analyst", "administrator"]
 
@@ -58,6 +60,28 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 """The analyst is blinded: they see masked arms, and nothing from which an arm follows."""
 
 
+ABOUT: dict[Role, str] = {
+    "researcher": "runs the study and sees all of it, but for safety decisions and accounts",
+    "coordinator": "enrols, hands out links, reports harm; reads no transcript",
+    "safety officer": "acknowledges and assesses safety events, halts, reads transcripts, takes over",
+    "analyst": "is blinded: masked arms, the data, nothing from which an arm follows",
+    "administrator": "accounts, robots and the engine; sees no participant",
+}
+
+
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
     """What somebody with `roles` may do."""
     return frozenset().union(*(PERMISSIONS[role] for role in roles))
+
+
+def allowed_together(roles: frozenset[str]) -> frozenset[Role]:
+    """The roles, when one person may hold them all.
+
+    Raises `StudyError` for none, for one that does not exist, and for the analyst with another: each of the others
+    sees arms, sees which robot somebody meets, or hands out roles.
+    """
+    if not roles or not roles <= set(ROLES):
+        raise StudyError(f"Choose at least one role: {', '.join(ROLES)}.")
+    if "analyst" in roles and len(roles) > 1:
+        raise StudyError("The analyst is blinded, so whoever has that role can have no other.")
+    return roles  # type: ignore[return-value] # each is one of them

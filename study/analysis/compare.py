@@ -140,7 +140,8 @@ def compare(values: Values, plan: Analysis, model: Model | None = None, *, adjus
     known = [arm for arm in frame["arm"].cat.categories if frame.loc[frame["arm"] == arm, "value"].notna().any()]
     if len(known) < 2:
         who = f"Only {known[0]} has" if known else "No arm has"
-        raise CannotEstimate(f"{values.title}: {who} values, so there is nothing to compare.")
+        when = f" on day {days[0]}" if values.repeated and model == "ancova" else ""
+        raise CannotEstimate(f"{values.title}: {who} values{when}, so there is nothing to compare.")
     fit, how, failures = _fit(frame.rename(columns={"value": values.title}), values.title, terms, plan, model)
     fallen += failures
     if fit.singular:
@@ -191,7 +192,13 @@ def adjusted(comparisons: Sequence[Comparison], plan: Analysis) -> list[Comparis
 def prepared(values: Values) -> tuple[pd.DataFrame, list[str], list[str]]:
     """The frame with missing baselines put at their mean, what to adjust for, and sentences about it."""
     frame = values.frame
-    terms, notes = list(values.covariates), []
+    terms: list[str] = []
+    notes: list[str] = []
+    for name in values.covariates:
+        if frame[name].nunique() > 1:
+            terms.append(name)
+        elif len(frame):
+            notes.append(f"All participants have the same {name}, so the model is not adjusted for it.")
     if values.has_baseline:
         each = frame.drop_duplicates("participant")["baseline"]
         lacking = int(each.isna().sum())

@@ -16,7 +16,7 @@ from study import blinding
 from study.analysis import record
 from study.analysis.masking import label_order, masked
 from study.analysis.record import ScaleInfo
-from study.analysis.tables import HISTORY, SCREENING, digest
+from study.analysis.tables import CORRECTIONS, HISTORY, SCREENING, digest
 from study.blinding import Role
 from study.errors import StudyError
 from study.export.reading import reading
@@ -68,9 +68,9 @@ class AnalysisData:
     where too many items are missing), given_at. The first scale of a measure is the one meant by its name alone."""
     turns: pd.DataFrame
     """One row for each visit with an exercise that had a turn: participant, arm, day, exercise,
-    participant_turns, participant_words, therapist_turns, model_turns, fallback_turns, first_sentence_s (median over
-    the therapist's turns of the time to the first sentence; NaN where none was measured), minutes (from the first turn
-    to the last). Empty when blinded."""
+    participant_turns, participant_words, therapist_turns, model_turns, fallback_turns, person_turns (of a person in the
+    model's place), first_sentence_s (median over the therapist's turns of the time to the first sentence; NaN where
+    none was measured), minutes (from the first turn to the last). Empty when blinded."""
     events: pd.DataFrame
     """Safety events: participant (None before enrolment), arm, day, source, category, severity, serious, relatedness,
     expectedness, raised_at, acknowledged_at."""
@@ -87,6 +87,9 @@ class AnalysisData:
     screening: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SCREENING))
     """Participants' answers to the screening's questions: participant, arm, question, number (NaN for a question with
     words to choose from), choice (None for a number)."""
+    corrections: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRECTIONS))
+    """One row for each value of a participant that was corrected: participant, arm, measure, item, occasion,
+    corrected_at (the last time). `scores` and `screening` have the values as they hold now."""
     versions: tuple[Protocol, ...] = ()
     """Every version of the protocol, the newest last: that of a participant is `versions[version - 1]`. Masked like
     `protocol`."""
@@ -96,7 +99,7 @@ class AnalysisData:
         chosen = set(participants)
         tables = {
             name: (table := getattr(self, name))[table["participant"].isin(chosen)].reset_index(drop=True)
-            for name in ("participants", "visits", "scores", "turns", "events", "screening")
+            for name in ("participants", "visits", "scores", "turns", "events", "screening", "corrections")
         }
         return replace(self, **tables)
 

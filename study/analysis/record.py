@@ -13,7 +13,18 @@ import pandas as pd
 
 from study import schedule
 from study.amendment import changes_between
-from study.analysis.tables import EVENTS, HISTORY, PARTICIPANTS, PEOPLE, SCORES, SCREENING, TURNS, VISITS, table
+from study.analysis.tables import (
+    CORRECTIONS,
+    EVENTS,
+    HISTORY,
+    PARTICIPANTS,
+    PEOPLE,
+    SCORES,
+    SCREENING,
+    TURNS,
+    VISITS,
+    table,
+)
 from study.eligibility import UNKNOWN, intervals
 from study.export.instruments import Instrument, instruments
 from study.export.long import observations
@@ -119,6 +130,7 @@ def tables(study: Study, source: Reading, levels: Levels, names: Mapping[str, st
         "screening": table(SCREENING, _screening(source, order)),
         "turns": table(TURNS, () if source.variant.blinded else _turns(source, order)),
         "events": table(EVENTS, _events(source)),
+        "corrections": table(CORRECTIONS, _corrections(source)),
         "history": table(HISTORY, _history(source)),
     }
 
@@ -174,7 +186,7 @@ def _screening(source: Reading, order: Order) -> list[tuple[Any, ...]]:
     rows = []
     for code, question, value, choice in source.connection.execute(
         "SELECT t.person, a.item, a.value, a.choice FROM form t JOIN people p ON p.code = t.person"
-        " JOIN answer a ON a.form = t.id WHERE t.measure = ? ORDER BY t.id, a.id",
+        " JOIN answer_now a ON a.form = t.id WHERE t.measure = ? ORDER BY t.id, a.id",
         [SCREENING_FORM],
     ):
         if code in order:
@@ -204,6 +216,7 @@ def _turns(source: Reading, order: Order) -> list[tuple[Any, ...]]:
             speakers.count("therapist"),
             origins.count("model"),
             origins.count("fallback"),
+            origins.count("person"),
         )
         took = (median(latencies) if latencies else None, (last - first) / timedelta(minutes=1))
         rows.append((code, order[code][1], day, exercise, *counts, *took))
@@ -220,6 +233,15 @@ def _events(source: Reading) -> Iterable[tuple[Any, ...]]:
         " t.serious, t.relatedness, t.expectedness, t.raised_at, t.acknowledged_at FROM safety_event t"
         " JOIN people p ON p.code = t.participant LEFT JOIN participant e ON e.code = t.participant"
         " LEFT JOIN visit v ON v.id = t.visit WHERE t.source != 'asked' ORDER BY t.id"
+    )
+
+
+def _corrections(source: Reading) -> Iterable[tuple[Any, ...]]:
+    """Of participants; the values of those who were never enrolled are in no analysis."""
+    return source.connection.execute(
+        "SELECT p.new, p.arm, t.measure, t.item, t.occasion, t.corrected_at FROM correction t"
+        " JOIN people p ON p.code = t.person JOIN participant e ON e.code = t.person"
+        " WHERE t.id = (SELECT max(id) FROM correction WHERE rating IS t.rating AND answer IS t.answer) ORDER BY t.id"
     )
 
 

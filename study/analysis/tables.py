@@ -5,7 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-__all__ = ["EVENTS", "HISTORY", "PARTICIPANTS", "PEOPLE", "SCORES", "SCREENING", "TURNS", "VISITS", "digest", "table"]
+__all__ = [
+    "CORRECTIONS",
+    "EVENTS",
+    "HISTORY",
+    "PARTICIPANTS",
+    "PEOPLE",
+    "SCORES",
+    "SCREENING",
+    "TURNS",
+    "VISITS",
+    "digest",
+    "table",
+]
 
 PEOPLE = ["person", "came_at", "state", "reasons"]
 PARTICIPANTS = [
@@ -51,6 +63,7 @@ TURNS = [
     "therapist_turns",
     "model_turns",
     "fallback_turns",
+    "person_turns",
     "first_sentence_s",
     "minutes",
 ]
@@ -67,6 +80,7 @@ EVENTS = [
     "raised_at",
     "acknowledged_at",
 ]
+CORRECTIONS = ["participant", "arm", "measure", "item", "occasion", "corrected_at"]
 HISTORY = ["at", "what", "subject", "detail"]
 
 TIMES = {
@@ -80,6 +94,7 @@ TIMES = {
     "given_at",
     "raised_at",
     "acknowledged_at",
+    "corrected_at",
     "at",
 }
 NUMBERS = {

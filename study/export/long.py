@@ -39,6 +39,8 @@ class Observation:
     """Item, value, and the words chosen."""
     scores: dict[str, float | None]
     bands: dict[str, str]
+    corrected: dict[str, int]
+    """How often each item was corrected, of those that were."""
 
 
 def subjects(reading: Reading) -> Iterator[Subject]:
@@ -81,22 +83,26 @@ def observations(reading: Reading, instruments: list[Instrument]) -> Iterator[tu
     given_at = minutes("t.given_at") if reading.variant.deidentified else "t.given_at"
     # One person at a time, along the indices: no sorting of the whole, and no more in memory than one person's.
     ratings = (
-        f"SELECT visit.day, v.new, visit.follow_up, t.occasion, t.measure, {given_at}, t.value"  # noqa: S608 - ours
-        " FROM visit JOIN visits v ON v.id = visit.id JOIN rating t ON t.visit = visit.id JOIN people p ON p.code = ?1"
+        f"SELECT visit.day, v.new, visit.follow_up, t.occasion, t.measure, {given_at}, t.value, t.corrected"  # noqa: S608
+        " FROM visit JOIN visits v ON v.id = visit.id JOIN rating_now t ON t.visit = visit.id"
+        " JOIN people p ON p.code = ?1"
         " WHERE visit.participant = ?1 ORDER BY visit.day, t.id"
     )
     forms = (
         "SELECT t.id, visit.day, v.new, visit.follow_up, t.occasion, t.measure, t.version, t.language,"  # noqa: S608
-        f" {given_at}, a.item, a.value, a.choice FROM form t JOIN people p ON p.code = t.person"
+        f" {given_at}, a.item, a.value, a.choice, a.corrected FROM form t JOIN people p ON p.code = t.person"
         " LEFT JOIN visit ON visit.id = t.visit LEFT JOIN visits v ON v.id = t.visit"
-        " JOIN answer a ON a.form = t.id WHERE t.person = ?1 ORDER BY t.id, a.id"
+        " JOIN answer_now a ON a.form = t.id WHERE t.person = ?1 ORDER BY t.id, a.id"
     )
     for subject in subjects(reading):
         found: list[tuple[tuple[int, int, int], Observation]] = []
-        for day, visit, follow_up, occasion, measure, at, value in reading.connection.execute(ratings, [subject.own]):
+        for day, visit, follow_up, occasion, measure, at, value, times in reading.connection.execute(
+            ratings, [subject.own]
+        ):
             answers: list[tuple[str, int | None, str | None]] = [(measure, value, None)]
+            corrected = {measure: times} if times else {}
             one = Observation(
-                day, visit, follow_up, occasion, measure, "rating", version, language, at, answers, {}, {}
+                day, visit, follow_up, occasion, measure, "rating", version, language, at, answers, {}, {}, corrected
             )
             found.append(((day, 1 if occasion == "before" else 2, 0), one))
         last = None
@@ -104,10 +110,12 @@ def observations(reading: Reading, instruments: list[Instrument]) -> Iterator[tu
             if form != last:
                 last, answers = form, []
                 one = Observation(
-                    day, visit, follow_up, occasion, measure, "item", rest[0], rest[1], rest[2], answers, {}, {}
+                    day, visit, follow_up, occasion, measure, "item", rest[0], rest[1], rest[2], answers, {}, {}, {}
                 )
                 found.append(((day or 0, 3 if occasion == "after" else 0, form), one))
             answers.append((rest[3], rest[4], rest[5]))
+            if rest[6]:
+                one.corrected[rest[3]] = rest[6]
         found.sort(key=lambda pair: pair[0])
         for _, one in found:
             if one.kind == "item":
@@ -121,6 +129,6 @@ def long_rows(subject: Subject, observed: list[Observation]) -> Iterator[tuple[A
         head = (subject.code, subject.arm, one.day, one.visit, one.occasion, one.measure)
         tail = (one.version, one.language, one.given_at)
         for item, value, choice in one.answers:
-            yield (*head, one.kind, item, value, choice, *tail)
+            yield (*head, one.kind, item, value, choice, *tail, one.corrected.get(item, 0))
         for scale, score in one.scores.items():
-            yield (*head, "score", scale, score, one.bands.get(scale), *tail)
+            yield (*head, "score", scale, score, one.bands.get(scale), *tail, sum(one.corrected.values()))

@@ -99,7 +99,9 @@ class OdmFile:
 
     def _form(self, one: Observation) -> str:
         oid = _name(one.measure)
-        items = "".join(_item(f"I.{oid}.{_name(item)}", value) for item, value, _ in one.answers)
+        items = "".join(
+            _item(f"I.{oid}.{_name(item)}", value, one.corrected.get(item, 0)) for item, value, _ in one.answers
+        )
         scores = "".join(_item(f"I.{oid}.score.{_name(scale)}", score) for scale, score in one.scores.items())
         given = _item("I.form.given_at", one.given_at) + _item("I.form.version", one.version)
         return (
@@ -233,12 +235,17 @@ def _record_form(name: str, row: dict[str, Any]) -> str:
     return f'<FormData FormOID="F.{name}"><ItemGroupData ItemGroupOID="IG.{name}">{items}</ItemGroupData></FormData>\n'
 
 
-def _item(oid: str, value: Any) -> str:
+def _item(oid: str, value: Any, corrected: int = 0) -> str:
     if value is None:
-        return f'<ItemData ItemOID="{oid}" IsNull="Yes"/>'
-    if isinstance(value, int | float):
-        return f'<ItemData ItemOID="{oid}" Value="{value!r}"/>'
-    return f'<ItemData ItemOID="{oid}" Value={_quoted(value)}/>'
+        said = 'IsNull="Yes"'
+    elif isinstance(value, int | float):
+        said = f'Value="{value!r}"'
+    else:
+        said = f"Value={_quoted(value)}"
+    if not corrected:
+        return f'<ItemData ItemOID="{oid}" {said}/>'
+    note = '<Annotation SeqNum="1"><Comment>Corrected: see the table correction</Comment></Annotation>'
+    return f'<ItemData ItemOID="{oid}" {said}>{note}</ItemData>'
 
 
 def _group(oid: str, name: str, items: list[str]) -> str:

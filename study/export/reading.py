@@ -20,12 +20,15 @@ _FROM = {
     "consent": "consent t JOIN people p ON p.code = t.person",
     "participant": "participant t JOIN people p ON p.code = t.code",
     "visit": "visit t JOIN visits v ON v.id = t.id JOIN people p ON p.code = t.participant",
-    "rating": "rating t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
+    "rating": "rating_now t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "form": "form t JOIN forms f ON f.id = t.id JOIN people p ON p.code = t.person"
     " LEFT JOIN visits v ON v.id = t.visit",
-    "answer": "answer t JOIN forms f ON f.id = t.form JOIN people p ON p.code = f.person",
+    "answer": "answer_now t JOIN forms f ON f.id = t.form JOIN people p ON p.code = f.person",
+    "correction": "correction t JOIN people p ON p.code = t.person"
+    " LEFT JOIN visits v ON v.id = t.visit LEFT JOIN forms f ON f.id = t.form",
     "turn": "turn t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "draft": "draft t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
+    "takeover": "takeover t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "safety_event": "safety_event t JOIN people p ON p.code = t.participant LEFT JOIN visits v ON v.id = t.visit",
     "halt": "halt t LEFT JOIN people p ON t.scope = 'participant' AND p.code = t.target"
     " WHERE t.scope != 'participant' OR p.code IS NOT NULL",
@@ -40,9 +43,9 @@ _FROM = {
 
 _ORDER = {
     "visit": "v.new",
-    "rating": "v.new, t.rowid",
+    "rating": "v.new, t.id",
     "form": "f.new",
-    "answer": "f.new, t.rowid",
+    "answer": "f.new, t.id",
     "turn": "v.new, t.number",
 }
 """The order in a de-identified export. In the record's own order the rows would tell who came when."""
@@ -67,7 +70,7 @@ class Reading:
         source = _FROM[table.name]
         if person:
             source += f" {'AND' if 'WHERE' in source else 'WHERE'} p.code = ?"
-        order = "t.rowid"
+        order = "t.id" if table.name in ("rating", "answer") else "t.rowid"  # a view has no rowid
         if self.variant.deidentified:
             order = _ORDER.get(table.name, "p.place, t.rowid" if " p " in source else order)
         # Tables and columns come from dictionary.toml and from above, which are ours.

@@ -40,7 +40,7 @@ def write_quasi_identifiers(path: Path, reading: Reading) -> int:
 
 def _quasi(reading: Reading) -> Iterator[tuple[Any, ...]]:
     sources = {
-        "screening": "SELECT a.item AS name, ifnull(a.choice, a.value) AS value FROM answer a"
+        "screening": "SELECT a.item AS name, ifnull(a.choice, a.value) AS value FROM answer_now a"
         " JOIN form ON form.id = a.form JOIN forms ON forms.id = form.id WHERE form.measure = 'screening'",
         "participant.levels": "SELECT level.key AS name, level.value AS value"
         " FROM participant JOIN people USING (code), json_each(participant.levels) AS level",

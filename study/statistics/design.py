@@ -118,6 +118,8 @@ def build(
     if not len(rows):
         raise CannotEstimate(f"There is no value of {outcome} with everything that the model needs.")
     values = _numbers(frame[outcome], rows, outcome)
+    if len(values) == 1:
+        raise CannotEstimate(f"There is one value of {outcome} only, so nothing can be estimated.")
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         raise CannotEstimate(f"All {len(values)} values of {outcome} are the same, so nothing can be estimated.")
 

@@ -254,7 +254,8 @@ class _Allocated:
         found = np.empty((len(scores), len(pairs) + 1))
         for column, (a, b) in enumerate(pairs):
             variance = left * (self._inverse[:, a, a] + self._inverse[:, b, b] - 2 * self._inverse[:, a, b])
-            found[:, column] = np.abs(effects[:, a] - effects[:, b]) / np.sqrt(variance)
+            with np.errstate(invalid="ignore"):  # a draw that cannot be solved may have a negative one, and becomes NaN
+                found[:, column] = np.abs(effects[:, a] - effects[:, b]) / np.sqrt(variance)
             found[self._empty[:, a] | self._empty[:, b], column] = np.nan
         found[:, -1] = explained / self._rank / left
         found[self._unsolvable] = np.nan

@@ -251,6 +251,10 @@ def test_what_is_wrong_with_a_table_or_a_plan_is_one_line(files: tuple[Path, Pat
     assert run("--csv", table_, "--plan", plan).output == (
         "Error: plan.toml: modle is not a key of the plan; did you mean model?.\n"
     )
+    plan.write_text(TIDY.replace("[data]", "[dta]") + "[modle]\n")
+    several = run("--csv", table_, "--plan", plan).output
+    assert "modle is not a key of the plan" in several
+    assert "dta is not a key of the plan" in several
 
 
 @pytest.mark.parametrize(

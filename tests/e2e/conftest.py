@@ -9,13 +9,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from study.access import accounts
+from study.access.roles import Role
+from study.clock import FileClock
 from study.enrolment import take_in
-from study.study import Study
+from study.study import Study, create
+from tests import trial
+
+if TYPE_CHECKING:
+    from tests.e2e.faulty import Site
+
+MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+"""When the tests of faults begin."""
 
 
 @pytest.fixture
@@ -36,6 +49,7 @@ class Server:
 
     arguments: list[str]
     port: int
+    environment: dict[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[str] | None" = None
     output: list[str] = field(default_factory=list)
 
@@ -45,7 +59,7 @@ class Server:
 
     def start(self) -> "Server":
         command = [sys.executable, "-m", "bedside", *self.arguments, "--port", str(self.port)]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
@@ -111,11 +125,35 @@ def begin(page: Page) -> None:
     page.locator("#next").click()
 
 
+PASSWORD = "four quiet lamps beside a harbour"
+
+
+def sign_in(page: Page, server: Server, folder: Path, *roles: Role) -> str:
+    """Make an account with these roles and sign `page` in with it, by the form; returns the account's name."""
+    study = Study.open(folder)
+    try:
+        name = f"{' and '.join(roles)} {len(accounts.everybody(study)) + 1}"
+        token = accounts.add(study, name, roles, by="test")
+        app = pyotp.TOTP(accounts.invitation(study, token).secret)
+        accounts.accept(study, token, PASSWORD, app.now())
+    finally:
+        study.close()
+    page.goto(server.url + "/console/sign-in")
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Your password", exact=True).fill(PASSWORD)
+    code = page.locator("#code")
+    if code.count():  # no code is taken twice, and that of this half minute set the account up
+        code.fill(app.at(datetime.now(UTC), counter_offset=1))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+    return name
+
+
 def rate(page: Page, value: int) -> None:
     """Rate distress on the line, by keyboard; begin or go on with the visit first where the page is that of today."""
     if page.locator("#next").count():
         begin(page)
-    line = page.locator("#value")
+    line = page.locator("#value[type=range]")  # the number field, once the page's script has made a line of it
     line.focus()
     page.keyboard.press("Home")
     for _ in range(value):
@@ -129,3 +167,35 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < limit, "it did not come about"
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Site"]:
+    """One study that asks for everything, served on a clock that tests move, for all tests of faults."""
+    from tests.e2e.faulty import Site, SlowModel
+
+    model = SlowModel()
+    folder = tmp_path_factory.mktemp("faults") / "mystudy"
+    path = create(folder)
+    engine = f'kind = "openai"\nmodel = "slow"\nbase_url = "{model.url}"'
+    text = path.read_text().replace('kind = "transformers"\nmodel = "smollm2"', engine, 1)
+    path.write_text(text.replace("timeout_s = 20", "timeout_s = 50"))
+    trial.write(folder)
+    clock = FileClock(folder / "clock")
+    clock.set(MORNING)
+    environment = {"XDG_CONFIG_HOME": str(folder.parent)}
+    server = Server(["serve", str(folder), "--rehearsal-clock", str(clock.path)], 0, environment).start()
+    study = Study.open(folder, clock=clock)
+    yield Site(folder, server, study, clock, model)
+    study.close()
+    model.let()
+    server.stop()
+    model.shutdown()
+
+
+@pytest.fixture
+def site(house: "Site") -> Iterator["Site"]:
+    """The same on the morning of a day, with a line of this test's own."""
+    house.clock.set(MORNING)
+    with house.on_a_line():
+        yield house

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.turn_taking import SILENCE_S, converse, interrupt, misses
 from robot_node.running import spinning
 from robot_node.topics import TOPICS
+from study.access import devices
 from study.enrolment import take_in
 from study.study import Study, create
 from study.visits import find, today
@@ -48,7 +49,12 @@ def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(
         "ear": {"recordings": str(recordings)},
         "sim": {"picture": str(picture)},
         "body": {"driver": "mujoco"},
-        "companion": {"url": server.url, "token": study.device_token("robot-1"), "voice": True, "once": True},
+        "companion": {
+            "url": server.url,
+            "token": devices.issue(study, "robot-1", by="test"),
+            "voice": True,
+            "once": True,
+        },
     }
     os.environ["ROS_DOMAIN_ID"] = str(ros_domain)
     positions: list[list[float]] = []

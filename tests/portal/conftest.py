@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from portal import create_app
 from portal.console.guard import COOKIE
-from study.access import accounts
+from study.access import accounts, devices, signing
 from study.access.roles import Role
 from study.enrolment import take_in
 from study.study import Participant, Study
@@ -97,7 +97,7 @@ class Robot:
 
 @pytest.fixture
 def robot(study: Study, app: Flask) -> Robot:
-    return Robot(app.test_client(), study.device_token("robot-1"))
+    return Robot(app.test_client(), devices.issue(study, "robot-1", by="test"))
 
 
 @pytest.fixture
@@ -106,10 +106,11 @@ def console_as(study: Study, app: Flask) -> Callable[..., FlaskClient]:
 
     def sign_in(*roles: Role) -> FlaskClient:
         name = "-".join(roles).replace(" ", "-")
-        accounts.add(study, name, set(roles), "a long enough password", by="test")
+        if name not in {account.name for account in accounts.everybody(study)}:
+            accounts.add(study, name, roles, by="test")
         client = app.test_client()
-        token = accounts.sign_in(study, name, "a long enough password")
-        client.set_cookie(COOKIE, token, path="/console")
+        token = signing.begin(study, name)
+        client.set_cookie(COOKIE, token)
         client.csrf = study.key.token("csrf", token)  # type: ignore[attr-defined]
         return client
 

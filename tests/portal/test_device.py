@@ -7,8 +7,10 @@ from collections.abc import Callable
 from flask import Flask
 
 from study import halting
+from study.access import devices
 from study.study import Study
 from study.visits import find
+from tests.conftest import HandClock
 from tests.portal.conftest import Browser, Robot
 from therapist.exercise import load_exercise
 
@@ -58,18 +60,129 @@ def test_a_robot_hears_at_once_that_its_words_stopped_the_visit(browser_in: Open
 
 
 def test_a_robot_without_a_right_token_gets_nothing(app: Flask, study: Study) -> None:
-    for token in ("", "wrong", study.device_token("robot-1")[:-1], "robot-2." + study.device_token("robot-1")[8:]):
+    for token in (
+        "",
+        "wrong",
+        devices.issue(study, "robot-1", by="test")[:-1],
+        "robot-2." + devices.issue(study, "robot-1", by="test")[8:],
+    ):
         answer = Robot(app.test_client(), token).call("POST", "/claims", {"code": "123456"})
         assert answer.status_code == 401
         assert "device token" in answer.get_json()["error"]
     assert app.test_client().post("/api/v1/claims", json={"code": "123456"}).status_code == 401
 
 
+def test_what_a_token_is_not_for_is_refused(browser_in: Open, study: Study, app: Flask, robot: Robot) -> None:
+    """A screen beside the robot reads the robot's visit and no other; a dock reports and does nothing else."""
+    code = code_of(study, browser_in("robot"))
+    visit = robot.call("POST", "/claims", {"code": code}).get_json()["visit"]
+    screen = Robot(app.test_client(), devices.issue(study, "robot-1", by="test", scopes=("read",)))
+    dock = Robot(app.test_client(), devices.issue(study, "robot-1", by="test", scopes=("telemetry",)))
+    elsewhere = Robot(app.test_client(), devices.issue(study, "robot-2", by="test", scopes=("read",)))
+    calls = [
+        ("GET", f"/visits/{visit}", None, "read"),
+        ("GET", f"/visits/{visit}/reply", None, "read"),
+        ("POST", "/telemetry", {}, "telemetry"),
+        ("POST", "/claims", {"code": code}, "visits"),
+        ("POST", f"/visits/{visit}/ratings", {"occasion": "before", "value": 70}, "visits"),
+        ("POST", f"/visits/{visit}/turns", {"words": "hello", "token": "t"}, "visits"),
+        ("POST", f"/visits/{visit}/screen", {"words": "hello"}, "visits"),
+    ]
+    for method, path, body, scope in calls:
+        for device, scopes in ((screen, "read"), (dock, "telemetry")):
+            answer = device.call(method, path, body)
+            assert (answer.status_code == 403) == (scope != scopes), (path, scopes)
+            if answer.status_code == 403:
+                assert f"the scope {scope}" in answer.get_json()["error"]
+    assert elsewhere.call("GET", f"/visits/{visit}").status_code == 404
+    assert study.records.rows("SELECT * FROM rating") == []
+
+
+def test_a_revoked_device_is_out_at_once_and_a_rotated_one_after_its_grace(
+    study: Study, app: Flask, robot: Robot, clock: HandClock
+) -> None:
+    new = Robot(app.test_client(), devices.rotate(study, "robot-1", by="test"))
+    ends = robot.call("POST", "/telemetry", {}).get_json()["expires_at"]
+    assert ends == (clock.now() + devices.GRACE).isoformat(timespec="seconds")
+    clock.forward(minutes=10)
+    assert robot.call("POST", "/telemetry", {}).status_code == 401
+    assert new.call("POST", "/telemetry", {}).get_json() == {"device": "robot-1", "expires_at": None}
+    devices.revoke(study, "robot-1", by="test")
+    refused = new.call("POST", "/telemetry", {})
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_a_device_says_how_it_is_and_counts_as_connected(study: Study, robot: Robot, clock: HandClock) -> None:
+    assert devices.online(study) == frozenset()
+    said = {"battery": 0.5, "latency_ms": 20, "state": "code", "version": "0.1.0"}
+    assert robot.call("POST", "/telemetry", said).status_code == 200
+    [device] = devices.all(study)
+    assert device.report == devices.Report(clock.now(), 0.5, 20, "code", "0.1.0")
+    assert devices.online(study) == {"robot-1"}
+    for wrong in ({"battery": 1.1}, {"battery": "full"}, {"state": "sad"}, {"latency_ms": -1}, {"words": "hello"}):
+        assert robot.call("POST", "/telemetry", wrong).status_code == 422
+
+
+def test_no_address_of_a_device_is_kept(study: Study, robot: Robot) -> None:
+    headers = {"Authorization": f"Bearer {robot.token}"}
+    robot.client.post("/api/v1/telemetry", json={}, headers=headers, environ_base={"REMOTE_ADDR": "198.51.100.77"})
+    kept = b"".join(file.read_bytes() for file in study.folder.iterdir() if file.is_file())
+    assert b"robot-1" in kept
+    assert b"198.51.100.77" not in kept
+
+
+def test_what_is_no_call_gets_a_sentence(robot: Robot, app: Flask) -> None:
+    client = app.test_client()
+    for path, said in (
+        ("/api/v2/claims", "version 1"),
+        ("/api/", "version 1"),
+        ("/api/v1/nothing", "openapi.json lists them"),
+        ("/api/v1/visits/0x10", "openapi.json lists them"),
+        ("/api/v1/visits/99999999999999999999", "openapi.json lists them"),
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, said in answer.get_json()["error"]) == (404, True), path
+    wrong = client.get("/api/v1/claims")
+    assert (wrong.status_code, set(wrong.headers["Allow"].split(", "))) == (405, {"POST", "OPTIONS"})
+    assert set(wrong.get_json()) == {"error"}
+
+
+def test_only_json_objects_are_taken(robot: Robot) -> None:
+    headers = {"Authorization": f"Bearer {robot.token}"}
+    for data, kind, status in (
+        (b'{"code": "123456"}', "text/plain", 415),
+        (b"code=123456", "application/x-www-form-urlencoded", 415),
+        (b'{"code": "123456"}', "", 415),
+        (b"{", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b'"code"', "application/json", 400),
+        (b"", "application/json", 400),
+        (b"[" * 60_000, "application/json", 400),
+        (b'{"code": "\\ud800"}', "application/json", 400),
+        (b'{"code": 123456}', "application/json", 422),
+    ):
+        answer = robot.client.post("/api/v1/claims", data=data, content_type=kind, headers=headers)
+        assert (answer.status_code, set(answer.get_json())) == (status, {"error"}), (data[:20], kind)
+
+
+def test_what_was_sent_wrong_is_named_and_never_quoted(browser_in: Open, study: Study, robot: Robot) -> None:
+    visit = robot.call("POST", "/claims", {"code": code_of(study, browser_in("robot"))}).get_json()["visit"]
+    path = f"/visits/{visit}/turns"
+    for body, said in (
+        ({"words": "My zebra ran away."}, "token is missing: 1 to 100 visible"),
+        ({"words": "My zebra ran away.", "token": "my zebra"}, "token is not right: 1 to 100 visible"),
+        ({"words": "My zebra ran away.", "token": "t", "zebra": 1}, "The fields are words, token, and no other."),
+    ):
+        error = robot.call("POST", path, body).get_json()["error"]
+        assert said in error
+        assert "zebra" not in error
+
+
 def test_a_visit_belongs_to_the_robot_that_claimed_it(browser_in: Open, study: Study, app: Flask, robot: Robot) -> None:
     code = code_of(study, browser_in("robot"))
     visit = robot.call("POST", "/claims", {"code": code}).get_json()["visit"]
     assert robot.call("POST", "/claims", {"code": code}).status_code == 200
-    other = Robot(app.test_client(), study.device_token("robot-2"))
+    other = Robot(app.test_client(), devices.issue(study, "robot-2", by="test"))
     assert other.call("POST", "/claims", {"code": code}).status_code == 409
     assert other.call("GET", f"/visits/{visit}").status_code == 404
     assert other.call("POST", f"/visits/{visit}/ratings", {"occasion": "before", "value": 1}).status_code == 404
@@ -97,7 +210,7 @@ def test_what_is_not_right_gets_a_sentence(browser_in: Open, study: Study, robot
         ("/ratings", {"occasion": "after", "value": 50}, 409),
         ("/turns", {"words": "too early", "token": "t"}, 409),
         ("/turns", {"words": "", "token": "t"}, 422),
-        ("/turns", {"words": "x" * 4001, "token": "t"}, 413),
+        ("/turns", {"words": "x" * 4001, "token": "t"}, 422),
         ("/turns", {"words": "x" * 1_000_000, "token": "t"}, 413),
         ("/turns", ["a", "list"], 400),
     ]

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from portal import create_app
 from study import forms, identity, safety, visits
+from study.access import devices
 from study.study import Participant, Study
 from study.verify import verify
 from tests.conftest import HandClock
@@ -379,7 +380,7 @@ def test_a_robot_takes_a_visit_when_the_forms_before_it_are_given(whole: Study, 
     assert 'class="code"' not in visitor.page()
     visit = visits.today(whole, person)
     assert visit is not None
-    robot = Robot(app.test_client(), whole.device_token("robot-1"))
+    robot = Robot(app.test_client(), devices.issue(whole, "robot-1", by="test"))
     assert robot.call("POST", "/claims", {"code": visit.code}).status_code == 409
     visitor.answer()
     assert robot.call("POST", "/claims", {"code": visit.code}).status_code == 200
@@ -389,7 +390,7 @@ def test_a_robot_adds_nothing_to_the_visit_of_somebody_who_left(whole: Study, ap
     visitor, person = in_arm(app, whole, "robot")
     visit = visits.today(whole, person)
     assert visit is not None
-    robot = Robot(app.test_client(), whole.device_token("robot-1"))
+    robot = Robot(app.test_client(), devices.issue(whole, "robot-1", by="test"))
     robot.call("POST", "/claims", {"code": visit.code})
     robot.call("POST", f"/visits/{visit.id}/ratings", {"occasion": "before", "value": 60})
     visitor.client.post(visitor.path + "leave", data={"data": "erase"})

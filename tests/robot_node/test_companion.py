@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from robot_node.client import Listener
 from robot_node.companion import Companion
 from robot_node.running import spinning
+from robot_node.topics import TOPICS
+from study.access import devices
+from tests.robot import wait_until
 from tests.robot_node.test_dialogue import ANSWER, Desk
 
 
@@ -33,7 +37,11 @@ def graph(ros_domain: int) -> Iterator[Any]:
 def companion(executor: Any, desk: Desk, namespace: str = "", **parameters: Any) -> Companion:
     from rclpy.parameter import Parameter
 
-    values = {"url": f"http://127.0.0.1:{desk.port}", "token": desk.study.device_token("robot-1"), **parameters}
+    values = {
+        "url": f"http://127.0.0.1:{desk.port}",
+        "token": devices.issue(desk.study, "robot-1", by="test"),
+        **parameters,
+    }
     node = Companion(
         namespace=namespace, parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
     )
@@ -124,6 +132,37 @@ def test_two_robots_in_their_namespaces_do_not_hear_each_other(graph: Any, desk:
     one.trigger_deactivate()
     for node in (one, two):
         node.trigger_cleanup()
+
+
+def test_the_portal_is_told_how_the_robot_is(graph: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its battery, where a driver publishes one, how long a call takes, and what it does, also between visits."""
+    from sensor_msgs.msg import BatteryState
+
+    monkeypatch.setattr("robot_node.companion.REPORT_EVERY_S", 0.05)
+    node = companion(graph, desk)
+    driver = Listener()
+    graph.add_node(driver)
+    battery = driver.create_publisher(BatteryState, "battery_state", TOPICS["battery_state"].quality.profile)
+    node.trigger_configure()
+    assert devices.online(desk.study) == frozenset()
+    node.trigger_activate()
+
+    def told() -> devices.Report | None:
+        return devices.all(desk.study)[0].report
+
+    def full(percentage: float) -> None:
+        battery.publish(BatteryState(percentage=percentage))
+
+    wait_until(lambda: (said := told()) and said.state == "code" and said.latency_ms, 30, "nothing is reported")
+    said = told()
+    assert said is not None
+    assert said.battery is None
+    assert said.version == version("bedside")
+    assert devices.online(desk.study) == {"robot-1"}
+    wait_until(lambda: full(0.424) or ((said := told()) and said.battery == 0.42), 30, "no battery")
+    wait_until(lambda: full(float("nan")) or ((said := told()) and said.battery is None), 30, "still a battery")
+    node.trigger_deactivate()
+    node.trigger_cleanup()
 
 
 def test_a_wrong_token_ends_the_session_and_shows_in_the_diagnostics(graph: Any, desk: Desk) -> None:

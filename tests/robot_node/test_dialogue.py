@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -11,6 +12,7 @@ from portal import create_app
 from robot_node.api import DeviceAPI
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped, WrongToken
+from study.access import devices
 from study.enrolment import take_in
 from study.study import Study
 from study.visits import Visit, find, today
@@ -51,7 +53,7 @@ class Desk:
         self.server.server_close()
 
     def api(self, token: str | None = None) -> DeviceAPI:
-        return DeviceAPI(f"http://127.0.0.1:{self.port}", token or self.study.device_token("robot-1"))
+        return DeviceAPI(f"http://127.0.0.1:{self.port}", token or devices.issue(self.study, "robot-1", by="test"))
 
 
 @pytest.fixture
@@ -181,6 +183,46 @@ def test_a_crisis_is_answered_with_the_fixed_message_and_ends_the_visit(desk: De
     assert sum("Thank you for telling me" in said for said in talk.said) == 1
     assert "goodbye" not in talk.said[-1]
     assert [row["category"] for row in rows(desk, "SELECT category FROM safety_event")] == ["suicide"]
+
+
+def test_a_call_whose_answer_was_lost_is_made_again_as_the_same_call() -> None:
+    """Its key is the same until it is answered; another call, and the next one that says the same, have another."""
+    keys: list[str] = []
+    lost = [True, True, False, False]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        if lost.pop(0):
+            raise httpx2.ReadTimeout("lost")
+        return httpx2.Response(201, json={"number": 2, "stopped": False})
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    for _ in range(2):
+        with pytest.raises(NotReachable):
+            api.say(1, "hello", "t")
+    assert [api.say(1, "hello", "t").number, api.say(1, "hello", "t").number] == [2, 2]
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+def test_a_stream_that_broke_off_is_taken_up_after_its_last_event() -> None:
+    asked: list[str | None] = []
+    parts = [
+        'id: 1.2.3.aaaaaaaa\nevent: sentence\ndata: {"text": "One."}\n\n',
+        'id: 3\nevent: turn\ndata: {"number": 3}\n\nid: 3\nevent: end\ndata: {}\n\n',
+    ]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.headers.get("Last-Event-ID"))
+        return httpx2.Response(200, text=parts[min(len(asked), 2) - 1])
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    with pytest.raises(NotReachable, match="broke off"):
+        list(api.reply(1, 2))
+    assert [event.name for event in api.reply(1, 2)] == ["turn", "end"]
+    assert [event.name for event in api.reply(1, 2)] == ["turn", "end"]
+    assert asked == [None, "1.2.3.aaaaaaaa", None]
 
 
 def test_a_wrong_token_or_address_is_said_to_the_person_who_set_the_robot_up(desk: Desk) -> None:

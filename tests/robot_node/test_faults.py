@@ -14,6 +14,7 @@ import pytest
 
 from robot_node.running import spinning
 from robot_node.topics import TOPICS
+from study.access import devices
 from tests.robot import Robot, wait_until
 from tests.robot_node.test_dialogue import ANSWER, Desk
 from tests.robot_node.voices import hibari
@@ -118,7 +119,7 @@ def start(
         def begin(**more: dict[str, Any]) -> tuple[Robot, Witness]:
             companion = {
                 "url": f"http://127.0.0.1:{desk.port}",
-                "token": desk.study.device_token("robot-1"),
+                "token": devices.issue(desk.study, "robot-1", by="test"),
                 "voice": True,
                 "resume": str(tmp_path / "resume.json"),
             }
@@ -364,7 +365,7 @@ def test_two_robots_on_one_machine_never_cross(
     _, witness = start()
     other = {
         "url": f"http://127.0.0.1:{desk.port}",
-        "token": desk.study.device_token("robot-2"),
+        "token": devices.issue(desk.study, "robot-2", by="test"),
         "code": desk.visit.code,
     }
     witness.speak(desk.visit.code)
@@ -393,7 +394,11 @@ def test_two_robots_without_a_namespace_never_cross_in_domains_of_their_own(
     from std_msgs.msg import String
 
     _, witness = start()
-    other = {"url": f"http://127.0.0.1:{desk.port}", "token": desk.study.device_token("robot-2"), "voice": True}
+    other = {
+        "url": f"http://127.0.0.1:{desk.port}",
+        "token": devices.issue(desk.study, "robot-2", by="test"),
+        "voice": True,
+    }
     domain = ros_domain + 100
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=domain)

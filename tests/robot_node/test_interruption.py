@@ -12,6 +12,7 @@ from robot_node.companion import Companion
 from robot_node.node import overrides
 from robot_node.running import spinning
 from robot_node.topics import TOPICS
+from study.access import devices
 from tests.robot import wait_until
 from tests.robot_node.test_dialogue import ANSWER, Desk
 
@@ -69,7 +70,7 @@ def partner(desk: Desk, ros_domain: int) -> Iterator[Partner]:
     os.environ["ROS_DOMAIN_ID"] = str(ros_domain)
     with spinning() as executor:
         partner = Partner(executor)
-        token = desk.study.device_token("robot-1")
+        token = devices.issue(desk.study, "robot-1", by="test")
         values = {"url": f"http://127.0.0.1:{desk.port}", "token": token, "voice": True, "autostart": True}
         companion = Companion(parameter_overrides=overrides(values))
         executor.add_node(companion)

@@ -12,6 +12,7 @@ import pytest
 
 from robot_node.description import NodeDescription, robot_nodes
 from robot_node.supervise import Supervisor
+from study.access import devices
 from tests.robot import wait_until
 from tests.robot_node.test_dialogue import Desk
 
@@ -40,7 +41,7 @@ def test_a_node_that_was_killed_is_started_again_and_the_token_is_no_secret_of_t
     desk: Desk, ros_domain: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", str(ros_domain))
-    token = desk.study.device_token("robot-1")
+    token = devices.issue(desk.study, "robot-1", by="test")
     told: list[str] = []
     companion = {"url": f"http://127.0.0.1:{desk.port}", "token": token}
     with Supervisor(robot_nodes("none", sound=False), {"companion": companion}, "left", tell=told.append) as robot:
@@ -75,7 +76,7 @@ def test_whatever_ends_the_command_ends_all_nodes(
     desk: Desk, ros_domain: int, how: signal.Signals, status: int
 ) -> None:
     environment = {**os.environ, "ROS_DOMAIN_ID": str(ros_domain), "PYTHONUNBUFFERED": "1"}
-    environment["BEDSIDE_DEVICE_TOKEN"] = desk.study.device_token("robot-1")
+    environment["BEDSIDE_DEVICE_TOKEN"] = devices.issue(desk.study, "robot-1", by="test")
     command = [
         sys.executable,
         "-m",

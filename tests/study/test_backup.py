@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from study import identity, visits
+from study.access import accounts
 from study.backup import backup, restore
 from study.enrolment import take_in
 from study.errors import StudyError
@@ -17,21 +18,25 @@ from study.verify import verify
 from tests.conftest import HandClock
 
 
-def test_a_backup_restores_to_the_same_study(folder: Path, study: Study, tmp_path: Path) -> None:
+def test_a_backup_restores_to_the_same_study(folder: Path, study: Study, tmp_path: Path, clock: HandClock) -> None:
     code = take_in(study).code
     identity.remember(study, code, by=code, name="Maya")
     (folder / "measures").mkdir()
     (folder / "measures" / "own.toml").write_text("title = 'x'")
+    token = accounts.add(study, "Dr Okafor", ["analyst"], by="test")
     made = backup(study, tmp_path / "b.tar")
     assert (tmp_path / "b.tar").stat().st_mode & 0o777 == 0o600
     back = restore(tmp_path / "b.tar", tmp_path / "again")
     assert back == made
-    again = Study.open(tmp_path / "again")
+    again = Study.open(tmp_path / "again", clock=clock)
     assert verify(again.records).mistakes == []
     assert again.participant(code) == study.participant(code)
     assert again.participant_path(code) == study.participant_path(code)
     assert identity.contact(again, code) == {"name": "Maya"}
     assert (tmp_path / "again" / "measures" / "own.toml").exists()
+    assert [one.name for one in accounts.everybody(again)] == ["Dr Okafor"]
+    assert accounts.invitation(again, token) == accounts.invitation(study, token)
+    assert token.encode() not in (tmp_path / "b.tar").read_bytes()
     arms = [take_in(again).arm.name for _ in range(5)]
     assert arms == [take_in(study).arm.name for _ in range(5)]  # the sequence goes on as it would have
 

@@ -103,14 +103,6 @@ def test_a_link_opens_its_own_page_and_no_other(study: Study) -> None:
         study.participant("NOBODY")
 
 
-def test_a_device_token_names_its_device(study: Study) -> None:
-    token = study.device_token("robot-1")
-    assert study.by_device_token(token) == "robot-1"
-    for wrong in ("", "robot-1", token.replace("robot-1", "robot-2"), token[:-1]):
-        with pytest.raises(WrongToken):
-            study.by_device_token(wrong)
-
-
 def test_the_key_is_the_owners_alone_and_stays_the_same(tmp_path: Path) -> None:
     path = tmp_path / "study.key"
     token = StudyKey.open(path).token("participant", "A")

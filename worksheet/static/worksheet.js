@@ -1,134 +1,256 @@
 // The worksheet. Each field is saved as it is written, and confirmed once: its token is made of the visit and the
-// step, so confirming twice, in two windows or after a lost connection, is confirming once.
+// step, so confirming twice, in two windows or after a lost connection, is confirming once. Whoever saves says what
+// the field held before; when it holds something else by now, both are shown and the participant chooses.
 "use strict";
 
 const texts = document.querySelector("#texts").dataset;
-const visit = document.body.dataset.visit;
+const { visit } = document.body.dataset;
 const over = document.querySelector("#over");
 const remaining = document.querySelector("#remaining");
 const PAUSE = 800; // milliseconds without a key before a field is saved
-const AGAIN = 3000; // milliseconds before a failed save is tried again
+const LATE = 15000; // milliseconds after which a save without an answer is tried again
+const SILENT = 25000; // the server sends something every ten seconds while it writes; after this the line is dead
+const LOOK = 10000; // how often a page that waits for nothing looks whether another device has gone on
 
+const fields = new Map(); // by step, those that can still be written
 let source = null;
+let pulse = null;
+let wait = 500;
 
 function leave() {
   location.reload(); // the record decides what is shown next
 }
 
-async function send(method, address, body) {
-  return fetch(address, {
-    method,
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify({ visit, ...body }),
-  });
+async function ask(method, address, body, options = {}) {
+  const given = new AbortController();
+  const late = setTimeout(() => given.abort(), LATE);
+  try {
+    const headers = { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) };
+    const sent = body && JSON.stringify({ visit, ...body });
+    return await fetch(address, { method, headers, body: sent, signal: given.signal, ...options });
+  } finally {
+    clearTimeout(late);
+  }
 }
 
-for (const form of document.querySelectorAll("form.field")) {
-  const box = form.querySelector("textarea");
-  if (!box) {
-    continue;
-  }
-  const status = form.querySelector(".status");
-  const step = form.dataset.step;
-  let timer = null;
-  let saved = box.value;
-  let confirming = false;
+// A field that is not confirmed yet
 
-  async function save() {
-    timer = null;
-    const text = box.value;
-    if (text === saved || confirming) {
-      return;
+class Field {
+  constructor(form) {
+    this.form = form;
+    this.step = form.dataset.step;
+    this.box = form.querySelector("textarea");
+    this.status = form.querySelector(".status");
+    this.differs = form.querySelector(".differs");
+    this.known = this.box.value; // what the server holds, as far as this window knows
+    this.other = null; // what it holds instead, until the participant has chosen
+    this.busy = false;
+    this.wait = 500;
+    this.timer = null;
+    this.restore();
+    this.box.addEventListener("input", () => this.typed());
+    this.box.addEventListener("blur", () => this.save());
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.confirm();
+    });
+    form.querySelector(".mine").addEventListener("click", () => this.choose(this.box.value));
+    form.querySelector(".theirs").addEventListener("click", () => this.choose(this.other));
+  }
+
+  say(text) {
+    if (this.status.textContent !== text) {
+      this.status.textContent = text;
     }
-    status.textContent = texts.saving;
+  }
+
+  // What was written here before the page was closed, and did not reach the server.
+  restore() {
+    let left;
     try {
-      const answer = await send("PUT", `drafts/${step}`, { words: text });
-      if (answer.ok) {
-        saved = text;
-        if ((await answer.json()).state === "stopped") {
-          leave();
-        }
-        status.textContent = texts.saved;
-      } else if (answer.status === 409) {
-        status.textContent = texts.moved;
-      } else {
-        throw new Error(String(answer.status));
-      }
+      left = JSON.parse(kept.get(visit, this.step));
     } catch {
-      status.textContent = texts.unsaved;
-      timer = setTimeout(save, AGAIN);
+      left = null;
+    }
+    if (!left || left.words === this.known) {
+      kept.drop(visit, this.step);
+      return;
+    }
+    this.box.value = left.words;
+    if (left.base === this.known) {
+      this.save();
+    } else {
+      this.bothStand(this.known);
     }
   }
 
-  box.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(save, PAUSE);
-  });
-  box.addEventListener("blur", save);
+  typed() {
+    this.keep();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), PAUSE);
+  }
 
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const words = box.value.trim();
-    if (!words) {
-      status.textContent = texts.empty;
-      box.focus();
+  keep() {
+    this.outlives = kept.set(visit, this.step, JSON.stringify({ words: this.box.value, base: this.known }));
+  }
+
+  async save(options) {
+    clearTimeout(this.timer);
+    const words = this.box.value;
+    if (words === this.known || this.busy || this.other !== null) {
       return;
     }
-    if (confirming) {
-      return;
-    }
-    confirming = true;
-    clearTimeout(timer);
-    status.textContent = texts.saving;
+    this.busy = true;
+    this.keep();
+    this.say(texts.saving);
+    let answer;
+    let now;
     try {
-      const answer = await send("POST", "turns", { step, words, token: form.elements.token.value });
-      if (answer.status === 201) {
-        const { number, state } = await answer.json();
-        if (state === "stopped") {
-          leave();
-          return;
-        }
-        confirmed(form, box, words, number, status);
-        if (state === "after") {
-          finished();
-        } else {
-          nextField(form);
-        }
-        if (form.querySelector(".reply")) {
-          listen();
-        }
+      answer = await ask("PUT", `drafts/${this.step}`, { words, base: this.known }, options);
+      now = answer.ok || answer.status === 409 ? await answer.json() : null;
+    } catch {
+      answer = null;
+    }
+    this.busy = false;
+    if (answer?.ok) {
+      this.known = words;
+      this.wait = 500;
+      if (now.state === "stopped") {
+        kept.drop(visit, this.step);
+        leave();
         return;
       }
-      status.textContent = answer.status === 507 ? texts.full : answer.status === 409 ? texts.moved : texts.unsaved;
-    } catch {
-      status.textContent = texts.unsaved;
+      if (this.box.value === words) {
+        kept.drop(visit, this.step);
+        this.say(texts.saved);
+      } else {
+        this.typed(); // more was written meanwhile
+      }
+    } else if (answer?.status === 409 && now.confirmed) {
+      this.stands(now.standing);
+    } else if (answer?.status === 409 && now.standing !== undefined) {
+      this.bothStand(now.standing);
+    } else if (answer?.status === 409) {
+      this.say(texts.moved);
+      leave(); // the page that follows shows what was not saved in time
+    } else {
+      this.say(answer?.status === 507 ? texts.full : this.outlives ? texts.unsaved : texts.unsavedHere);
+      this.timer = setTimeout(() => this.save(), this.wait);
+      this.wait = Math.min(this.wait * 2, 8000);
     }
-    confirming = false;
-  });
-}
+  }
 
-function confirmed(form, box, words, number, status) {
-  const heading = document.createElement("h2");
-  heading.textContent = form.querySelector("label").textContent;
-  const answer = document.createElement("p");
-  answer.className = "answer";
-  answer.textContent = words;
-  form.querySelector("label").replaceWith(heading);
-  box.replaceWith(answer);
-  form.querySelector("button").remove();
-  form.dataset.number = number;
-  status.textContent = texts.confirmed;
-  const reply = form.querySelector(".reply");
-  if (reply) {
-    reply.dataset.replyTo = number;
-    reply.textContent = texts.writing;
+  bothStand(standing) {
+    this.other = standing;
+    this.keep();
+    this.differs.querySelector(".answer").textContent = standing;
+    this.differs.hidden = false;
+    this.say(this.differs.querySelector("p").textContent);
+  }
+
+  choose(words) {
+    this.known = this.other;
+    this.other = null;
+    this.differs.hidden = true;
+    this.box.value = words;
+    this.box.focus();
+    if (words === this.known) {
+      kept.drop(visit, this.step);
+      this.say(texts.saved);
+    } else {
+      this.save();
+    }
+  }
+
+  async confirm() {
+    const words = this.box.value.trim();
+    if (!words) {
+      this.say(texts.empty);
+      this.box.focus();
+      return;
+    }
+    if (this.confirming || this.other !== null) {
+      return;
+    }
+    this.confirming = true;
+    clearTimeout(this.timer);
+    while (this.busy) {
+      await new Promise((done) => setTimeout(done, 50)); // what is being saved decides what the field holds
+    }
+    this.keep();
+    this.say(texts.saving);
+    let answer;
+    let now;
+    try {
+      const sent = { step: this.step, words, base: this.known, token: this.form.elements.token.value };
+      answer = await ask("POST", "turns", sent);
+      now = await answer.json();
+    } catch {
+      answer = null;
+    }
+    this.confirming = false;
+    if (answer?.status === 201) {
+      if (now.state === "stopped") {
+        kept.drop(visit, this.step);
+        leave();
+        return;
+      }
+      this.stands(now.words, now.number);
+      if (now.state === "after") {
+        finished();
+      } else {
+        nextField(this.form);
+      }
+    } else if (answer?.status === 409 && now.standing !== undefined) {
+      this.bothStand(now.standing);
+    } else if (answer?.status === 409) {
+      this.say(texts.moved);
+      leave();
+    } else {
+      this.say(answer?.status === 507 ? texts.full : this.outlives ? texts.unsaved : texts.unsavedHere);
+      setTimeout(() => this.confirm(), this.wait);
+      this.wait = Math.min(this.wait * 2, 8000);
+    }
+  }
+
+  // The answer is confirmed, here or elsewhere; what was written here instead is shown beside it.
+  stands(words, number) {
+    const mine = this.box.value.trim();
+    const label = this.form.querySelector("label");
+    const heading = document.createElement("h2");
+    heading.textContent = label.textContent;
+    const answer = document.createElement("p");
+    answer.className = "answer";
+    answer.textContent = words;
+    label.replaceWith(heading);
+    this.box.replaceWith(answer);
+    this.differs.remove();
+    this.form.querySelector("button[type=submit]").remove();
+    this.form.dataset.number = number ?? "";
+    clearTimeout(this.timer);
+    fields.delete(this.step);
+    kept.drop(visit, this.step);
+    this.say(mine === words ? texts.confirmed : texts.elsewhere);
+    if (mine !== words) {
+      const own = this.form.querySelector(".own");
+      const line = document.createElement("p");
+      line.className = "answer";
+      line.textContent = mine;
+      own.hidden = false;
+      own.after(line);
+    }
+    const reply = this.form.querySelector(".reply");
+    if (reply && number) {
+      reply.dataset.replyTo = number;
+      listen();
+    }
   }
 }
 
 function nextField(form) {
-  const boxes = Array.from(document.querySelectorAll("form.field textarea"));
+  const boxes = Array.from(fields.values(), (field) => field.box);
   const following = boxes.find((box) => form.compareDocumentPosition(box) & Node.DOCUMENT_POSITION_FOLLOWING);
-  (following ?? boxes[0])?.focus({ preventScroll: false });
+  (following ?? boxes[0])?.focus();
 }
 
 function finished() {
@@ -137,59 +259,138 @@ function finished() {
   over.querySelector("a").focus();
 }
 
-const written = new Map();
+// Replies
+
+const written = new Map(); // the sentences of each reply that is coming in, by the turn it answers
+
+function owed() {
+  return Array.from(document.querySelectorAll(".reply[data-reply-to]")).filter((line) => !line.dataset.whole);
+}
+
+function hangUp(said) {
+  source?.close();
+  source = null;
+  clearTimeout(pulse);
+  for (const line of owed()) {
+    line.textContent = said && !written.has(line.dataset.replyTo) ? said : line.textContent;
+  }
+}
+
+function alive() {
+  clearTimeout(pulse);
+  pulse = setTimeout(lost, SILENT);
+}
+
+function lost() {
+  hangUp(texts.cut);
+  setTimeout(listen, wait);
+  wait = Math.min(wait * 2, 8000);
+}
 
 function listen() {
   if (source) {
     return;
   }
   source = new EventSource(`reply?visit=${visit}&after=0`);
+  alive();
+  source.addEventListener("open", () => {
+    alive();
+    for (const line of owed().filter((one) => !written.has(one.dataset.replyTo))) {
+      line.textContent = texts.writing;
+    }
+  });
+  source.addEventListener("wait", alive);
   source.addEventListener("sentence", (event) => {
+    alive();
     const { reply_to: to, index, text, whole } = JSON.parse(event.data);
     const line = to === null ? null : document.querySelector(`.reply[data-reply-to="${to}"]`);
-    if (line) {
-      const sentences = whole ? [] : written.get(to) ?? [];
+    if (line && !line.dataset.whole) {
+      const sentences = whole || index === 0 ? [] : (written.get(String(to)) ?? []);
       sentences[index] = text;
-      written.set(to, sentences);
+      written.set(String(to), sentences);
       line.textContent = sentences.filter(Boolean).join(" ");
+    }
+  });
+  source.addEventListener("turn", (event) => {
+    const line = document.querySelector(`.reply[data-reply-to="${JSON.parse(event.data).reply_to}"]`);
+    if (line) {
+      line.dataset.whole = "yes";
     }
   });
   source.addEventListener("end", (event) => {
     const now = JSON.parse(event.data);
-    source.close();
-    source = null;
+    hangUp();
+    wait = 500;
     if (now.state === "stopped") {
       leave();
-    } else if (now.pending) {
+    } else if (now.pending || owed().length) {
       setTimeout(listen, 1000);
     } else if (now.state !== "exercise") {
       finished();
     }
   });
+  source.addEventListener("error", lost);
 }
 
-document.addEventListener("visibilitychange", async () => {
+// Another window or another device, and leaving
+
+async function look() {
   if (document.visibilityState !== "visible" || source) {
     return;
   }
+  let now;
   try {
-    const answer = await fetch("visit", { headers: { Accept: "application/json" } });
-    const now = answer.ok ? await answer.json() : null;
-    const here = document.querySelectorAll("form.field[data-number]").length;
-    const there = now?.turns?.filter((turn) => turn.speaker === "participant").length;
-    if (now && (String(now.visit) !== visit || now.state === "stopped" || there > here)) {
-      leave();
-    }
+    const answer = await ask("GET", "visit");
+    now = answer.ok ? await answer.json() : null;
   } catch {
-    // No connection: nothing to catch up with yet.
+    now = null; // no connection: nothing to catch up with yet
+  }
+  const here = document.querySelectorAll("form.field[data-number]").length;
+  const there = now?.turns?.filter((turn) => turn.speaker === "participant").length;
+  const writing = Array.from(fields.values()).some((field) => field.busy || field.confirming || field.other !== null);
+  if (now && !writing && (String(now.visit) !== visit || now.state === "stopped" || there > here)) {
+    leave();
+  }
+}
+
+document.querySelector("#check").addEventListener("click", async (event) => {
+  event.preventDefault();
+  await Promise.all(Array.from(fields.values(), (field) => field.save()));
+  if (Array.from(fields.values()).every((field) => field.box.value === field.known)) {
+    location.assign(event.target.href);
   }
 });
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "hidden") {
+    fields.forEach((field) => field.save({ keepalive: true })); // a phone may end the page at any time now
+  } else {
+    look();
+  }
+});
+setInterval(look, LOOK);
+window.addEventListener("online", () => fields.forEach((field) => field.save()));
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) {
     location.reload();
   }
 });
+window.addEventListener("beforeunload", (event) => {
+  if (Array.from(fields.values()).some((field) => field.box.value !== field.known && field.outlives === false)) {
+    event.preventDefault(); // this browser keeps nothing for us: the words would be gone
+  }
+});
 
+for (const form of document.querySelectorAll("form.field")) {
+  if (form.querySelector("textarea")) {
+    fields.set(form.dataset.step, new Field(form));
+  } else {
+    kept.drop(visit, form.dataset.step);
+    const reply = form.querySelector(".reply");
+    if (reply?.textContent) {
+      reply.dataset.whole = "yes";
+    }
+  }
+}
 if (document.body.dataset.pending === "yes") {
   listen();
 }

@@ -10,6 +10,7 @@ import pandas as pd
 from study.analysis.compare import compare
 from study.analysis.data import AnalysisData
 from study.analysis.outcomes import outcomes
+from study.analysis.populations import written_by_a_person
 from study.analysis.results import Column, Section, Table
 from study.errors import CannotEstimate
 from study.report.numbers import percent, words
@@ -28,7 +29,9 @@ def section(data: AnalysisData) -> Section:
         *_arms(data),
         *_versions(data),
         *_missing(data),
+        *_corrected(data),
         *_windows(data),
+        *_persons(data),
         *_unfinished(data),
         *_models(data),
     ]
@@ -37,7 +40,8 @@ def section(data: AnalysisData) -> Section:
     if data.blinded:
         found.append(
             "The arms are masked. All pairs of labels are compared, without a reference arm and with values missing at "
-            "random, since the plan's own contrasts would tell which label is which arm."
+            "random, since the plan's own contrasts would tell which label is which arm. Visits in which a person "
+            "wrote in the model's place are not told apart."
         )
     text = tuple(found) or ("None is known: the record has nothing that departs from the plan.",)
     return Section("departures", TITLE, text, tuple(_table(data)))
@@ -151,6 +155,23 @@ def _missing(data: AnalysisData) -> Iterator[str]:
         )
 
 
+def _corrected(data: AnalysisData) -> Iterator[str]:
+    """Values that are not the ones that were given."""
+    count = len(data.corrections)
+    if not count:
+        return
+    people = _people(int(data.corrections["participant"].nunique()))
+    if count == 1:
+        yield "1 value was given wrongly and corrected, with a reason on record. The analysis uses the corrected value."
+    else:
+        by = data.corrections["measure"].value_counts().sort_index()
+        each = words([f"{times} of {measure}" for measure, times in by.items()])
+        yield (
+            f"{count} values of {people} were given wrongly and corrected, each with a reason on record: {each}. The "
+            "analysis uses the corrected values."
+        )
+
+
 def _windows(data: AnalysisData) -> Iterator[str]:
     """Visits that were not made, stopped, or left before their end."""
     visits = data.visits[data.visits["follow_up"].isna()]
@@ -163,6 +184,21 @@ def _windows(data: AnalysisData) -> Iterator[str]:
         yield f"Of {len(visits)} visits on record: {words(parts)}."
 
 
+def _persons(data: AnalysisData) -> Iterator[str]:
+    """Visits in which a person wrote in the model's place."""
+    if data.blinded:
+        return
+    taken = written_by_a_person(data)
+    if not taken.empty:
+        visits = "1 visit" if len(taken) == 1 else f"{len(taken)} visits"
+        have = "has" if len(taken) == 1 else "have"
+        yield (
+            f"{visits} of {_people(int(taken['participant'].nunique()))} {have} turns that a person wrote in the "
+            f"model's place ({int(taken['person_turns'].sum())} turns in all). They are in every analysis of everybody "
+            "allocated, and do not count as visits made per protocol."
+        )
+
+
 def _unfinished(data: AnalysisData) -> Iterator[str]:
     """Whether it is too early: somebody still has study days before them."""
     people = data.participants[data.participants["status"] != "withdrawn"]
@@ -171,8 +207,9 @@ def _unfinished(data: AnalysisData) -> Iterator[str]:
     going = int((reached < people["days"]).sum())
     if going:
         yield (
-            f"{_people(going)} of {len(people)} who did not withdraw have no visit of the last study day yet: if the "
-            "study is under way, this is an analysis before its end, which the plan does not have."
+            f"{_people(going)} of {len(people)} who did not withdraw {'has' if going == 1 else 'have'} no visit of the "
+            "last study day yet: if the study is under way, this is an analysis before its end, which the plan "
+            "does not have."
         )
 
 

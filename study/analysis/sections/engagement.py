@@ -105,8 +105,8 @@ def _compare(
     known = data.turns[["participant", "arm", "day", name]].dropna()
     positive = known[known[name] > 0]
     if left := len(known) - len(positive):
-        many = f"{left} visits have" if left > 1 else "1 visit has"
-        tell(warnings, f"{title}: {many} the value 0, which has no logarithm, and are left out of the model.")
+        many, are = (f"{left} visits have", "are") if left > 1 else ("1 visit has", "is")
+        tell(warnings, f"{title}: {many} the value 0, which has no logarithm, and {are} left out of the model.")
     if positive.empty:
         tell(warnings, f"{title}: no visit has a value.")
         return

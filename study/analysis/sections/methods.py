@@ -4,19 +4,20 @@ Every sentence follows from a key of the plan or of the protocol, so another pla
 what the sentences cite, and nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from typing import Protocol as Shape
 
 from study.analysis.compare import COVARIANCES
-from study.analysis.data import AnalysisData
+from study.analysis.data import AnalysisData, ScaleInfo
 from study.analysis.results import Column, Section, Table
 from study.analysis.sections._references import REFERENCES, cite
 from study.eligibility import intervals
-from study.grammar import Outcome
-from study.protocol import Protocol
+from study.grammar import Analysis, Outcome
+from study.protocol import DISTRESS, Protocol
 from study.report.numbers import words
 
-__all__ = ["in_words", "section"]
+__all__ = ["Planned", "in_words", "plan_in_words", "section"]
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -27,6 +28,20 @@ _PARTS = {
     "last": "on the last study day",
     "trend": "by the change for each further study day",
 }
+
+
+class Planned(Shape):
+    """What the sentences about the plan follow from: the data of an analysis, or a plan that has no data yet."""
+
+    @property
+    def plan(self) -> Analysis: ...
+    @property
+    def scales(self) -> Mapping[str, ScaleInfo]: ...
+
+
+def plan_in_words(planned: Planned) -> list[str]:
+    """The plan, before there are data: a paragraph for each of estimand, models, multiplicity, missing values, tests."""
+    return [" ".join(part(planned)) for part in (_estimand, _models, _multiplicity, _missing, _further)]
 
 
 def section(data: AnalysisData) -> Section:
@@ -45,12 +60,14 @@ def section(data: AnalysisData) -> Section:
     return Section("methods", "Methods", paragraphs, (references,))
 
 
-def in_words(outcome: Outcome) -> str:
-    """An outcome as a noun: change of distress from before to after each visit."""
+def in_words(data: Planned, outcome: Outcome) -> str:
+    """An outcome as a noun: change of K10 from screening to day 15."""
+    info = data.scales.get(outcome.measure)
+    title = outcome.measure if info is None or info.measure == DISTRESS else info.title
     where = {"before": "before each visit", "after": "after each visit"}.get(outcome.when, f"at {outcome.when}")
     if outcome.change_from is None:
-        return f"{outcome.measure} {where}"
-    return f"change of {outcome.measure} from {outcome.change_from} to {where.removeprefix('at ')}"
+        return f"{title} {where}"
+    return f"change of {title} from {outcome.change_from} to {where.removeprefix('at ')}"
 
 
 def _design(data: AnalysisData) -> Iterator[str]:
@@ -93,7 +110,7 @@ def _procedure(protocol: Protocol) -> str:
             )
 
 
-def _estimand(data: AnalysisData) -> Iterator[str]:
+def _estimand(data: Planned) -> Iterator[str]:
     estimand = data.plan.estimand
     yield f"The estimand of the primary outcome was fixed in its five attributes {cite('ich2019')}."
     for name, text in (
@@ -106,10 +123,10 @@ def _estimand(data: AnalysisData) -> Iterator[str]:
         yield f"{name[0].upper()}{name[1:]}: {text.rstrip('.')}."
 
 
-def _models(data: AnalysisData) -> Iterator[str]:
+def _models(data: Planned) -> Iterator[str]:
     plan = data.plan
     adjusted = words(["the baseline value where there is one", *plan.covariates])
-    yield f"The primary outcome is {in_words(plan.primary)}."
+    yield f"The primary outcome is {in_words(data, plan.primary)}."
     if plan.primary.is_daily:
         yield _daily_model(data, adjusted)
     else:
@@ -121,7 +138,7 @@ def _models(data: AnalysisData) -> Iterator[str]:
             yield f"Degrees of freedom are those of {cite('satterthwaite1946').strip('()')}."
     yield f"A missing baseline was put at the mean of all participants {cite('white2005')}."
     if plan.secondary:
-        yield f"Secondary outcomes are {words([in_words(outcome) for outcome in plan.secondary])}."
+        yield f"Secondary outcomes are {words([in_words(data, outcome) for outcome in plan.secondary])}."
         once = [outcome for outcome in plan.secondary if not outcome.is_daily]
         daily = [outcome for outcome in plan.secondary if outcome.is_daily]
         if daily and plan.primary.is_daily:
@@ -133,7 +150,7 @@ def _models(data: AnalysisData) -> Iterator[str]:
             yield f"{others} were analysed by ordinary least squares, adjusted for {adjusted} (ANCOVA)."
 
 
-def _daily_model(data: AnalysisData, adjusted: str) -> str:
+def _daily_model(data: Planned, adjusted: str) -> str:
     plan = data.plan
     compared = f"The arms were compared {_PARTS[plan.estimate]}"
     match plan.model:
@@ -161,7 +178,7 @@ def _daily_model(data: AnalysisData, adjusted: str) -> str:
             )
 
 
-def _multiplicity(data: AnalysisData) -> Iterator[str]:
+def _multiplicity(data: Planned) -> Iterator[str]:
     plan = data.plan
     pairs = words([f"{one} with {other}" for one, other in plan.contrasts]) or "every pair of arms"
     yield f"The contrasts planned are {pairs}."
@@ -182,7 +199,7 @@ def _multiplicity(data: AnalysisData) -> Iterator[str]:
     )
 
 
-def _missing(data: AnalysisData) -> Iterator[str]:
+def _missing(data: Planned) -> Iterator[str]:
     plan = data.plan
     yield "Everybody was analysed in the arm to which they were allocated (intention to treat)."
     reference = plan.reference or (plan.contrasts[0][1] if plan.contrasts else "the reference arm")
@@ -207,11 +224,11 @@ def _missing(data: AnalysisData) -> Iterator[str]:
     yield (
         f"Imputed values were then made worse by steps {deltas}, to find the point at which the conclusion tips. The "
         "same analysis is shown per protocol, of those who made at least "
-        f"{plan.per_protocol:.0%} of their visits."
+        f"{plan.per_protocol:.0%} of their visits, without those in which a person wrote in the model's place."
     )
 
 
-def _further(data: AnalysisData) -> Iterator[str]:
+def _further(data: Planned) -> Iterator[str]:
     plan = data.plan
     yield (
         f"A randomisation test {cite('rosenberger2019')} ran the study's own allocation procedure "
@@ -224,7 +241,7 @@ def _tools(data: AnalysisData) -> Iterator[str]:
     yield f"The analysis was made with Bedside {version('bedside')}; what is drawn has the seed {data.plan.seed}."
 
 
-def _uses_mixed(data: AnalysisData) -> bool:
+def _uses_mixed(data: Planned) -> bool:
     outcomes = [data.plan.primary, *data.plan.secondary]
     return data.plan.model != "ancova" and any(outcome.is_daily for outcome in outcomes)
 

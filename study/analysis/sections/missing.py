@@ -84,8 +84,9 @@ def section(data: AnalysisData) -> Section:
 def _counts(rows: pd.DataFrame, outcome: Values) -> str:
     lacking = rows[rows["reason"].notna()]
     people = rows["participant"].nunique()
+    whose = "1 participant" if people == 1 else f"{people} participants"
     if lacking.empty:
-        return f"{outcome.title}: none of the {len(rows):,} values of {people} participants is missing."
+        return f"{outcome.title}: none of the {len(rows):,} values of {whose} is missing."
     counts = lacking["reason"].value_counts()
     parts = [
         f"{counts[reason]} ({title[0].lower()}{title[1:]})" for reason, title in REASONS.items() if reason in counts
@@ -94,7 +95,7 @@ def _counts(rows: pd.DataFrame, outcome: Values) -> str:
     nobody = f" Participants without any value: {empty}." if empty else ""
     return (
         f"{outcome.title}: {len(lacking):,} of {len(rows):,} values ({percent(len(lacking) / len(rows))}) are missing, "
-        f"of {people} participants: {words(parts)}.{nobody}"
+        f"of {whose}: {words(parts)}.{nobody}"
     )
 
 

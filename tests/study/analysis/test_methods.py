@@ -56,7 +56,7 @@ PLAN = said()
         ({"seed": 77}, "has the seed 77"),
         ({"covariates": []}, "adjusted for the baseline value where there is one,"),
         ({"secondary": []}, "random slope over days for each participant"),
-        ({"primary": {"measure": "k10", "when": "day 15"}}, "The primary outcome is k10 at day 15."),
+        ({"primary": {"measure": "k10", "when": "day 15"}}, "The primary outcome is K10 at day 15."),
     ],
 )
 def test_another_plan_has_another_sentence(plan: dict[str, Any], sentence: str) -> None:
