@@ -13,11 +13,12 @@ PDF_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejav
 TEST_PACKAGES := chromium curl fonts-dejavu-core libegl1 libgl1-mesa-dri pulseaudio pulseaudio-utils
 GAZEBO_PACKAGES := ignition-tools libsdformat-dev sdformat-sdf
 
-.PHONY: help demo test check lint types imports lock clean
+.PHONY: help demo test screens check lint types imports lock clean
 
 help:
 	@echo "make demo   serve a small study with one participant in each arm"
 	@echo "make test   run every test"
+	@echo "make screens  take the pictures of docs/screens.md anew"
 	@echo "make check  lint, types, import direction"
 	@echo "make lock   resolve the dependencies anew"
 	@echo "make clean  remove the virtual environment and the demo study"
@@ -27,6 +28,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.tests-installed
 	@$(BIN)/python -m pytest $(TESTS)
+
+screens: $(VENV)/.tests-installed
+	@BEDSIDE_KEEP_SCREENS=1 $(BIN)/python -m pytest tests/e2e/test_screens.py
 
 check: lint types imports
 

@@ -9,6 +9,7 @@ from flask import Flask
 
 from portal import create_app
 from portal.sessions import Sessions
+from study import texts
 from study.clock import Clock
 from study.errors import MeasureError, ProtocolError
 from study.measure import load_measure, measure_names
@@ -19,6 +20,7 @@ from therapist.engine import Engine
 from therapist.engines import open_engine
 from therapist.errors import EngineError
 from therapist.exercise import exercise_names
+from therapist.languages import ENGLISH_ONLY, lacks
 from therapist.persona import persona_names
 
 __all__ = ["check", "open_engines", "open_study", "portal_of"]
@@ -42,6 +44,7 @@ def check(folder: Path) -> Protocol:
         for number, arm in enumerate(protocol.arms, 1)
         if arm.persona not in persona_names()
     ]
+    mistakes += _mistakes_of_language(protocol)
     mistakes += _mistakes_of_measures(protocol, folder)
     mistakes += address_mistakes("safety.notify", protocol.safety.notify)
     mistakes += address_mistakes("safety.escalate", protocol.safety.escalate)
@@ -49,6 +52,29 @@ def check(folder: Path) -> Protocol:
     if mistakes:
         raise ProtocolError(mistakes)
     return protocol
+
+
+def _mistakes_of_language(protocol: Protocol) -> Iterator[str]:
+    """What an exercise in the study's language lacks, and engines that do not write it."""
+    language = protocol.language
+    if lacking := lacks(language):
+        complete = [one for one in texts.languages() if not lacks(one)]
+        yield f"study.toml: language: {texts.unfinished(language, lacking, complete)}."
+    if language == "en":
+        return
+    chosen = {
+        f"arms[{number}].engine" if arm.engine else "engine": choice
+        for number, arm in enumerate(protocol.arms, 1)
+        if (choice := protocol.engine_of(arm)) is not None
+    }
+    for key, choice in chosen.items():
+        for name in (choice.kind, choice.model or ("smollm2" if choice.kind == "transformers" else "")):
+            if name in ENGLISH_ONLY:
+                yield (
+                    f"study.toml: {key}: {name} does not write {language!r}: {ENGLISH_ONLY[name]}; allowed: "
+                    'kind = "openai", kind = "transformers" with a model that knows the language, or worksheets with '
+                    "assist = false alone."
+                )
 
 
 def _mistakes_of_measures(protocol: Protocol, folder: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ Serves the study and starts a robot in the simulator that is connected to it. Wo
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def _study(context: Any) -> list[Any]:
     if not (folder / "study.toml").exists():
         create(folder)
     study = Study.open(folder)
-    token = devices.issue(study, "robot-1", by="rehearsal")
+    token = devices.issue(study, "robot-1", by="rehearsal", lifetime=timedelta(days=7))
     study.close()
     serve = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", port]
     return [ExecuteProcess(cmd=serve, output="screen"), robot(token=token, url=f"http://127.0.0.1:{port}")]

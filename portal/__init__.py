@@ -1,4 +1,4 @@
-"""The front door: participants' links, the researcher's page and the device API, in one Flask application.
+"""The front door: participants' links, the researchers' console and the device API, in one Flask application.
 
 `create_app` takes an open study and the engines of its arms; `portal.server` runs it under gunicorn.
 """

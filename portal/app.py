@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import chat_web
 import worksheet
-from portal import api, console, doors, joining, paper, participant, researcher, ways_out, worksheets
+from portal import api, console, doors, joining, paper, participant, ways_out, worksheets
 from portal.console.guard import csrf_field
 from portal.sessions import Sessions
 from study.errors import (
@@ -24,6 +24,7 @@ from study.errors import (
     UnknownCode,
     WrongToken,
 )
+from study.moments import direction
 from study.protocol import EngineChoice
 from study.study import Study
 from study.texts import texts
@@ -100,8 +101,6 @@ def create_app(
     app.register_blueprint(worksheets.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(ways_out.blueprint, url_prefix="/p/<code>/<token>")
     app.register_blueprint(paper.blueprint, url_prefix="/p/<code>/<token>")
-    app.register_blueprint(researcher.blueprint, url_prefix="/researcher/<token>")
-    app.register_blueprint(researcher.blinded, url_prefix="/blinded/<role>/<token>")
     app.register_blueprint(api.blueprint, url_prefix=api.PREFIX)
     console.register(app)
     app.jinja_env.globals["csrf_field"] = csrf_field
@@ -115,6 +114,7 @@ def create_app(
             "contacts": study.protocol.safety.contacts,
             "title": study.protocol.title,
             "language": language,
+            "direction": direction(language),
             "rehearsal": study.rehearsal,
         }
 

@@ -2,12 +2,15 @@
 
 from ipaddress import ip_address
 
+import structlog
 from flask import Flask, Response, abort, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.limiting import Bucket, Limits
 
 __all__ = ["HEADERS", "count_wrong", "from_another_site", "limited", "limits", "over_https_or_here", "put_up"]
+
+log = structlog.get_logger()
 
 HEADERS = {
     # Everything comes from this host; no inline script or style, so markup in a message can never run.
@@ -40,6 +43,7 @@ def put_up(app: Flask, *, behind_proxy: bool) -> None:
     def _same_site() -> None:
         # Robots and other programs bring a token with each request, which no other site can make a browser send.
         if request.method not in _HARMLESS and not request.path.startswith("/api/") and from_another_site():
+            log.warning("refused", reason="from another site", endpoint=request.endpoint)
             abort(403)
 
     @app.after_request

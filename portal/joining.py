@@ -19,11 +19,11 @@ from werkzeug.wrappers import Response
 from portal import forms as pages
 from portal import words
 from portal.looking import person_of_link, sessions
-from portal.moments import day_and_year
 from study import enrolment, forms, identity, safety, visits
 from study.errors import NotDue, StudyError
 from study.forms import Due
 from study.grammar import Consent
+from study.moments import day_and_year
 from study.protocol import check_zone
 from study.study import Person
 from study.texts import texts

@@ -19,7 +19,7 @@ from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
 from study.errors import DraftChanged, NotDue
-from study.protocol import EngineChoice
+from study.protocol import EngineChoice, Protocol
 from study.safety import Source
 from study.study import Study
 from study.texts import crisis_message
@@ -96,8 +96,6 @@ class Sessions:
         self.study = study
         self.engines = engines
         self.desk = Desk(study)
-        self._screen = Screen.load(study.protocol.language)
-        self._crisis = crisis_message(study.protocol.language, study.protocol.safety.contacts)
         self._writing: dict[int, _Writing] = {}
         # A visit has always the same one of these locks, so what happens to one visit happens one after another, and
         # visits wait for each other only while one of them is on its way to the disk and shares its lock.
@@ -111,8 +109,10 @@ class Sessions:
             choice = protocol.engine_of(arm)
             for name in dict.fromkeys(protocol.exercises.rota):
                 if choice is not None:
-                    prompt = opening_prompt(load_exercise(name), load_persona(arm.persona))
-                    key = f"shared {arm.persona} {name}"
+                    prompt = opening_prompt(
+                        load_exercise(name, protocol.language), load_persona(arm.persona, protocol.language)
+                    )
+                    key = f"shared {protocol.language} {arm.persona} {name}"
                     for _ in self.engines[choice].generate(
                         prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key
                     ):
@@ -126,13 +126,13 @@ class Sessions:
         engine = self.engines[choice] if choice else None
         settings = choice or EngineChoice()
         return Conversation(
-            exercise=load_exercise(visit.exercise),
-            persona=load_persona(arm.persona),
+            exercise=load_exercise(visit.exercise, protocol.language),
+            persona=load_persona(arm.persona, protocol.language),
             engine=engine,
-            screen=self._screen,
+            screen=Screen.load(protocol.language),
             transcript=TurnKeeper(self.study, visit),
             medium=arm.medium,
-            crisis_message=self._crisis,
+            crisis_message=self._crisis(protocol),
             key=f"visit {visit.id}",
             seed=protocol.allocation.seed,
             rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
@@ -193,7 +193,8 @@ class Sessions:
 
     def screen_words(self, visit: Visit, text: str, source: Source) -> Visit:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""
-        hit = self._screen.check(text, "participant")
+        language = self.study.participant(visit.participant).protocol.language
+        hit = Screen.load(language).check(text, "participant")
         return visits.stop(self.study, visit, source, hit) if hit else visit
 
     def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
@@ -236,8 +237,8 @@ class Sessions:
             "language": participant.protocol.language,
             "pending": conversation.pending is not None,
             "claimed": visit.device is not None,
-            "message": self._crisis if visit.state == "stopped" else None,
-            "reflect": step is not None and load_exercise(visit.exercise).step(step).reflect,
+            "message": self._crisis(participant.protocol) if visit.state == "stopped" else None,
+            "reflect": step is not None and conversation.exercise.step(step).reflect,
             "record": may_record(self.study, participant),
             "turns": [
                 {"number": turn.number, "speaker": turn.speaker, "text": turn.text, "origin": turn.origin}
@@ -254,6 +255,10 @@ class Sessions:
         """Wait for the answers that are being written, by engines now; begin no more."""
         self.desk.close()
         self._workers.shutdown()
+
+    def _crisis(self, protocol: Protocol) -> str:
+        """What is said when a visit is stopped: in the participant's language, with the contacts of today."""
+        return crisis_message(protocol.language, self.study.protocol.safety.contacts)
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""

@@ -44,20 +44,26 @@ def reply_stream(sessions: Sessions, visit: Visit) -> Response:
     """What the therapist says after turn `?after=`, as docs/api.md describes the stream, for a page's script.
 
     It begins with an event `wait`, and a long silence has more of them: a script in a browser sees neither comments nor
-    headers that wait for the first event, and could not tell a server that is thinking from a line that is dead.
+    headers that wait for the first event, and could not tell a server that is thinking from a line that is dead. An
+    answer of which the page has a part comes whole: the page puts it in the place of the part.
     """
-    events = follow(sessions, visit, request.args.get("after", default=0, type=int))
-    at_once: Numbered = iter([(None, Event("wait", {}))])
+    events = follow(sessions, visit, request.args.get("after", default=0, type=int), parts=False)
+    at_once: list[tuple[str, Event]] = [("", Event("wait", {}))]
     return stream(chain(at_once, events), silence="event: wait\ndata:\n\n")
 
 
-def follow(sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Numbered:
-    """The events after turn `after`, or after the event that the request names as its last, with their ids."""
+def follow(
+    sessions: Sessions, visit: Visit, after: int, every: float = KEEP_ALIVE_S, *, parts: bool = True
+) -> Numbered:
+    """The events after turn `after`, or after the event that the request names as its last, with their ids.
+
+    With `parts`, what the reader has of an answer is left out; without, the answer begins anew.
+    """
     known = re.fullmatch(LAST_EVENT_ID, request.headers.get("Last-Event-ID", ""))
     part = None
     if known:
         after = int(known[1])
-        part = _Part(int(known[2]), int(known[3]), known[4]) if known[2] else None
+        part = _Part(int(known[2]), int(known[3]), known[4]) if known[2] and parts else None
     return _numbered(sessions.follow(visit, after, every), after, part)
 
 

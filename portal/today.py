@@ -6,8 +6,8 @@ Drawn from the record and the clock alone. No exercise is opened and no engine i
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from portal.moments import day_and_time, until
 from study import visits
+from study.moments import day_and_time, until
 from study.study import Participant, Study
 from study.visits import Visit
 

@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from portal import words
 from portal.looking import person_of_link, sessions
-from portal.moments import day_and_time
 from portal.today import outlook, window_text
 from study import identity, safety, visits
 from study.errors import IdentityError, NotDue
+from study.moments import day_and_time
 from study.visit import FINAL
 from study.visits import Visit
 

@@ -20,6 +20,7 @@ import structlog
 
 from study import identity
 from study.errors import StudyError
+from study.moments import time_of_day
 from study.records import stamp
 from study.schedule import moment
 from study.study import Participant, Study
@@ -158,9 +159,10 @@ def _alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
     first = row["kind"] == "safety"
     addresses = rules.notify if first else rules.escalate or rules.notify
     kind = "asked" if event["source"] == "asked" else "safety"
-    said = texts("en", "messages")[kind if first else f"{kind}_escalation"]
-    words = {**event, "title": study.protocol.title, "minutes": rules.acknowledge_minutes}
-    title, body = said["title"].format(**words), said["body"].format(**words)
+    said = texts(study.protocol.language, "messages")[kind if first else f"{kind}_escalation"]
+    words = {**event, "title": study.protocol.title}
+    title = said["title"].format(**words)
+    body = said["body"].format(**words) if first else said["body"](rules.acknowledge_minutes, **words)
     # Every address is tried: one that is broken must not keep the others from hearing.
     taken = [_send(address, title, body, post) for address in addresses]
     if not any(taken):
@@ -184,8 +186,9 @@ def _remind(study: Study, row: dict[str, Any], post: Post) -> bool:
     contact = identity.contact(study, participant.code)
     said = texts(participant.protocol.language, "messages")["reminder"]
     link = (participant.protocol.url or "").rstrip("/") + study.participant_path(participant.code)
-    ends = datetime.fromisoformat(visit["closes_at"]).astimezone(participant.zone)
-    words = {"title": participant.protocol.title, "day": visit["day"], "link": link, "until": f"{ends:%H:%M}"}
+    closes = datetime.fromisoformat(visit["closes_at"]).astimezone(participant.zone)
+    until = time_of_day(closes, participant.protocol.language)
+    words = {"title": participant.protocol.title, "day": visit["day"], "link": link, "until": until}
     title, body = said["title"].format(**words), said["body"].format(**words)
     addresses = [address for address in participant.protocol.reminders.send if _is_for(address, contact)]
     _end(study, row, "sending")

@@ -13,7 +13,7 @@ from datetime import time
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
@@ -41,6 +41,7 @@ from study.grammar import (
     Table,
     Visits,
 )
+from study.texts import SOURCE, languages, unfinished
 
 __all__ = [
     "DISTRESS",
@@ -53,6 +54,7 @@ __all__ = [
     "mistakes",
     "parse",
     "understood",
+    "zones",
 ]
 
 DISTRESS = "distress"
@@ -77,7 +79,11 @@ class Protocol(Table):
     timezone: str = Field(
         description="an IANA time zone, for example Europe/London; participants elsewhere have one of their own"
     )
-    language: Literal["en"] = Field("en", description="the language of all that participants read: en")
+    language: str = Field(
+        "en",
+        description="what participants read and hear; `bedside languages` lists the languages there are",
+        json_schema_extra=lambda schema: schema.update(enum=[*languages()]),
+    )
     url: str | None = Field(
         None,
         description="where participants reach the portal, for the links in messages: https://study.example.org",
@@ -108,6 +114,15 @@ class Protocol(Table):
     @classmethod
     def _zone_exists(cls, value: str) -> str:
         check_zone(value)
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _language_is_complete(cls, value: str) -> str:
+        if value not in SOURCE.languages():
+            raise ValueError(f"there are no texts in {value!r}; allowed: {', '.join(languages())}")
+        if lacking := SOURCE.mistakes(value):
+            raise ValueError(unfinished(value, lacking, languages()))
         return value
 
     @model_validator(mode="after")
@@ -294,6 +309,11 @@ class Protocol(Table):
 def _zones() -> frozenset[str]:
     """Every IANA time zone. Python looks through its folders of zones each time it is asked: 20 ms and more."""
     return frozenset(available_timezones())
+
+
+def zones() -> list[str]:
+    """Every IANA time zone that a place is named after, in the order of their names."""
+    return sorted(zone for zone in _zones() if ("/" in zone and not zone.startswith("Etc/")) or zone == "UTC")
 
 
 def check_zone(value: str) -> None:

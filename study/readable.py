@@ -153,8 +153,8 @@ def _days(protocol: Protocol) -> Part:
         f"from {rules.opens or rules.day_boundary} until {rules.closes or f'{rules.day_boundary} the next morning'}"
     )
     said = [
-        f"Study day 1 is {first}. A study day begins at {rules.day_boundary}, so what is done after midnight belongs to "
-        "the evening before.",
+        f"Study day 1 is {first}. A study day begins at {rules.day_boundary}, so what is done after midnight belongs "
+        "to the evening before.",
         f"The visit of a day can be begun {window}, by the participant's own clock.",
     ]
     if rules.grace_minutes:
@@ -260,8 +260,8 @@ def _factor(protocol: Protocol, factor: Factor) -> str:
 def _safety(protocol: Protocol) -> Part:
     safety = protocol.safety
     said = [
-        "Rules, and not the model, decide what is a crisis. A hit stops the exercise, shows the contacts below and tells "
-        "a person.",
+        "Rules, and not the model, decide what is a crisis. A hit stops the exercise, shows the contacts below and "
+        "tells a person.",
         f"Somebody has to acknowledge an event within {_count(safety.acknowledge_minutes, 'minute')}; "
         + ("after that it is told to others." if safety.escalate else "nobody else is told after that."),
         f"{_count(len(safety.notify), 'address')} {'is' if len(safety.notify) == 1 else 'are'} told of every event."

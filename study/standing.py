@@ -246,7 +246,8 @@ def flow(study: Study, people: list[Diary]) -> Flow:
 def distress(study: Study) -> dict[tuple[str, int, str], tuple[float, int]]:
     """Mean distress and how many rated it, by arm, study day and occasion. Test participants are not counted."""
     rows = study.records.rows(
-        "SELECT participant.arm, visit.day, rating.occasion, avg(rating.value) AS mean, count(*) AS n FROM rating"
+        "SELECT participant.arm, visit.day, rating.occasion, avg(rating.value) AS mean, count(*) AS n"
+        " FROM rating_now rating"
         " JOIN visit ON visit.id = rating.visit JOIN participant ON participant.code = visit.participant"
         " WHERE participant.kind = 'participant' AND rating.measure = ?"
         " GROUP BY participant.arm, visit.day, rating.occasion",

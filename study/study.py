@@ -15,6 +15,7 @@ from study.errors import StudyError, UnknownCode, WrongToken
 from study.keys import StudyKey
 from study.protocol import Arm, Protocol, load, parse
 from study.records import Records, Write, stamp
+from study.texts import languages
 
 __all__ = ["Kind", "Participant", "Person", "Study", "create", "lock", "template_names"]
 
@@ -166,14 +167,6 @@ class Study:
         """The link by which anyone can come to the study's door, without the server's address."""
         return f"/join/{self.key.token('join', 'page')}/"
 
-    def researcher_path(self) -> str:
-        """The link of the researcher's page, without the server's address."""
-        return f"/researcher/{self.key.token('researcher', 'page')}/"
-
-    def blinded_path(self, role: str) -> str:
-        """The link of the page that a blinded role sees, without the server's address."""
-        return f"/blinded/{role}/{self.key.token('blinded', role)}/"
-
     def by_link(self, code: str, token: str) -> Person:
         """The person whose link this is. Raises `WrongToken`, which does not tell whether the code exists."""
         if not self.key.fits(token, "participant", code):
@@ -182,12 +175,6 @@ class Study:
 
     def is_join(self, token: str) -> bool:
         return self.key.fits(token, "join", "page")
-
-    def is_researcher(self, token: str) -> bool:
-        return self.key.fits(token, "researcher", "page")
-
-    def is_blinded_role(self, role: str, token: str) -> bool:
-        return role in self.protocol.blinding.roles and self.key.fits(token, "blinded", role)
 
     # The versions of the protocol
 
@@ -282,17 +269,21 @@ def template_names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
-def create(folder: Path, template: str = "start") -> Path:
+def create(folder: Path, template: str = "start", language: str = "en") -> Path:
     """Write the commented `study.toml` of a template into `folder` (made if need be) and return its path.
 
-    Raises `StudyError` when there is one already: it is never overwritten.
+    What the template says itself, the consent for one, is English in any `language`: it is the researcher's to write.
+    Raises `StudyError` when there is one already (it is never overwritten), and for a language that there is not.
     """
+    if language not in languages():
+        raise StudyError(f"There are no texts in {language!r}; allowed: {', '.join(languages())}.")
     path = folder / "study.toml"
     if path.exists():
         raise StudyError(f"{path} is there already; edit it, or choose another folder.")
     if template not in template_names():
         raise StudyError(f"There is no template {template!r}; choose one of {', '.join(template_names())}.")
     text = files("study").joinpath("templates", f"{template}.toml").read_text(encoding="utf-8")
+    text = text.replace('language = "en"', f'language = "{language}"', 1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

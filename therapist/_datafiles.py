@@ -1,19 +1,28 @@
-"""Reading the data files of this room: which there are, what is in them, and what is wrong with them."""
+"""Reading the data files of this room: which there are, what is in them in which language, what is wrong with them."""
 
-import hashlib
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from catalogue import NotTranslated, Source
 from therapist.errors import DataFileError
 
-__all__ = ["names_in", "parsed", "read_named", "validated"]
+__all__ = ["SOURCE", "names_in", "parsed", "read_named", "translated", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+SOURCE = Source(
+    Path(__file__).parent,
+    (("exercises.", "exercises/*.toml"), ("personas.", "personas/*.toml"), ("", "guidance.toml")),
+    # For the researcher and the paper, which are English.
+    leave=frozenset({"id", "version", "source", "goal", "description"}),
+)
+"""What is said in an exercise and what a model is told, to be translated; other languages are in `therapist/texts/`."""
 
 
 def names_in(folder: str) -> list[str]:
@@ -39,18 +48,29 @@ def parsed(where: str, data: bytes) -> dict[str, Any]:
         raise DataFileError(f"{where}: not valid TOML: {error}") from None
 
 
-def validated(kind: type[Model], where: str, name: str, data: bytes) -> Model:
-    """The model in the bytes of a file, with its name and the SHA-256 of these bytes.
+def validated(kind: type[Model], folder: str, name: str, data: bytes, language: str) -> Model:
+    """The model in the bytes of a file, in `language`, with its name and the SHA-256 of all that it was made from.
 
     Raises `DataFileError`, naming the file, the first key that is wrong, and what is allowed there.
     """
-    table = parsed(where, data)
+    where = f"{folder}/{name}.toml"
+    table, sha256 = translated(where, f"{folder}.{name}", data, language)
     try:
-        return kind.model_validate({**table, "name": name, "sha256": hashlib.sha256(data).hexdigest()})
+        return kind.model_validate({**table, "name": name, "language": language, "sha256": sha256})
     except ValidationError as error:
         first = error.errors()[0]
         place = [where, ".".join(str(part) for part in first["loc"]), _complaint(kind, first)]
         raise DataFileError(": ".join(part for part in place if part)) from None
+
+
+def translated(where: str, key: str, data: bytes, language: str) -> tuple[dict[str, Any], str]:
+    """The table in the bytes of a file, in `language`, and its SHA-256. Raises `DataFileError`."""
+    try:
+        return SOURCE.translated(key, data, language)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataFileError(f"{where}: not valid TOML: {error}") from None
+    except NotTranslated as error:
+        raise DataFileError(f"{where}: {error}") from None
 
 
 def _complaint(kind: type[BaseModel], error: ErrorDetails) -> str:
@@ -64,10 +84,10 @@ def _complaint(kind: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def _keys_at(kind: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    """The keys of the table that `path` leads to. The file's name and hash are ours to fill in, and not listed."""
+    """The keys of the table that `path` leads to. What is ours to fill in is not listed."""
     for part in path:
         if isinstance(part, str):
             annotation = kind.model_fields[part].annotation
             candidates = [annotation, *get_args(annotation)]
             kind = next(one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel))
-    return [key for key in kind.model_fields if key not in ("name", "sha256")]
+    return [key for key in kind.model_fields if key not in ("name", "language", "sha256")]

@@ -14,7 +14,6 @@ _RUN = 5
 """So many of the participant's words in a row, with an "I" or "my" among them, are a copy and no answer."""
 
 _TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[,.;:!?]")
-_SUFFIXES = ("ingly", "edly", "ings", "ing", "ies", "ied", "ers", "er", "est", "ed", "es", "ly", "s")
 
 
 def words_of(text: str) -> list[str]:
@@ -47,7 +46,7 @@ def copies(text: str, heard: str, lists: Words) -> bool:
 
 def content(text: str, lists: Words) -> set[str]:
     """The stems of the words in `text` that say what it is about."""
-    return {_stem(word) for word in words_of(text) if word not in lists.function}
+    return {_stem(word, lists.suffixes) for word in words_of(text) if word not in lists.function}
 
 
 @dataclass(slots=True)
@@ -89,7 +88,7 @@ def senses(text: str, lists: Words) -> dict[str, Sense]:
         elif token == lists.joining:
             denied = denied | {False}
         elif token not in lists.function:
-            sense = found.setdefault(_stem(token), Sense())
+            sense = found.setdefault(_stem(token, lists.suffixes), Sense())
             sense.denied.append(denied)
             sense.subjects |= {subject} if subject else set()
     return found
@@ -99,10 +98,10 @@ def _runs(words: list[str], length: int) -> list[tuple[str, ...]]:
     return [tuple(words[place : place + length]) for place in range(len(words) - length + 1)]
 
 
-def _stem(word: str) -> str:
+def _stem(word: str, suffixes: tuple[str, ...]) -> str:
     """The word without its ending: shouted, shouting and shouts are one. Wrong for many words, alike for both texts."""
     word = word.split("'")[0]
-    for suffix in _SUFFIXES:
+    for suffix in suffixes:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
             word = word[: -len(suffix)]
             break

@@ -153,7 +153,7 @@ class Conversation:
         """What the answer to `pending` has to be."""
         step = self.exercise.step(pending.step)
         printed = self.medium == "worksheet"
-        done = printed or step.is_done([turn.text for turn in self._answers(step)])
+        done = printed or step.is_done([turn.text for turn in self._answers(step)], self._screen.words)
         return Due(step, "statement" if done else "question", done, self.exercise.after(step.id) if done else step)
 
     def says_next(self, due: Due) -> str:

@@ -1,7 +1,8 @@
 """Exercises: scripts in data, one file for all three media.
 
 An exercise is a list of steps. Each says what it is for, the question as it is asked and printed, what the model is
-asked to do with the answer, and when the step is done. The files are in `therapist/exercises/`.
+asked to do with the answer, and when the step is done. The files are in `therapist/exercises/`, their texts in other
+languages in `therapist/texts/`: an exercise has the same steps in every language.
 """
 
 import re
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from therapist._datafiles import names_in, read_named, validated
 from therapist.errors import UnknownStep
+from therapist.screen import Words, normalise
 
 __all__ = ["Done", "Example", "Exercise", "Step", "TurnBounds", "exercise_names", "load_exercise", "parse_exercise"]
 
@@ -31,22 +33,14 @@ class Done(_Table):
     number: bool = False
     """A number is enough, however short the answer, in figures or in words."""
 
-    def enough(self, answer: str) -> bool:
-        """Whether `answer` is enough, by the rule of the step."""
-        if self.number and _NUMBER.search(answer.lower()):
+    def enough(self, answer: str, words: Words) -> bool:
+        """Whether `answer`, in the language of `words`, is enough, by the rule of the step."""
+        if self.number and words.numbers.search(normalise(answer)[0]):
             return True
         return len(_WORD.findall(answer)) >= self.min_words
 
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-
-_NUMBER = re.compile(
-    r"""\d | (?<![\w-])( zero | two | three | four(teen)? | five | six(teen)? | seven(teen)? | eight(een)? | nine(teen)?
-    | ten | eleven | twelve | thirteen | fifteen | twenty | thirty | forty | fifty | (six|seven|nine)ty | eighty
-    | hundred )\b""",
-    re.VERBOSE,
-)
-"""Also as a speech recogniser writes it."""
 
 
 class TurnBounds(_Table):
@@ -98,11 +92,11 @@ class Step(_Table):
             raise ValueError(f"example.therapist does not begin with {self.begin!r}")
         return self
 
-    def is_done(self, answers: Sequence[str]) -> bool:
-        """Whether the step is done after these answers of the participant, in order."""
+    def is_done(self, answers: Sequence[str], words: Words) -> bool:
+        """Whether the step is done after these answers of the participant, in order and in the language of `words`."""
         if len(answers) >= self.turns.max:
             return True
-        return len(answers) >= self.turns.min and self.done.enough(" ".join(answers))
+        return len(answers) >= self.turns.min and self.done.enough(" ".join(answers), words)
 
 
 class Exercise(_Table):
@@ -122,6 +116,7 @@ class Exercise(_Table):
     probe: Text
     """The words with which a question of the model begins, where the model has to be led that closely."""
     steps: tuple[Step, ...] = Field(min_length=6, max_length=9)
+    language: str
     sha256: str
 
     @model_validator(mode="after")
@@ -155,11 +150,11 @@ def exercise_names() -> list[str]:
 
 
 @cache
-def load_exercise(name: str) -> Exercise:
-    """The exercise called `name`. Raises `DataFileError` when there is none or its file is wrong."""
-    return parse_exercise(name, read_named("exercises", name, "exercise"))
+def load_exercise(name: str, language: str = "en") -> Exercise:
+    """The exercise called `name`, in `language`. Raises `DataFileError` when there is none or its file is wrong."""
+    return parse_exercise(name, read_named("exercises", name, "exercise"), language)
 
 
-def parse_exercise(name: str, data: bytes) -> Exercise:
+def parse_exercise(name: str, data: bytes, language: str = "en") -> Exercise:
     """The exercise in the bytes of a file. Raises `DataFileError`, naming the first key that is wrong."""
-    return validated(Exercise, f"exercises/{name}.toml", name, data)
+    return validated(Exercise, "exercises", name, data, language)

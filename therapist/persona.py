@@ -19,6 +19,7 @@ class Persona(BaseModel):
     """What the persona is, for the researcher and the paper."""
     system: str = Field(min_length=1)
     """What the model is told of its manner."""
+    language: str
     sha256: str
 
 
@@ -28,11 +29,11 @@ def persona_names() -> list[str]:
 
 
 @cache
-def load_persona(name: str) -> Persona:
-    """The persona called `name`. Raises `DataFileError` when there is none or its file is wrong."""
-    return parse_persona(name, read_named("personas", name, "persona"))
+def load_persona(name: str, language: str = "en") -> Persona:
+    """The persona called `name`, in `language`. Raises `DataFileError` when there is none or its file is wrong."""
+    return parse_persona(name, read_named("personas", name, "persona"), language)
 
 
-def parse_persona(name: str, data: bytes) -> Persona:
+def parse_persona(name: str, data: bytes, language: str = "en") -> Persona:
     """The persona in the bytes of a file. Raises `DataFileError`, naming the first key that is wrong."""
-    return validated(Persona, f"personas/{name}.toml", name, data)
+    return validated(Persona, "personas", name, data, language)

@@ -6,19 +6,15 @@ its key/value cache reads only the end anew. What belongs to this one answer com
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
+from therapist._datafiles import SOURCE, translated
 from therapist.engine import Form, Prompt, Utterance
 from therapist.exercise import Exercise, Step
 from therapist.persona import Persona
 from therapist.transcript import RecordedTurn
 
 __all__ = ["build_prompt", "opening_prompt"]
-
-_GUIDANCE: dict[Form, str] = {
-    "statement": "{instruct} One sentence. Ask nothing.",
-    "question": "The answer was short. Ask one short question that invites the person to say more about this: {ask} "
-    "One sentence, and it is a question.",
-}
 
 
 def build_prompt(
@@ -53,7 +49,7 @@ def build_prompt(
     return replace(
         opening_prompt(exercise, persona),
         turns=tuple(said),
-        guidance=_GUIDANCE[form].format(instruct=step.instruct, ask=step.ask),
+        guidance=_guidance(exercise.language)[form].format(instruct=step.instruct, ask=step.ask),
         form=form,
         begin=begin,
     )
@@ -68,3 +64,10 @@ def opening_prompt(exercise: Exercise, persona: Persona) -> Prompt:
         guidance="",
         form="statement",
     )
+
+
+@cache
+def _guidance(language: str) -> dict[str, str]:
+    """What a model is told of its answer, by the form that it is to have."""
+    data = SOURCE.folder.joinpath("guidance.toml").read_bytes()
+    return translated("guidance.toml", "guidance", data, language)[0]

@@ -73,12 +73,21 @@ class Words:
     """Words after which a subject stands."""
     joining: str
     """The word for "and"."""
+    suffixes: tuple[str, ...]
+    """The endings of words, those first that are to be taken off before others."""
+    numbers: re.Pattern[str]
+    """A number, in figures or in words, also as a speech recogniser writes it."""
 
     @classmethod
     def read(cls, table: dict[str, str]) -> "Words":
-        """The lists in a table of a rule file. Raises `KeyError` when one is missing."""
+        """The lists in a table of a rule file. Raises `KeyError` when one is missing, and `re.error`."""
         lists = {name: frozenset(table[name].split()) for name in _LISTS}
-        return cls(**lists, joining=table["joining"])
+        return cls(
+            **lists,
+            joining=table["joining"],
+            suffixes=tuple(table["suffixes"].split()),
+            numbers=re.compile(table["numbers"], re.VERBOSE),
+        )
 
 
 _LISTS = ("function", "attributing", "first_person", "negating", "turning", "subjects", "others", "leading")
@@ -186,6 +195,8 @@ def _load(language: str) -> Screen:
         )
     except KeyError as error:
         raise DataFileError(f"{where}: the key {error} is missing") from None
+    except re.error as error:
+        raise DataFileError(f"{where}: words.numbers: not a regular expression: {error}") from None
 
 
 def _rules(where: str, rows: list[dict[str, str]], parts: dict[str, str]) -> tuple[Rule, ...]:

@@ -128,7 +128,7 @@ def invite(folder: Path, count: int, test: bool, url: str | None) -> None:
 @StudyFolder
 @Url
 def links(folder: Path, url: str | None) -> None:
-    """Print every link again: the study's door, the researcher's page, blinded roles', and everybody's own with their
+    """Print every link again: the study's door, the console, and everybody's own with their
     stage, or their arm once they are enrolled.
 
     Example: bedside links mystudy
@@ -138,9 +138,7 @@ def links(folder: Path, url: str | None) -> None:
     study = open_study(folder)
     base = base_of(url, study.protocol.url)
     click.echo(f"door        {base}{study.join_path()}")
-    click.echo(f"researcher  {base}{study.researcher_path()}")
-    for role in study.protocol.blinding.roles:
-        click.echo(f"{role:10}  {base}{study.blinded_path(role)}")
+    click.echo(f"console     {base}/console/")
     arms = {participant.code: participant.arm.name for participant in study.participants()}
     for person in study.people():
         click.echo(f"{person.code}  {arms.get(person.code, person.state)}  {base}{study.participant_path(person.code)}")

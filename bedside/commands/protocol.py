@@ -28,7 +28,8 @@ TEMPLATES = {
     show_default=True,
     help="; ".join(f"{name}: {text}" for name, text in TEMPLATES.items()) + ".",
 )
-def init(folder: Path, template: str) -> None:
+@click.option("--language", default="en", show_default=True, help="What participants read and hear.")
+def init(folder: Path, template: str, language: str) -> None:
     """Write a commented study.toml into DIR, to begin from, and the schema by which an editor completes it.
 
     Example: bedside init mystudy --template kian2024
@@ -36,7 +37,7 @@ def init(folder: Path, template: str) -> None:
     from study.schema import FILE, json_schema
     from study.study import create
 
-    path = create(folder, template)
+    path = create(folder, template, language)
     try:
         (folder / FILE).write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
@@ -82,7 +83,7 @@ def check(folder: Path, locked: bool) -> None:
     if left:
         click.echo(f"Note: {left} texts in <angle brackets> are still to be filled in.")
     if not protocol.safety.notify:
-        click.echo("Note: safety.notify is empty, so safety events wait on the researcher's page until somebody looks.")
+        click.echo("Note: safety.notify is empty, so safety events wait on the console until somebody looks.")
 
 
 def consent_gaps(protocol: Protocol) -> int:

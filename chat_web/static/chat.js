@@ -319,7 +319,7 @@ async function catchUp() {
     return; // the answer that is coming in tells more
   }
   if (String(now.visit) !== visit || now.state !== "exercise") {
-    location.reload();
+    location.replace("./"); // the page of today says what is due, and shows words that came too late
     return;
   }
   const fresh = now.turns.filter((turn) => !numbered(turn.number));

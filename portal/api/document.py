@@ -106,9 +106,11 @@ def _operation(call: "Call") -> dict[str, Any]:
                 }
             },
         }
-    general = (
-        {401, 403, 429, 500, 507} | ({400, 413, 415, 422} if call.body else set()) | ({422} if call.query else set())
-    )
+    general = {401, 403, 429, 500, 507}
+    if call.body:
+        general |= {400, 413, 415, 422}
+    if call.query:
+        general.add(422)
     refusals = {number: said for number, said in REFUSALS.items() if number in general} | dict(call.refusals)
     for number, said in sorted(refusals.items()):
         operation["responses"][str(number)] = {

@@ -18,6 +18,7 @@ __all__ = [
     "Reply",
     "Said",
     "Sentence",
+    "SpokenTurn",
     "Telemetry",
     "Turn",
     "Visit",

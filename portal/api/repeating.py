@@ -16,11 +16,12 @@ from typing import Any
 from flask import abort, request
 from pydantic import BaseModel
 
+from portal.api.models import SpokenTurn
+from portal.looking import sessions
 from study import visits
 from study.access import repeats
 from study.access.devices import Caller
 from study.study import Study
-from study.turns import TurnKeeper
 
 __all__ = ["KEY", "once"]
 
@@ -62,11 +63,8 @@ def _without_turns(data: dict[str, Any]) -> dict[str, Any]:
 def _with_turns(study: Study, data: dict[str, Any]) -> dict[str, Any]:
     if "turns" not in data:
         return data
-    turns = TurnKeeper(study, visits.find(study, data["visit"])).turns()[: data["turns"]]
-    said = [
-        {"number": turn.number, "speaker": turn.speaker, "text": turn.text, "origin": turn.origin} for turn in turns
-    ]
-    return {**data, "turns": said}
+    turns = sessions().describe(visits.find(study, data["visit"]))["turns"][: data["turns"]]
+    return {**data, "turns": [SpokenTurn.model_validate(turn).model_dump(mode="json") for turn in turns]}
 
 
 @contextmanager

@@ -2,7 +2,22 @@
 
 from flask import Flask
 
-from portal.console import accounts, devices, home, safety, signing, taking_over, transcripts, wording
+from portal.console import (
+    accounts,
+    data,
+    devices,
+    enrolling,
+    home,
+    identities,
+    people,
+    protocol,
+    safety,
+    signing,
+    taking_over,
+    transcripts,
+    values,
+    wording,
+)
 from portal.console.home import mark, newest_event, open_events
 
 __all__ = ["register"]
@@ -13,8 +28,14 @@ def register(app: Flask) -> None:
     for part in (
         signing.blueprint,
         home.blueprint,
+        people.blueprint,
+        enrolling.blueprint,
+        values.blueprint,
+        identities.blueprint,
         safety.blueprint,
         devices.blueprint,
+        data.blueprint,
+        protocol.blueprint,
         accounts.blueprint,
         accounts.own,
         transcripts.blueprint,

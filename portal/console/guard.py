@@ -7,7 +7,8 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, g, jsonify, make_response, redirect, render_template, request, url_for
+import structlog
+from flask import Blueprint, abort, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
@@ -31,6 +32,8 @@ __all__ = [
     "take_cookie",
     "token_of",
 ]
+
+log = structlog.get_logger()
 
 COOKIE = "bedside"
 """The cookie's name on this machine itself, where there is no TLS."""
@@ -61,6 +64,7 @@ def needs(permission: Permission) -> Callable[[View], View]:
         @wraps(view)
         def guarded(*arguments: Any, **names: Any) -> Any:
             if not g.account.may(permission):
+                log.warning("refused", account=g.account.name, needs=permission, endpoint=request.endpoint)
                 abort(403, "Your roles do not include this. Whoever is the administrator of the study can change them.")
             return view(*arguments, **names)
 
@@ -85,6 +89,7 @@ def check_csrf() -> None:
     """End the request with 403 when it does not come from a page that this sign-in was shown."""
     sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
     if not hmac.compare_digest(sent.encode(), _csrf(token_of()).encode()):
+        log.warning("refused", reason="not from a page of this sign-in", endpoint=request.endpoint)
         abort(403)
 
 
@@ -186,7 +191,9 @@ def _ask_to_sign_in() -> Response:
         return response
     if request.method not in ("GET", "HEAD"):
         kept = Kept.of_request()
-        page = render_template("console/sign_in.html", kept=kept.text if kept else "", ended=True, then="/console/")
+        factor = current_app.config["SECOND_FACTOR"]
+        said = {"kept": kept.text if kept else "", "ended": True, "then": "/console/", "factor": factor}
+        page = render_template("console/sign_in.html", **said)
         return make_response(page, 401)
     path = request.full_path.rstrip("?")
     return redirect(url_for("signing.page", then=path if path != "/console/" else None), 303)

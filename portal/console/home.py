@@ -12,7 +12,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from portal.console import devices, engines, plots
-from portal.console.guard import needs, part
+from portal.console.guard import for_everybody, needs, part
 from portal.console.masking import arm_names, sees_arms
 from portal.looking import sessions
 from study import halting, safety, standing
@@ -110,7 +110,7 @@ def _cell(square: Square | None, reads: bool) -> str:
 
 
 @blueprint.get("/pulse")
-@needs("protocol")  # which everybody has who may come in at all
+@for_everybody
 def pulse() -> Response:
     """Whether anything has changed, and for those who hear of safety events how many are open."""
     said: dict[str, object] = {"mark": mark()}

@@ -96,7 +96,12 @@ class Replay:
 
 def replay(turns: Sequence[Mapping[str, Any]], ratings: Sequence[tuple[str, int, datetime]]) -> Replay:
     """`turns` are rows of the record with `hit` and `told` as dictionaries and `recorded_at` as a moment."""
-    times = [_seen(turn) for turn in turns]
+    times: list[tuple[datetime, datetime]] = []
+    for turn in turns:
+        first, whole = _seen(turn)
+        # The clock that measured how long an answer took is not the one that says when it was recorded.
+        last = times[-1][1] if times else first
+        times.append((max(first, last), max(whole, last)))
     beginnings = [first for first, _ in times] + [at for _, _, at in ratings]
     start = min(beginnings, default=_NEVER)
     end = max([whole for _, whole in times] + [at for _, _, at in ratings], default=start)

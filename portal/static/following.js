@@ -1,13 +1,12 @@
 // Follows a visit under way, and lets whoever took it over write the answers. What was written is kept in the box until
 // it stands among the turns.
-"use strict";
-
 const desk = document.querySelector("#desk");
 const turns = document.querySelector("#turns");
 const coming = document.querySelector("#coming");
 const waited = document.querySelector("#waited");
 const stateLine = document.querySelector("#state");
 const said = document.querySelector("#said");
+const heading = document.querySelector("#desk-heading");
 const reload = document.querySelector("#reload");
 const form = document.querySelector("#answer");
 const box = document.querySelector("#words");
@@ -30,8 +29,10 @@ const UNDER_WAY = "On its way …";
 const KEPT = `answer ${location.pathname}`;
 const address = (path) => `/console/transcripts/visits/${desk.dataset.visit}/${path}`;
 
-const mine = desk.dataset.mine === "yes";
+let mine = desk.dataset.mine === "yes";
 let owed = null; // the number of the turn whose answer is owed
+let over = false; // what stands at the desk is not so any more
+let beat = 0;
 let sent = null; // the number that was answered and is not recorded yet
 
 function say(text) {
@@ -58,7 +59,7 @@ function add(turn) {
   const words = document.createElement("div");
   words.className = "words";
   const who = turn.speaker === "participant" ? "Participant" : `Therapist, from ${ORIGINS[turn.origin]}`;
-  words.append(paragraph("who", `${turn.number}. ${who}`), paragraph("free", turn.text));
+  words.append(paragraph("speaker", `${turn.number}. ${who}`), paragraph("free", turn.text));
   if (turn.found) {
     words.append(paragraph("found", `The screen found: ${turn.found.replaceAll("_", " ")}.`));
   }
@@ -89,6 +90,11 @@ async function look() {
     add(turn);
   }
   stateLine.textContent = now.said;
+  stateOf(now);
+  setTimeout(look, EVERY_MS);
+}
+
+function stateOf(now) {
   const changed = now.mine !== mine || (now.held_by ?? "") !== desk.dataset.held || now.state !== desk.dataset.state;
   const writing = now.writing.join(" ");
   const waits = mine ? "The participant waits for your answer." : "The participant waits for an answer.";
@@ -97,25 +103,25 @@ async function look() {
     coming.textContent = line;
   }
   waited.textContent = now.owed && !writing ? `${now.owed.waiting_s} s` : "";
-  if (form) {
-    want(now.owed);
-  }
-  if (changed) {
+  if (changed && !over) {
     ended(now);
-    return;
+  } else if (mine) {
+    want(now.owed);
   }
   if (said.textContent === OFFLINE || (said.textContent === UNDER_WAY && sent === null)) {
     say("");
   }
-  setTimeout(look, EVERY_MS);
 }
 
 function ended(now) {
+  over = true;
   if (mine) {
+    mine = false;
+    clearInterval(beat);
+    form.hidden = document.querySelector("#back").hidden = true;
+    heading.textContent = now.state === "exercise" ? "The model writes the answers" : "The visit is over";
     say(now.state === "exercise" ? "The visit was handed back: the model answers." : `The visit is over: ${now.said}.`);
     reload.hidden = false;
-    form.hidden = true;
-    stop();
   } else {
     location.reload();
   }
@@ -174,12 +180,6 @@ function here() {
   });
 }
 
-let beat = 0;
-
-function stop() {
-  clearInterval(beat);
-}
-
 if (form) {
   box.value = sessionStorage.getItem(KEPT) ?? "";
   box.addEventListener("input", () => sessionStorage.setItem(KEPT, box.value));
@@ -198,4 +198,4 @@ if (form) {
 }
 
 turns.lastElementChild?.scrollIntoView({ block: "nearest" });
-setTimeout(look, EVERY_MS);
+look();

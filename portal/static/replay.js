@@ -1,7 +1,5 @@
 // Plays a visit as it was seen: each turn appears when it appeared, an answer's first sentence before the rest. Until
 // somebody plays it, or without this script, the whole transcript is there.
-"use strict";
-
 const player = document.querySelector("#replay");
 const list = document.querySelector("#turns");
 const play = document.querySelector("#play");

@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from study.errors import StudyError
 
-__all__ = ["ABOUT", "PERMISSIONS", "ROLES", "Permission", "Role", "allowed_together", "permissions_of"]
+__all__ = ["ABOUT", "PERMISSIONS", "ROLES", "Permission", "Role", "allowed_together", "markdown", "permissions_of"]
 
 Role = Literal["researcher", "coordinator", "safety officer", "analyst", "administrator"]
 
@@ -20,6 +20,7 @@ Permission = Literal[
     "report harm",
     "safety",
     "identity",
+    "audit",
     "export",
     "protocol",
     "engine",
@@ -29,6 +30,7 @@ Permission = Literal[
 """`follow`: where everybody is. `see arms`: unmasked. `enrol`: enrol, hand out links, move, withdraw. `correct`: change
 a value, with a reason. `read`: transcripts. `take over`: write in the therapist's place. `report harm`: report an
 adverse event. `safety`: acknowledge and assess events, halt and go on. `identity`: look up a name, with a reason.
+`audit`: who looked.
 `export`: the data. `protocol`: read it. `engine`: its health. `devices`: robots and their tokens.
 `accounts`: who has one."""
 
@@ -44,6 +46,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             "report harm",
             "safety",
             "identity",
+            "audit",
             "export",
             "protocol",
             "engine",
@@ -55,7 +58,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {"follow", "see arms", "read", "take over", "report harm", "safety", "identity", "protocol", "engine"}
     ),
     "analyst": frozenset({"follow", "export", "protocol"}),
-    "administrator": frozenset({"protocol", "engine", "devices", "accounts"}),
+    "administrator": frozenset({"audit", "protocol", "engine", "devices", "accounts"}),
 }
 """The analyst is blinded: they see masked arms, and nothing from which an arm follows."""
 
@@ -85,3 +88,16 @@ def allowed_together(roles: frozenset[str]) -> frozenset[Role]:
     if "analyst" in roles and len(roles) > 1:
         raise StudyError("The analyst is blinded, so whoever has that role can have no other.")
     return roles  # type: ignore[return-value] # each is one of them
+
+
+def markdown() -> str:
+    """The table of docs/security.md: every permission, and which roles have it."""
+    lines = ["| may | " + " | ".join(ROLES) + " |", "|---|" + "---|" * len(ROLES)]
+    for permission in get_args(Permission):
+        marks = ["yes" if permission in PERMISSIONS[role] else "" for role in ROLES]
+        lines.append(f"| {permission} | {' | '.join(marks)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

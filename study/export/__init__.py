@@ -17,7 +17,7 @@ from study.errors import StudyError
 from study.export.codebook import write_codebook, write_dictionary
 from study.export.dictionary import Column, Table, dictionary
 from study.export.instruments import instruments
-from study.export.long import long_rows, observations
+from study.export.long import long_rows, observations, written_by_persons
 from study.export.manifest import check_manifest, write_manifest
 from study.export.odm import OdmFile
 from study.export.psychds import DATA, describe
@@ -141,11 +141,13 @@ class _Export:
             path = self._folder / "odm" / "odm.xml"
             odm = OdmFile(path, self._record, self._instruments, self._title, self._study.clock.now())
 
+        by_person = written_by_persons(self._record)
+
         def rows() -> Any:
             for subject, observed in walk:
                 if odm is not None:
                     odm.add(subject, observed)
-                yield long_rows(subject, observed)
+                yield long_rows(subject, observed, by_person)
 
         written = write_rows(chain.from_iterable(rows()), table.columns, files, self._step("long"))
         if odm is not None:

@@ -10,7 +10,7 @@ from study.export.reading import Reading
 from study.export.variants import minutes
 from study.protocol import DISTRESS
 
-__all__ = ["Observation", "Subject", "long_rows", "observations", "subjects"]
+__all__ = ["Observation", "Subject", "long_rows", "observations", "subjects", "written_by_persons"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,29 @@ def observations(reading: Reading, instruments: list[Instrument]) -> Iterator[tu
         yield subject, [one for _, one in found]
 
 
-def long_rows(subject: Subject, observed: list[Observation]) -> Iterator[tuple[Any, ...]]:
+def written_by_persons(reading: Reading) -> dict[int, int] | None:
+    """How many answers a person wrote in each visit that somebody took over; None when that must not be told."""
+    if reading.variant.blinded:
+        return None
+    return dict(
+        reading.connection.execute(
+            "SELECT v.new, count(*) FROM turn t JOIN visits v ON v.id = t.visit"
+            " WHERE t.origin = 'person' AND t.visit IN (SELECT visit FROM takeover) GROUP BY v.new"
+        )
+    )
+
+
+def long_rows(
+    subject: Subject, observed: list[Observation], by_person: dict[int, int] | None
+) -> Iterator[tuple[Any, ...]]:
     """The rows of one person, in the columns of the table `long`."""
     for one in observed:
+        persons: tuple[int | None, ...] = ()
+        if by_person is not None:
+            persons = (None if one.visit is None else by_person.get(one.visit, 0),)
         head = (subject.code, subject.arm, one.day, one.visit, one.occasion, one.measure)
         tail = (one.version, one.language, one.given_at)
         for item, value, choice in one.answers:
-            yield (*head, one.kind, item, value, choice, *tail, one.corrected.get(item, 0))
+            yield (*head, one.kind, item, value, choice, *tail, one.corrected.get(item, 0), *persons)
         for scale, score in one.scores.items():
-            yield (*head, "score", scale, score, one.bands.get(scale), *tail, sum(one.corrected.values()))
+            yield (*head, "score", scale, score, one.bands.get(scale), *tail, sum(one.corrected.values()), *persons)

@@ -120,11 +120,6 @@ def link_of(folder: Path, server: Server, arm: str) -> str:
         study.close()
 
 
-def begin(page: Page) -> None:
-    """From the page of today to the step of the visit that is due."""
-    page.locator("#next").click()
-
-
 PASSWORD = "four quiet lamps beside a harbour"
 
 
@@ -147,6 +142,11 @@ def sign_in(page: Page, server: Server, folder: Path, *roles: Role) -> str:
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Sign out").wait_for()
     return name
+
+
+def begin(page: Page) -> None:
+    """From the page of today to the step of the visit that is due."""
+    page.locator("#next").click()
 
 
 def rate(page: Page, value: int) -> None:

@@ -41,6 +41,8 @@ def study_with_a_past(folder: Path) -> Study:
         "<telephone and e-mail>": "020 7946 0000, ada@example.org",
         "<Ethics committee, number of the approval>": "Ethics committee, approval 2026-17",
         "<address>": "1 Example Square, London",
+        "<Counselling service of the university>": "Counselling service of the university",
+        "<telephone, hours>": "020 7946 0001, on weekdays from 9 to 17",
         "<Compensation. Where the data are kept, and under which law. Whom to complain to.>": "Each visit is paid with "
         "3 pounds. The data are kept at the university.",
     }.items():

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from robot_node.client import Listener
 from robot_node.running import spinning
-from study.study import Study
 from tests.e2e.conftest import Server, begin, link_of, rate
 
 ANSWERS = {
@@ -117,10 +117,12 @@ def test_one_day_in_each_arm_on_one_local_model(
     assert "goodbye" in heard[-1]
     page = phone.new_page()
     page.set_viewport_size({"width": 1200, "height": 800})
-    study = Study.open(folder)
-    page.goto(server.url + study.researcher_path())
-    study.close()
-    expect(page.get_by_role("heading", name="Visits done")).to_be_visible()
+    [password] = re.findall(r"signs in as demo with the password (\S+)", "".join(server.output))
+    page.goto(server.url + "/console/")
+    page.get_by_label("Your name").fill("demo")
+    page.get_by_label("Your password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     picture(page, "researcher")
 
     out = tmp_path / "out"

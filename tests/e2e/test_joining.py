@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from study.study import Study
 from tests import trial
-from tests.e2e.conftest import Server, rate
+from tests.e2e.conftest import Server, rate, sign_in
 from tests.e2e.test_access import assert_accessible
 
 
@@ -109,17 +109,15 @@ def test_an_answer_that_means_danger_and_one_that_excludes(
     expect(page.get_by_role("heading", name="Let's stop here for today")).to_be_visible()
     expect(page.get_by_text("Samaritans").first).to_be_visible()
     page.set_viewport_size({"width": 1200, "height": 900})
-    page.goto(server.url + study.researcher_path())
-    expect(page.get_by_role("heading", name="Safety event 1: self_harm")).to_be_visible()
-    page.get_by_text("Report an adverse event").click()
-    page.get_by_text("Halt a participant, an arm or the study").click()
-    assert_accessible(page)
-    page.get_by_label("Your name: you have taken charge of this").fill("Dr Okafor")
-    page.get_by_role("button", name="Acknowledge", exact=True).click()
-    expect(page.get_by_role("heading", name="To be assessed: event 1")).to_be_visible()
+    officer = sign_in(page, server, folder, "safety officer")
+    page.goto(server.url + "/console/safety/")
+    expect(page.get_by_role("heading", name="Event 1: self_harm")).to_be_visible()
+    page.get_by_role("button", name="I take charge of this").click()
+    expect(page.get_by_text(f"{officer} took charge")).to_be_visible()
     page.get_by_text("Assess and close").click()
     assert_accessible(page)
-    page.goto(server.url + study.blinded_path("analyst"))
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, server, folder, "analyst")
     assert_accessible(page)
     study.close()
     context.close()

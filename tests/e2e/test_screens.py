@@ -49,6 +49,7 @@ class Album:
             page.set_viewport_size({"width": width, "height": height})
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{name} is {wide} px too wide on a {kind}"
+            page.evaluate("scrollTo(0, 0)")
             picture = page.screenshot(full_page=True, animations="disabled", caret="hide")
             if self.keep:
                 self._save(picture, f"{name}-{kind}.png")

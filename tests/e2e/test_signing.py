@@ -23,7 +23,9 @@ def test_from_the_first_link_to_a_colleague_who_signs_in(
     assert found
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     page = context.new_page()
-    page.goto(found[0])
+    opened = page.goto(found[0])
+    assert opened
+    assert opened.headers["server"] == "gunicorn"  # and no version
     assert_accessible(page)
     page.get_by_label("Your name").fill("Dr Imani Okafor")
     page.get_by_label("Choose a password", exact=True).fill("password1234")

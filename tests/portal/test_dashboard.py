@@ -1,6 +1,7 @@
 """The dashboard, and the pulse by which it keeps itself up to date."""
 
 import re
+import threading
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from portal import create_app
 from portal.console.guard import COOKIE
 from portal.console.plots import curve, ticks
+from portal.sessions import Sessions
 from study import blinding, halting, safety, visits
 from study.access import accounts, devices, signing
 from study.enrolment import take_in
@@ -19,6 +21,7 @@ from study.records import stamp
 from study.study import Study
 from tests.conftest import HandClock
 from tests.portal.conftest import Browser
+from therapist.engine import Generation, Prompt, Sampling
 from therapist.engines import open_engine
 
 SignIn = Callable[..., FlaskClient]
@@ -167,6 +170,44 @@ def test_an_engine_that_fails_is_said_to(study: Study, console_as: SignIn, brows
     assert "failing</span>" in shown
     assert "0.30 s (median), 0.48 s" in shown
     assert "answers: 4, of which the exercise’s own words instead: 1; failed attempts: 2" in shown
+
+
+class Held:
+    """ELIZA, who begins when the test lets her."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self._eliza = open_engine("eliza")
+        self.identity = self._eliza.identity
+
+    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> Generation:
+        assert self.go.wait(60)
+        return self._eliza.generate(prompt, sampling=sampling, seed=seed, conversation=conversation)
+
+    def close(self) -> None:
+        self._eliza.close()
+
+
+def test_answers_that_wait_are_counted(study: Study) -> None:
+    engine = Held()
+    app = create_app(study, {study.protocol.engine: engine})
+    talks: Sessions = app.extensions["bedside"]
+    accounts.add(study, "a", {"administrator"}, by="test")
+    client = app.test_client()
+    client.set_cookie(COOKIE, signing.begin(study, "a"))
+    person = next(one for one in (take_in(study) for _ in range(3)) if one.arm.name == "chat")
+    visit = visits.today(study, person)
+    assert visit is not None
+    visit = visits.rate(study, visit, "before", 62)
+    talks.hear(visit, "I failed the maths exam yesterday", "t")
+    shown = client.get("/console/devices/").text
+    assert re.search(
+        r"1 answer is being written, 1 of them with no sentence yet; the oldest has waited \d+\.\d s", shown
+    )
+    engine.go.set()
+    list(talks.follow(visit, 0))  # to its end
+    assert "No answer is being written now." in client.get("/console/devices/").text
+    talks.close()
 
 
 def test_the_number_of_queries_does_not_grow_with_the_participants(study: Study, console_as: SignIn) -> None:

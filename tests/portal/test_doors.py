@@ -14,7 +14,7 @@ from bedside import logs
 from portal import create_app
 from portal.doors import HEADERS
 from portal.limiting import Bucket, Limits
-from study.access import accounts
+from study.access import accounts, signing
 from study.enrolment import take_in
 from study.study import Study
 from tests.conftest import HandClock
@@ -250,3 +250,21 @@ def test_no_secret_stands_in_a_log(
     # Six digits may stand in a hash by chance, so they are looked for as a number.
     assert [one for one in secrets if re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", said)] == []
     assert [one for one in secrets if len(one) > 6 and one in said] == []
+
+
+def test_what_is_refused_is_logged(
+    app: Flask, study: Study, console_as: Callable[..., FlaskClient], capfd: pytest.CaptureFixture[str]
+) -> None:
+    accounts.add(study, 'eve" level=info event="all is well', ["administrator"], by="test")
+    client = app.test_client()
+    client.set_cookie("bedside", signing.begin(study, 'eve" level=info event="all is well'))
+    logs.set_up()
+    assert client.get("/console/").status_code == 403
+    console_as("researcher").post("/console/own/", data={"csrf": "x"})
+    client.post("/console/sign-in", headers={"Origin": "https://evil.example"})
+    lines = capfd.readouterr().err.splitlines()
+    assert [re.sub(r"^timestamp=\S+ ", "", line) for line in lines] == [
+        r'level=warning event=refused account="eve\" level=info event=\"all is well" needs=follow endpoint=home.page',
+        'level=warning event=refused reason="not from a page of this sign-in" endpoint=own.change_own',
+        'level=warning event=refused reason="from another site" endpoint=signing.sign_in',
+    ]

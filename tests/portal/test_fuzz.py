@@ -22,7 +22,7 @@ from study.enrolment import take_in
 from study.study import Study
 from study.visits import Visit
 
-EXAMPLES = 30
+EXAMPLES = 60
 
 CONFIG = SchemathesisConfig.from_dict(
     {

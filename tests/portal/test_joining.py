@@ -308,10 +308,10 @@ def test_closed_pages_say_when_the_next_visit_opens_on_the_participants_own_cloc
     visits.rate(whole, visits.finish_exercise(whole, visit), "after", 50)
     if "lack companionship" in visitor.page():
         visitor.answer()
-    assert "Tuesday, 3 March, 04:00" in visitor.page()
+    assert "Tuesday 3 March, 04:00" in visitor.page()
     clock.forward(days=16)
     assert visitor.title() == "Your daily visits are done"
-    assert "Wednesday, 15 April, 04:00" in visitor.page()
+    assert "Wednesday 15 April, 04:00" in visitor.page()
 
 
 def test_nothing_of_the_visits_can_be_reached_before_the_enrolment(visitor: Visitor) -> None:

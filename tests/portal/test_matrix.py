@@ -26,13 +26,10 @@ from tests.conftest import HandClock
 from therapist.engines import open_engine
 
 LINK, DOOR, OPEN, DEVICE, VISIT, CONSOLE = "link", "door", "open", "device", "visit", "console"
-OLD = "old"
 
 TABLE = {
     "/p/<code>/<token>/": LINK,
     "/join/<token>/": DOOR,
-    "/researcher/<token>/": OLD,
-    "/blinded/<role>/<token>/": OLD,
     "/static/": OPEN,
     "/chat_web/static/": OPEN,
     "/worksheet/static/": OPEN,
@@ -49,7 +46,7 @@ TABLE = {
 
 PERMITTED = {
     "/console/": {"follow", "protocol", "engine"},
-    "/console/people/": {"follow", "enrol", "correct", "identity", "see arms"},
+    "/console/people/": {"follow", "enrol", "correct", "identity", "audit", "see arms"},
     "/console/transcripts/": {"read", "take over"},
     "/console/safety/": {"report harm", "safety"},
     "/console/devices/": {"engine", "devices"},
@@ -161,8 +158,6 @@ def mistake(world: World, rule: Rule, method: str, actor: str) -> str | None:
     if kind == OPEN:
         # Signing out needs the token of the page, which each of the roles sends here and nobody else has.
         right = status not in (401, 403) or (rule.endpoint == "signing.sign_out" and actor not in ROLES)
-    elif kind == OLD:
-        right = status == 404
     elif kind in (LINK, DOOR):
         # What is not due, or not part of this protocol, looks like a wrong link; the page itself is always there.
         own = status == 200 if rule.rule in TABLE and method == "GET" else status not in (401, 403)

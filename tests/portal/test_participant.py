@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
+from study import safety
 from study.study import Study
 from study.turns import TurnKeeper
 from study.verify import verify
@@ -192,10 +193,7 @@ def test_a_crisis_stops_the_visit_shows_the_contacts_and_holds_the_participant(
     assert "116 123" in said.text
     clock.forward(days=1)
     assert "Your visits are paused" in browser.page()
-    researcher = study.researcher_path()
-    client = app.test_client()
-    assert "Safety event 1" in client.get(researcher).text
-    assert client.post(researcher + "safety/1", data={"by": "Dr Okafor"}).status_code == 303
+    safety.acknowledge(study, 1, "Dr Okafor")
     assert "How are you right now?" in browser.page()
 
 

@@ -120,9 +120,23 @@ def test_a_reader_is_given_the_rest_of_a_real_answer(browser_in: Open, study: St
         both = [*events[: place + 1], *rest]
         assert joined([data["text"] for _, name, data in both if name == "sentence"]) == said
         assert [data["number"] for _, name, data in both if name == "turn"] == [3]
-    # The page of a chat is given the same events, and its browser sends the same header.
     refused = robot.client.get(f"/api/v1{path}/reply", headers={**headers, "Last-Event-ID": "yesterday"})
     assert refused.status_code == 422
+
+
+def test_a_page_is_given_the_whole_answer_to_put_in_the_place_of_its_part(browser_in: Open, study: Study) -> None:
+    """A browser sends the id of the last event by itself, with the address that the page first asked for."""
+    browser = browser_in("chat")
+    browser.rate("before", 70)
+    browser.page()
+    assert browser.send("I failed the exam and was sad, 80", "t").status_code == 201
+    where = f"{browser.path}reply?visit={browser.state()['visit']}&after=0"
+    events = parsed(browser.client.get(where).text)
+    place = next(place for place, (number, _, _) in enumerate(events) if number.startswith("1.2."))
+    rest = parsed(browser.client.get(where, headers={"Last-Event-ID": events[place][0]}).text)
+    told = study.records.row("SELECT text FROM turn WHERE reply_to = 2")
+    assert told is not None
+    assert joined([str(data["text"]) for _, name, data in rest if name == "sentence"]) == told["text"]
 
 
 def parsed(text: str) -> list[tuple[str, str, dict[str, object]]]:

@@ -16,6 +16,7 @@ from study.access import accounts, signing
 from study.access.store import reading
 from study.errors import RecordError
 from study.study import Study
+from study.verify import verify
 from tests.conftest import HandClock
 
 PASSWORD = "four quiet lamps beside a harbour"
@@ -327,6 +328,50 @@ def test_a_disk_that_takes_nothing_says_so(person: Person, study: Study, monkeyp
         assert person.client.post("/console/own/", data=out).status_code == 507
         with pytest.raises(RecordError, match="cannot be written"):
             accounts.add(study, "x y", ["analyst"], by="test")
+
+
+def test_ones_own_page_tells_what_happened_with_the_account(person: Person, study: Study) -> None:
+    person.sign_in(code="000000")
+    person.sign_in()
+    accounts.set_roles(study, NAME, ["coordinator"], by="somebody else")
+    page = person.client.get("/console/own/").text
+    lately = re.findall(r"<li>2026-03-02 09:0\d UTC: ([\w -]+)</li>", page)
+    assert lately == ["roles changed", "signed in", "sign-in failed", "account set up"]
+
+
+def test_each_event_of_an_account_is_in_the_log(person: Person, study: Study) -> None:
+    """Who, when, what, and from which address."""
+    for _ in range(5):
+        person.sign_in(code="000000")
+    person.clock.forward(seconds=11)
+    person.sign_in()
+    page = person.client.get("/console/own/").text
+    change = {"do": "password", "old": PASSWORD, "password": "another five words for a door"}
+    person.client.post("/console/own/", data={"csrf": csrf(page), **change})
+    person.client.post("/console/own/", data={"csrf": csrf(page), "do": "codes", "old": "x"})
+    person.client.post("/console/own/", data={"csrf": csrf(page), "do": "codes", "old": change["password"]})
+    person.client.post("/console/sign-out", data={"csrf": csrf(page)})
+    accounts.reset(study, NAME, by="the administrator")
+    accounts.disable(study, NAME, by="the administrator")
+    accounts.enable(study, NAME, by="the administrator")
+    events = study.records.rows("SELECT * FROM event ORDER BY id")
+    assert [(one["actor"], one["what"]) for one in events] == [
+        ("test", "account made"),
+        (NAME, "account set up"),
+        *[(NAME, "sign-in failed")] * 5,
+        ("bedside", "sign-in locked"),
+        (NAME, "signed in"),
+        (NAME, "password changed"),
+        (NAME, "password not right"),
+        (NAME, "recovery codes renewed"),
+        (NAME, "signed out"),
+        ("the administrator", "account reset"),
+        ("the administrator", "account disabled"),
+        ("the administrator", "account enabled"),
+    ]
+    assert {one["subject"] for one in events} == {NAME}
+    assert '"address": "127.0.0.1"' in events[2]["detail"]
+    assert verify(study.records).mistakes == []
 
 
 @pytest.fixture

@@ -161,6 +161,13 @@ def test_an_answers_first_sentence_is_seen_when_it_was_and_the_rest_when_it_was_
     assert therapist.x == 744.4
 
 
+def test_turns_stay_in_their_order_whatever_the_clocks_say() -> None:
+    told = {"total_ms": 4000.0, "first_sentence_ms": 1000.0}
+    shown = replay([turn(1, 5), turn(2, 5, "therapist", origin="model", told=told)], [("before", 62, START)])
+    assert [one.number for one in shown.moments] == [1, 2]
+    assert [one.at_ms for one in shown.seen] == [0, 5000, 5000]
+
+
 def test_the_scripts_own_words_and_a_persons_are_seen_at_once() -> None:
     told = {"total_ms": 4000.0, "first_sentence_ms": None}
     shown = replay([turn(1, 0, "therapist", origin="person", told=told)], [])

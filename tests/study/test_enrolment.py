@@ -18,7 +18,9 @@ import pytest
 import structlog
 
 from portal import create_app
+from portal.console.guard import COOKIE
 from study import enrolment, forms, halting, safety
+from study.access import accounts, signing
 from study.allocation import minimise, sequence
 from study.allocation_rehearsal import rehearse
 from study.amendment import amend
@@ -438,7 +440,9 @@ def test_the_sequence_is_reckoned_nowhere_but_in_the_transaction_that_enrols(
     backup(whole, tmp_path / "study.backup")
     verify(whole.records)
     client = create_app(whole, {}).test_client()
-    for path in (whole.join_path(), whole.researcher_path()):
+    accounts.add(whole, "researcher", ["researcher"], by="test")
+    client.set_cookie(COOKIE, signing.begin(whole, "researcher"))
+    for path in (whole.join_path(), "/console/", "/console/people/", "/console/protocol/"):
         assert client.get(path).status_code == 200
     list(rehearse(whole.protocol, "1", 5))
     assert asked == []

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study import enrolment
+from study import enrolment, takeover, visits
+from study.enrolment import take_in
 from study.errors import StudyError
 from study.export import check_manifest, dictionary, export
 from study.export.dictionary import Column
@@ -183,6 +184,28 @@ def test_the_long_table_has_each_rating_item_and_score_once(trial: Study, out: P
         assert len([row for row in rows if row["kind"] == kind]) == len(csv_rows(out / f"{table}.csv"))
     assert {row["kind"] for row in rows} == {"rating", "item", "score"}
     assert {row["arm"] for row in rows if row["day"]} == {"robot", "chat", "worksheet"}
+
+
+def test_what_a_person_wrote_is_marked_in_every_table_and_not_told_to_who_is_blinded(
+    study: Study, tmp_path: Path
+) -> None:
+    participant = take_in(study)
+    visit = visits.today(study, participant)
+    assert visit is not None
+    visit = visits.rate(study, visit, "before", 60)
+    takeover.take(study, visit.id, by="nurse", why="the model is not well")
+    keeper = TurnKeeper(study, visit)
+    keeper.add(Turn("participant", "situation", "I failed.", "participant", token="t"))
+    keeper.add(Turn("therapist", "situation", "I hear you.", "person", reply_to=1, provenance={"person": "nurse"}))
+    export(study, tmp_path / "out")
+    assert [row["origin"] for row in csv_rows(tmp_path / "out" / "turn.csv")] == ["participant", "person"]
+    line = json.loads((tmp_path / "out" / "transcripts.jsonl").read_text())
+    assert line["turns"][1]["origin"] == "person"
+    assert [row["by_person"] for row in csv_rows(tmp_path / "out" / "long.csv")] == ["1"]
+    assert [row["taken_by"] for row in csv_rows(tmp_path / "out" / "takeover.csv")] == ["nurse"]
+    export(study, tmp_path / "blinded", role="analyst")
+    assert "by_person" not in csv_rows(tmp_path / "blinded" / "long.csv")[0]
+    assert not (tmp_path / "blinded" / "takeover.csv").exists()
 
 
 def test_a_score_in_the_long_table_is_what_the_measure_says_and_empty_where_an_item_is_missing(out: Path) -> None:

@@ -4,59 +4,95 @@ The written test set is `screen.toml`. A failing test names items of it and neve
 """
 
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from therapist._datafiles import names_in
 from therapist.engine import Speaker
 from therapist.errors import DataFileError
 from therapist.screen import Screen, normalise
 
 SCREEN = Screen.load("en")
-WRITTEN: dict[str, dict[str, list[str]]] = tomllib.loads(
-    (Path(__file__).parent / "screen.toml").read_text(encoding="utf-8")
-)
+SETS = {"en": "screen.toml", "de": "screen.de.toml"}
 
 
-def items(table: str) -> list[tuple[str, str, str]]:
+@cache
+def written(language: str) -> dict[str, dict[str, list[str]]]:
+    return tomllib.loads((Path(__file__).parent / SETS[language]).read_text(encoding="utf-8"))
+
+
+def items(table: str, language: str = "en") -> list[tuple[str, str, str]]:
     """Name, category and words of each item of a table of the set."""
     return [
         (f"{table}.{category} {place}", category, words)
-        for category, sayings in WRITTEN[table].items()
+        for category, sayings in written(language)[table].items()
         for place, words in enumerate(sayings, 1)
     ]
 
 
-def found(words: str, table: str) -> str:
+def found(words: str, table: str, language: str) -> str:
     """The category that the screen gives, `none` where it finds nothing."""
+    screen = Screen.load(language)
     if table == "unkind":
-        return "none" if SCREEN.put_down(words) is None else "unkind"
+        return "none" if screen.put_down(words) is None else "unkind"
     speaker: Speaker = "participant" if table == "participant" else "therapist"
-    hit = SCREEN.check(words, speaker)
+    hit = screen.check(words, speaker)
     return hit.category if hit else "none"
 
 
+def test_every_screen_has_a_written_set() -> None:
+    assert list(SETS) == ["en", *sorted(set(names_in("safety")) - {"en"})]
+
+
+@pytest.mark.parametrize("language", SETS)
 @pytest.mark.parametrize("table", ["participant", "therapist", "unkind"])
-def test_every_risk_of_the_written_set_is_found_and_nothing_else_is(table: str) -> None:
-    risks = [item for item in items(table) if item[1] != "none"]
-    others = [item for item in items(table) if item[1] == "none"]
-    assert [name for name, _, words in risks if found(words, table) == "none"] == []
-    assert [name for name, _, words in others if found(words, table) != "none"] == []
+def test_every_risk_of_the_written_set_is_found_and_nothing_else_is(table: str, language: str) -> None:
+    risks = [item for item in items(table, language) if item[1] != "none"]
+    others = [item for item in items(table, language) if item[1] == "none"]
+    assert [name for name, _, words in risks if found(words, table, language) == "none"] == []
+    assert [name for name, _, words in others if found(words, table, language) != "none"] == []
 
 
-def test_a_risk_is_given_its_category() -> None:
+@pytest.mark.parametrize("language", SETS)
+def test_a_risk_is_given_its_category(language: str) -> None:
     """Words may be of two categories at once: all my pills, taken now, are an emergency and a suicide. So not all."""
-    risks = [item for item in items("participant") if item[1] != "none"]
-    right = [name for name, category, words in risks if found(words, "participant") == category]
+    risks = [item for item in items("participant", language) if item[1] != "none"]
+    right = [name for name, category, words in risks if found(words, "participant", language) == category]
     assert len(right) >= 0.95 * len(risks)
 
 
-def test_the_written_set_is_of_some_size() -> None:
-    kinds = [category for _, category, _ in items("participant")]
+@pytest.mark.parametrize("language", SETS)
+def test_the_written_set_is_of_some_size(language: str) -> None:
+    kinds = [category for _, category, _ in items("participant", language)]
     assert len(kinds) - kinds.count("none") >= 200
-    assert kinds.count("none") >= 200
+    assert kinds.count("none") >= 150
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["Ich möchte mich töten", "ich moechte mich toeten", "ich mo\u0308chte mich to\u0308ten", "ich mochte mich toten"],
+)
+def test_umlauts_are_read_however_they_are_typed(written: str) -> None:
+    hit = Screen.load("de").check(written, "participant")
+    assert hit is not None
+    assert hit.category == "suicide"
+
+
+@given(
+    st.sampled_from([item for item in items("participant", "de") if item[1] != "none"]),
+    st.text(alphabet="fjq ,.", max_size=30),
+)
+def test_a_german_risk_is_found_inside_other_words_in_capitals_and_without_umlauts(
+    item: tuple[str, str, str], before: str
+) -> None:
+    name, _, words = item
+    plain = words.translate(str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}))
+    for variant in (words.upper(), plain, plain.upper()):
+        assert Screen.load("de").check(f"{before}. {variant}", "participant") is not None, name
 
 
 def test_the_span_is_of_the_text_as_it_was_written() -> None:
@@ -109,5 +145,5 @@ def test_a_risk_is_found_inside_other_words_and_in_capitals(
 
 
 def test_a_language_without_screen_is_refused() -> None:
-    with pytest.raises(DataFileError, match=r"no safety screen.*allowed: en"):
+    with pytest.raises(DataFileError, match=r"no safety screen.*allowed: de, en"):
         Screen.load("xx")

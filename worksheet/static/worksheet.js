@@ -18,7 +18,7 @@ let pulse = null;
 let wait = 500;
 
 function leave() {
-  location.reload(); // the record decides what is shown next
+  location.replace("./"); // the record decides what is shown next; what was not saved in time is shown there
 }
 
 async function ask(method, address, body, options = {}) {
@@ -47,7 +47,6 @@ class Field {
     this.busy = false;
     this.wait = 500;
     this.timer = null;
-    this.restore();
     this.box.addEventListener("input", () => this.typed());
     this.box.addEventListener("blur", () => this.save());
     form.addEventListener("submit", (event) => {
@@ -97,7 +96,7 @@ class Field {
   async save(options) {
     clearTimeout(this.timer);
     const words = this.box.value;
-    if (words === this.known || this.busy || this.other !== null) {
+    if (words === this.known || this.busy || this.other !== null || !fields.has(this.step)) {
       return;
     }
     this.busy = true;
@@ -132,11 +131,17 @@ class Field {
       this.bothStand(now.standing);
     } else if (answer?.status === 409) {
       this.say(texts.moved);
-      leave(); // the page that follows shows what was not saved in time
+      leave();
     } else {
       this.say(answer?.status === 507 ? texts.full : this.outlives ? texts.unsaved : texts.unsavedHere);
       this.timer = setTimeout(() => this.save(), this.wait);
       this.wait = Math.min(this.wait * 2, 8000);
+    }
+  }
+
+  async settled() {
+    while (this.busy) {
+      await new Promise((done) => setTimeout(done, 50));
     }
   }
 
@@ -169,14 +174,12 @@ class Field {
       this.box.focus();
       return;
     }
-    if (this.confirming || this.other !== null) {
+    if (this.confirming || this.other !== null || !fields.has(this.step)) {
       return;
     }
     this.confirming = true;
     clearTimeout(this.timer);
-    while (this.busy) {
-      await new Promise((done) => setTimeout(done, 50)); // what is being saved decides what the field holds
-    }
+    await this.settled(); // what is being saved decides what the field holds
     this.keep();
     this.say(texts.saving);
     let answer;
@@ -215,6 +218,9 @@ class Field {
 
   // The answer is confirmed, here or elsewhere; what was written here instead is shown beside it.
   stands(words, number) {
+    if (!fields.delete(this.step)) {
+      return; // known already: taking the box away makes it save once more
+    }
     const mine = this.box.value.trim();
     const label = this.form.querySelector("label");
     const heading = document.createElement("h2");
@@ -228,7 +234,6 @@ class Field {
     this.form.querySelector("button[type=submit]").remove();
     this.form.dataset.number = number ?? "";
     clearTimeout(this.timer);
-    fields.delete(this.step);
     kept.drop(visit, this.step);
     this.say(mine === words ? texts.confirmed : texts.elsewhere);
     if (mine !== words) {
@@ -348,14 +353,19 @@ async function look() {
   const here = document.querySelectorAll("form.field[data-number]").length;
   const there = now?.turns?.filter((turn) => turn.speaker === "participant").length;
   const writing = Array.from(fields.values()).some((field) => field.busy || field.confirming || field.other !== null);
-  if (now && !writing && (String(now.visit) !== visit || now.state === "stopped" || there > here)) {
+  if (now && !writing && (String(now.visit) !== visit || now.state === "stopped")) {
     leave();
+  } else if (now && !writing && there > here) {
+    location.reload();
   }
 }
 
 document.querySelector("#check").addEventListener("click", async (event) => {
   event.preventDefault();
-  await Promise.all(Array.from(fields.values(), (field) => field.save()));
+  for (const field of fields.values()) {
+    await field.settled();
+    await field.save();
+  }
   if (Array.from(fields.values()).every((field) => field.box.value === field.known)) {
     location.assign(event.target.href);
   }
@@ -382,7 +392,9 @@ window.addEventListener("beforeunload", (event) => {
 
 for (const form of document.querySelectorAll("form.field")) {
   if (form.querySelector("textarea")) {
-    fields.set(form.dataset.step, new Field(form));
+    const field = new Field(form);
+    fields.set(field.step, field);
+    field.restore();
   } else {
     kept.drop(visit, form.dataset.step);
     const reply = form.querySelector(".reply");

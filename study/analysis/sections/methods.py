@@ -40,7 +40,7 @@ class Planned(Shape):
 
 
 def plan_in_words(planned: Planned) -> list[str]:
-    """The plan, before there are data: a paragraph for each of estimand, models, multiplicity, missing values, tests."""
+    """The plan without data: a paragraph for each of estimand, models, multiplicity, missing values and tests."""
     return [" ".join(part(planned)) for part in (_estimand, _models, _multiplicity, _missing, _further)]
 
 

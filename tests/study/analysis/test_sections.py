@@ -84,6 +84,21 @@ def test_per_protocol_is_who_finished_the_planned_share_of_the_visits() -> None:
     assert set(data.participants["participant"]) - set(per_protocol(replace(data, visits=visits))) == {two, three}
 
 
+def test_a_visit_in_which_a_person_wrote_is_not_made_per_protocol_and_is_told() -> None:
+    data = synthetic(6, days=5, dropout=0, missing=0, stopped=0, plan={"per_protocol": 0.8})
+    assert not any("that a person wrote" in said for said in departures.section(data).text)
+    one, two = data.participants["participant"].tolist()[:2]
+    turns = data.turns.copy()
+    turns.loc[(turns["participant"] == one) & (turns["day"] <= 1), "person_turns"] = 3  # 4 of 5 are enough
+    turns.loc[(turns["participant"] == two) & (turns["day"] <= 2), "person_turns"] = 1
+    taken = replace(data, turns=turns)
+    assert set(data.participants["participant"]) - set(per_protocol(taken)) == {two}
+    assert (
+        "3 visits of 2 participants have turns that a person wrote in the model's place (5 turns in all). They are in "
+        "every analysis of everybody allocated, and do not count as visits made per protocol."
+    ) in departures.section(taken).text
+
+
 def test_where_the_plan_imputes_the_answer_is_the_imputed_one() -> None:
     data = synthetic(30, days=4, dropout=0.4, plan={"missing": "jump_to_reference", "imputations": 10})
     found = primary.section(data)
