@@ -62,10 +62,10 @@ class Visitor:
         """Make today's visit at the link `path`; return `done`, `stopped` or `closed`, as the page says at the end."""
         page = self._forms(path, self._due(path), character)
         if "<form" not in page and 'class="code"' not in page:
-            return _ending(page)
+            return _ending(page, self._study.protocol.language)
         if 'class="code"' in page:
             self._robot(page, character)
-            return _ending(self._forms(path, self._due(path), character))
+            return _ending(self._forms(path, self._due(path), character), self._study.protocol.language)
         visit = _hidden(page, "visit")
         before = character.rate_before()
         page = self._rate(path, page, before, character)
@@ -74,7 +74,7 @@ class Visitor:
         else:
             self._worksheet(path, page, visit, character)
         page = self._rate(path, self._due(path), character.rate_after(before), character)
-        return _ending(self._forms(path, page, character))
+        return _ending(self._forms(path, page, character), self._study.protocol.language)
 
     def close(self) -> None:
         self._http.close()
@@ -150,7 +150,7 @@ class Visitor:
         return self._get(button[1]) if button else page
 
     def _step_asked(self, state: dict[str, Any]) -> str:
-        return _step_in(state["turns"][-1]["text"])
+        return _step_in(state["turns"][-1]["text"], self._study.protocol.language)
 
     @staticmethod
     def _token(character: Character) -> str:
@@ -178,7 +178,7 @@ class Visitor:
                 rated = value
                 answer = f"{value}"
             else:
-                step = _step_in(heard)
+                step = _step_in(heard, self._study.protocol.language)
                 answer = character.answer(step, before.get(step, 0))
                 before[step] = before.get(step, 0) + 1
             self._pass_time(character.takes_s(answer))
@@ -196,12 +196,12 @@ class Visitor:
         return " ".join(said), bool({"done", "stopped"} & set(states))
 
 
-def _step_in(text: str) -> str:
+def _step_in(text: str, language: str) -> str:
     """The step whose question ends `text`; `anything` when the question is not the script's own."""
     from therapist.exercise import exercise_names, load_exercise
 
     for name in exercise_names():
-        for step in load_exercise(name).steps:
+        for step in load_exercise(name, language).steps:
             if text.endswith((step.ask, step.follow_up)):
                 return step.id
     return "anything"
@@ -220,11 +220,11 @@ def _hidden(page: str, name: str) -> str:
     return found[1]
 
 
-def _ending(page: str) -> str:
+def _ending(page: str, language: str) -> str:
     heading = re.search(r"<h1>([^<]+)</h1>", page)
     from study.texts import texts
 
-    said = texts("en", "screens")
-    stopped = texts("en", "crisis")["page"]["title"]
+    said = texts(language, "screens")
+    stopped = texts(language, "crisis")["page"]["title"]
     names = {said["done"]["title"]: "done", stopped: "stopped"}
     return names.get(heading[1].replace("&#39;", "'") if heading else "", "closed")

@@ -6,7 +6,9 @@ from typing import Any
 from study import forms
 from study.errors import OutOfRange
 from study.forms import SCREENING, Due
+from study.moments import direction
 from study.study import Person, Study
+from study.texts import texts
 
 __all__ = ["Field", "Form", "answers", "shown"]
 
@@ -41,18 +43,20 @@ class Form:
 def shown(study: Study, person: Person, due: Due) -> Form:
     """The form that is due, with its wording. Raises `MeasureError` when a measure has none in its language."""
     if due.measure == SCREENING:
+        said = texts(due.language, "screens")["consent"]
+        yes_no = {"yes": said["yes"], "no": said["no"]}
         fields = [
             Field(
                 question.name,
                 question.ask,
-                [(answer, answer) for answer in question.answers],
+                [(answer, yes_no[answer] if question.kind == "yes-no" else answer) for answer in question.answers],
                 question.low,
                 question.high,
                 may_be_left_out=False,
             )
             for question in person.protocol.screening
         ]
-        return Form("", "", due.language, "ltr", fields)
+        return Form("", "", due.language, direction(due.language), fields)
     measure = forms.measure_of(study, due.measure)
     wording = measure.wording(due.language)
     fields = [

@@ -60,6 +60,7 @@ function bubble(speaker, text = "") {
   who.textContent = speaker === "participant" ? turns.dataset.you : turns.dataset.therapist;
   const said = document.createElement("span");
   said.className = "text";
+  said.dir = "auto";
   said.textContent = text;
   item.append(who, " ", said);
   turns.append(item);

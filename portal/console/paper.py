@@ -17,4 +17,4 @@ blueprint = part("printing", "/paper")
 def page() -> str:
     protocol = sessions().study.protocol
     sheets = [blank(load_exercise(name, protocol.language)) for name in dict.fromkeys(protocol.exercises.rota)]
-    return render_template("console/paper.html", sheets=sheets, lines=LINES)
+    return render_template("console/worksheets.html", sheets=sheets, lines=LINES)

@@ -44,6 +44,7 @@ class SlowModel(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    pieces = ("It sounds like you failed ", "the exam yesterday. ", "You keep thinking of it.")
 
     def __init__(self) -> None:
         self.asked = 0
@@ -85,9 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         with suppress(OSError):  # the portal was killed meanwhile
-            for number, piece in enumerate(
-                ("It sounds like you failed ", "the exam yesterday. ", "You keep thinking of it.")
-            ):
+            for number, piece in enumerate(self.server.pieces):
                 if aloud and number == 2:
                     self.server.rest.wait(60)
                 self._say(piece, None)

@@ -149,8 +149,8 @@ class Field {
     this.other = standing;
     this.keep();
     this.differs.querySelector(".answer").textContent = standing;
-    this.differs.hidden = false;
-    this.say(this.differs.querySelector("p").textContent);
+    this.differs.hidden = false; // its first sentence is an alert, which a screen reader says
+    this.say("");
   }
 
   choose(words) {
@@ -227,6 +227,7 @@ class Field {
     heading.textContent = label.textContent;
     const answer = document.createElement("p");
     answer.className = "answer";
+    answer.dir = "auto";
     answer.textContent = words;
     label.replaceWith(heading);
     this.box.replaceWith(answer);
@@ -240,6 +241,7 @@ class Field {
       const own = this.form.querySelector(".own");
       const line = document.createElement("p");
       line.className = "answer";
+      line.dir = "auto";
       line.textContent = mine;
       own.hidden = false;
       own.after(line);
