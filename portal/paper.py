@@ -8,7 +8,7 @@ from flask import Blueprint, g, render_template, request
 from portal.looking import person_of_link, sessions
 from study import visits
 from study.errors import NotDue
-from therapist.exercise import Exercise, load_exercise
+from therapist.exercise import Exercise
 
 __all__ = ["Sheet", "blank", "blueprint"]
 
@@ -50,12 +50,13 @@ def page() -> str:
     visit = visits.today(study, g.participant) if g.participant else None
     if visit is None or not visit.exercise or g.participant.arm.medium != "worksheet":
         raise NotDue("There is no worksheet to print now.")
-    exercise = load_exercise(visit.exercise, g.participant.protocol.language)
+    conversation = sessions().conversation(visit)
+    exercise = conversation.exercise
     filled = "filled" in request.args
     answers: dict[str, str] = {}
     replies: dict[str, str] = {}
     if filled:
-        turns = sessions().conversation(visit).turns
+        turns = conversation.turns
         said = {turn.number: turn.step for turn in turns if turn.speaker == "participant"}
         answers = {turn.step: turn.text for turn in turns if turn.speaker == "participant"}
         answers = visits.drafts(study, visit) | answers

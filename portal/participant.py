@@ -19,6 +19,7 @@ from portal.looking import person_of_link, sessions
 from portal.stream import reply_stream
 from portal.today import begun, outlook, window_text
 from study import enrolment, forms, visits
+from study.access import devices
 from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver
 from study.study import Participant
 from study.texts import texts
@@ -121,9 +122,12 @@ def _robot_page(visit: Visit) -> str:
 
 
 def _of_the_robot(visit: Visit) -> str:
-    """Whether the robot is there, in a sentence."""
+    """Whether a robot is there for this visit, in a sentence: the one that has it, or any while none has."""
+    there = devices.online(sessions().study)
     said = texts(g.participant.protocol.language, "screens")["robot"]
-    return str(said["ready" if visit.device else "waiting"])
+    if visit.device is not None:
+        return str(said["ready" if visit.device in there else "lost"])
+    return str(said["online" if there else "offline"])
 
 
 def _exercise_page(visit: Visit, participant: Participant) -> Page:

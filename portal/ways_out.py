@@ -5,7 +5,7 @@ Nothing here opens an exercise or asks an engine: what is said is fixed, and peo
 
 from datetime import datetime
 
-from flask import Blueprint, g, redirect, render_template
+from flask import Blueprint, abort, g, redirect, render_template
 from werkzeug.wrappers import Response
 
 from portal import words
@@ -77,6 +77,12 @@ def ask() -> Response:
     visit = _visit()
     safety.ask(sessions().study, g.person.code, visit.id if visit else None)
     return redirect(g.home + "talk", 303)
+
+
+@blueprint.get("/<path:_>")
+def nowhere(_: str) -> str:
+    """No page of theirs has this address; said on a page that knows who asks, so that the ways out are on it."""
+    abort(404)
 
 
 def _reachable() -> bool:

@@ -52,6 +52,7 @@ PERMITTED = {
     "/console/devices/": {"engine", "devices"},
     "/console/data/": {"export"},
     "/console/protocol/": {"protocol"},
+    "/console/paper/": {"enrol"},
     "/console/accounts/": {"accounts"},
     "/console/own/": {FOR_EVERYBODY},
 }
