@@ -105,11 +105,11 @@ def endpoints(study: Study, client: FlaskClient, times: int) -> dict[str, list[C
     few = min(times, 60)
     fresh = [(path, visit(path)) for path in (link("chat") for _ in range(few))]
     return {
-        "page": [get(begun)] * times,
+        "page": [get(begun + "now")] * times,
         "visit": [get(begun + "visit")] * times,
-        "worksheet": [get(sheet)] * times,
+        "worksheet": [get(sheet + "now")] * times,
         "rating": [partial(rate, path) for path, _ in fresh],
-        "begin": [get(path) for path, _ in fresh],
+        "begin": [get(path + "now") for path, _ in fresh],
         "turn": [partial(say, path, number, "t") for path, number in fresh],
         "reply": [get(f"{path}reply?visit={number}&after=2") for path, number in fresh],
         "draft": [partial(draft, sheet, visit(sheet), f"{SAID} {time}") for time in range(few)],

@@ -40,6 +40,7 @@ from rich.table import Table  # noqa: E402
 from bedside.simulated import Character  # noqa: E402
 from bedside.visiting import Visitor  # noqa: E402
 from robot_node.api import DeviceAPI  # noqa: E402
+from study.access import devices  # noqa: E402
 from study.study import Study, create  # noqa: E402
 
 PAGE_MS, SENTENCE_MS = 300, 500
@@ -217,7 +218,7 @@ class _LoadVisitor(Visitor):
         """A robot of one's own, which speaks to the device API."""
         code = re.sub(r"\D", "", re.search(r'class="code"[^>]*>([\d ]+)<', page)[1])  # type: ignore[index]
         if self._robots is None:
-            self._robots = DeviceAPI(self._url, self._study.device_token(f"robot-{id(self)}"))
+            self._robots = DeviceAPI(self._url, devices.issue(self._study, f"robot-{id(self)}", by="load"))
         robot = self._robots
         visit = robot.claim(code)
         before = character.rate_before()

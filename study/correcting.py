@@ -133,7 +133,8 @@ def correct(study: Study, code: str, name: str, new: str, *, was: str, by: str, 
                 "why": why.strip(),
             },
         )
-        write.log(now, by, "corrected", name, person=code, measure=given.measure, item=given.item, why=why.strip())
+        told = {"measure": given.measure, "item": given.item, "before": was, "value": _shown(value, choice)}
+        write.log(now, by, "corrected", name, person=code, why=why.strip(), **told)
         if given.form is not None and given.measure != SCREENING:
             for alert in _alerts(study, write, given, standing["value"]):
                 safety.raise_event(study, write, code, given.visit, None, "item", alert, now)

@@ -270,12 +270,7 @@ def take_in(
                 write.update("person", person.code, {"state": "baseline"})
                 write.log(study.clock.now(), by, "test participant let in", person.code, person=person.code)
         return _allocate(study, study.person(person.code), by, arm)
-    try:
-        person = _enter(study, person, answers or {}, scores or {}, permissions, witness or by)
-    except NotDue:  # the same was entered at the same moment, and was faster
-        person = study.person(person.code)
-        if person.state != "enrolled":
-            raise
+    person = _enter(study, person, answers or {}, scores or {}, permissions, witness or by)
     if person.state == "ineligible":
         raise Excluded(person.code, f"{person.code} cannot take part: {' '.join(person.reasons)}")
     return enrol(study, person.code, by=by, arm=arm)
@@ -289,17 +284,21 @@ def _enter(
     permissions: Collection[str],
     witness: str,
 ) -> Person:
-    """Enter what somebody gave on paper, as far as it goes."""
+    """Enter what somebody gave on paper, as far as it goes. Another request that enters the same may be ahead."""
     while person.state in ("screening", "consent", "baseline"):
         due = forms.due_before_enrolment(study, person)
-        if due is not None:
-            given = answers if due.measure == forms.SCREENING else scores.get(due.measure, {})
-            forms.submit(study, person.code, due, given)
-        elif person.state == "consent" and person.protocol.consent:
-            statements = range(len(person.protocol.consent.statements))
-            give_consent(study, person.code, statements=statements, permissions=permissions, witness=witness)
-        else:
-            break
+        try:
+            if due is not None:
+                given = answers if due.measure == forms.SCREENING else scores.get(due.measure, {})
+                forms.submit(study, person.code, due, given)
+            elif person.state == "consent" and person.protocol.consent:
+                statements = range(len(person.protocol.consent.statements))
+                give_consent(study, person.code, statements=statements, permissions=permissions, witness=witness)
+            elif study.person(person.code).state == person.state:
+                break
+        except NotDue:
+            if study.person(person.code).state == person.state:
+                raise
         person = study.person(person.code)
     return person
 

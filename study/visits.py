@@ -286,7 +286,7 @@ def end(study: Study, visit: Visit, *, by: str) -> Visit:
     with study.records.write() as write:
         if (standing := _state(write, visit.id)) not in FINAL:
             state = _move(write, visit, "end", now)
-            about = {"at": standing, "state": state}
+            about = {"stood_at": standing, "state": state}
             write.log(now, by, "visit ended early", f"visit {visit.id}", person=visit.participant, **about)
     return find(study, visit.id)
 

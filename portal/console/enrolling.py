@@ -35,12 +35,15 @@ def _ticket(study: Study, kind: Kind) -> str:
     return f"{code}.{study.key.token('new person', code)}"
 
 
+def _code_of(study: Study, ticket: str) -> str | None:
+    """The code of a ticket; None for one that was not given out here."""
+    code, _, token = ticket.partition(".")
+    return code if study.key.fits(token, "new person", code) else None
+
+
 def _redeemed(study: Study) -> str:
-    """The code of the form that was sent. Ends the request with 422 for one that was not given out here."""
-    code, _, token = request.form.get("ticket", "").partition(".")
-    if not study.key.fits(token, "new person", code):
-        abort(422)
-    return code
+    """The code of the form that was sent. Ends the request with 422 when there is none."""
+    return _code_of(study, request.form.get("ticket", "")) or abort(422)
 
 
 @blueprint.get("/new")
@@ -86,8 +89,16 @@ def _is_test(code: str) -> bool:
 
 @blueprint.get("/new/paper")
 @needs("enrol")
-def paper() -> str:
-    return _paper(_ticket(sessions().study, "participant"))
+def paper() -> Page:
+    """The form, whose address has the code: "back" leads to the same person, and to their page once they are there."""
+    study = sessions().study
+    ticket = request.args.get("ticket", "")
+    code = _code_of(study, ticket)
+    if code is None:
+        return redirect(f"/console/people/new/paper?ticket={_ticket(study, 'participant')}", 303)
+    if study.records.row("SELECT 1 FROM person WHERE code = ?", code):
+        return redirect(f"/console/people/{code}/", 303)
+    return _paper(ticket)
 
 
 @blueprint.post("/new/paper")

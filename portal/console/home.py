@@ -104,7 +104,7 @@ def _cell(square: Square | None, reads: bool) -> str:
         return "<td></td>"
     says = MARKS[square.mark]
     if square.visit is not None and reads:
-        link = f'<a href="/console/transcripts/{square.visit}" tabindex="-1">{says}</a>'
+        link = f'<a href="/console/transcripts/visits/{square.visit}" tabindex="-1">{says}</a>'
         return f'<td class="{square.mark}">{link}</td>'
     return f'<td class="{square.mark}" tabindex="-1">{says}</td>'
 

@@ -171,9 +171,10 @@ def history(code: str) -> str:
         detail = json.loads(row["detail"] or "{}")
         told = {name: detail[name] for name in detail if name not in ("salt", "rows", "changes", "why")}
         changes = {
-            f"{row.partition('/')[0]} {name}": pair
-            for row, one in detail.get("changes", {}).items()
-            for name, pair in one.items()
+            f"{changed.partition('/')[0]} {name}": pair
+            for changed, columns in detail.get("changes", {}).items()
+            for name, pair in columns.items()
+            if pair[0] != pair[1]
         }
         events.append(
             row | {"why": detail.get("why", ""), "told": told, "changes": changes, "erased": row["detail"] is None}

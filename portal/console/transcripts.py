@@ -110,7 +110,7 @@ def visit(visit_id: int) -> str:
     if not found.exercise:
         abort(404)
     participant = study.participant(found.participant)
-    given = study.records.rows("SELECT occasion, value, given_at FROM rating WHERE visit = ? ORDER BY id", visit_id)
+    given = study.records.rows("SELECT occasion, value, given_at FROM rating_now WHERE visit = ? ORDER BY id", visit_id)
     rated = [(row["occasion"], row["value"], datetime.fromisoformat(row["given_at"])) for row in given]
     return render_template(
         "console/transcript.html",

@@ -77,7 +77,11 @@ async function look() {
   let now;
   try {
     const answer = await fetch(address(`live/now?after=${lastNumber()}`), { headers: QUIET });
-    if (answer.redirected || !answer.ok) {
+    if (answer.redirected || answer.status === 401 || answer.status === 403) {
+      say("You are signed out, so this page stands still. Sign in again to go on.");
+      return;
+    }
+    if (!answer.ok) {
       throw new Error(String(answer.status));
     }
     now = await answer.json();

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from study.access import accounts
 from study.access.roles import Role
@@ -26,6 +26,8 @@ from tests import trial
 
 if TYPE_CHECKING:
     from tests.e2e.faulty import Site
+
+expect.set_options(timeout=20_000)  # a slow machine that does nine things at once is no fault
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """When the tests of faults begin."""

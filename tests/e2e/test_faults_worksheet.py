@@ -30,7 +30,7 @@ def test_a_field_changed_in_two_windows_shows_both(site: Site, phone: BrowserCon
     two.goto(who.link + "now")
     written(one, WORDS)
     field_of(two).get_by_role("textbox").fill(OTHER)
-    expect(field_of(two).locator(".status")).to_have_text(sentence("worksheet.differs"))
+    expect(field_of(two).get_by_role("alert")).to_have_text(sentence("worksheet.differs"))
     expect(field_of(two).locator("blockquote")).to_have_text(WORDS)
     expect(field_of(two).get_by_role("textbox")).to_have_value(OTHER)
     assert drafts(who) == [WORDS]  # the later one does not win by being later
@@ -68,7 +68,7 @@ def test_an_answer_is_not_confirmed_over_one_that_was_not_seen(site: Site, phone
     written(two, OTHER)
     field_of(one).get_by_role("textbox").fill(WORDS)
     field_of(one).get_by_role("button", name=sentence("worksheet.confirm")).click()
-    expect(field_of(one).locator(".status")).to_have_text(sentence("worksheet.differs"))
+    expect(field_of(one).get_by_role("alert")).to_have_text(sentence("worksheet.differs"))
     assert who.said() == []
     field_of(one).get_by_role("button", name=sentence("worksheet.mine")).click()
     field_of(one).get_by_role("button", name=sentence("worksheet.confirm")).click()

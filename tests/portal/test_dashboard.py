@@ -101,7 +101,7 @@ def test_every_square_says_its_state_in_words(browser_in: Open, study: Study, co
     browser.rate("before", "62")
     number = browser.state()["visit"]
     rows = part(console_as("researcher").get("/console/").text, "adherence")
-    assert f'<td class="begun"><a href="/console/transcripts/{number}" tabindex="-1">begun</a></td>' in rows
+    assert f'<td class="begun"><a href="/console/transcripts/visits/{number}" tabindex="-1">begun</a></td>' in rows
     assert rows.count('<td class="ahead" tabindex="-1">still to come</td>') >= 14
     # A coordinator reads no transcript, so for them no square leads to one.
     assert "/console/transcripts/" not in console_as("coordinator").get("/console/").text

@@ -45,7 +45,7 @@ TABLE = {
 """Whose a route is, by the beginning of its path: the longest counts."""
 
 PERMITTED = {
-    "/console/": {"follow", "protocol", "engine"},
+    "/console/": {"follow", FOR_EVERYBODY},
     "/console/people/": {"follow", "enrol", "correct", "identity", "audit", "see arms"},
     "/console/transcripts/": {"read", "take over"},
     "/console/safety/": {"report harm", "safety"},

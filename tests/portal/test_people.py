@@ -149,6 +149,12 @@ def test_an_invitation_with_a_code_that_was_not_given_out_is_not_taken(study: St
     assert study.people() == []
 
 
+def form_from_paper(client: FlaskClient) -> str:
+    answer = client.get("/console/people/new/paper")
+    assert (answer.status_code, answer.location is not None) == (303, True)
+    return shown(client, answer.location or "")
+
+
 def paper(study: Study, page: str, **more: object) -> dict[str, object]:
     """A form from paper, filled in."""
     fields: dict[str, object] = {
@@ -171,7 +177,7 @@ def test_somebody_from_paper_is_enrolled_with_answers_consent_witness_and_zone(
     study: Study, console_as: SignIn
 ) -> None:
     client = console_as("coordinator")
-    fields = paper(study, shown(client, "/console/people/new/paper"))
+    fields = paper(study, form_from_paper(client))
     answer = send(client, "/console/people/new/paper", **fields)
     assert answer.status_code == 303, answer.text
     [person] = study.participants()
@@ -186,12 +192,14 @@ def test_somebody_from_paper_is_enrolled_with_answers_consent_witness_and_zone(
 
 def test_the_same_paper_sent_twice_again_later_or_at_once_is_one_participant(study: Study, console_as: SignIn) -> None:
     client = console_as("coordinator")
-    fields = paper(study, shown(client, "/console/people/new/paper"))
+    fields = paper(study, form_from_paper(client))
     windows = [console_as("coordinator") for _ in range(6)]
     with ThreadPoolExecutor(4) as pool:
         sent = pool.map(lambda window: send(window, "/console/people/new/paper", **fields).status_code, windows)
         assert set(sent) == {303}
-    send(client, "/console/people/new/paper", **{**fields, "screening.age": "30"})  # "back", and sent otherwise
+    send(client, "/console/people/new/paper", **{**fields, "screening.age": "30"})  # as "back" may send it otherwise
+    again = client.get(f"/console/people/new/paper?ticket={fields['ticket']}")
+    assert again.location == f"/console/people/{study.people()[0].code}/"
     assert len(study.people()) == len(study.participants()) == 1
     assert study.records.row("SELECT value FROM answer WHERE item = 'age'") == {"value": 20}
     assert len(events(study, "enrolled")) == 1
@@ -202,7 +210,7 @@ def test_a_paper_with_something_missing_is_not_entered_and_keeps_what_was_typed(
     study: Study, console_as: SignIn
 ) -> None:
     client = console_as("coordinator")
-    page = shown(client, "/console/people/new/paper")
+    page = form_from_paper(client)
     for name, value in {
         "k10.3": "",
         "screening.age": "200",
@@ -222,7 +230,7 @@ def test_a_paper_with_something_missing_is_not_entered_and_keeps_what_was_typed(
 
 def test_whom_the_rules_exclude_is_recorded_with_the_reason_once(study: Study, console_as: SignIn) -> None:
     client = console_as("coordinator")
-    fields = paper(study, shown(client, "/console/people/new/paper"), **{"screening.age": "17"})
+    fields = paper(study, form_from_paper(client), **{"screening.age": "17"})
     for _ in range(2):
         answer = send(client, "/console/people/new/paper", **fields)
     assert "The study is for adults." in shown(client, answer.location or "")
@@ -233,7 +241,7 @@ def test_whom_the_rules_exclude_is_recorded_with_the_reason_once(study: Study, c
 def test_no_page_and_no_answer_tells_the_arm_before_the_enrolment(study: Study, console_as: SignIn) -> None:
     client = console_as("researcher")
     names = [arm.name for arm in study.protocol.arms if arm.name != "chat"]
-    page = shown(client, "/console/people/new/paper")
+    page = form_from_paper(client)
     assert not [name for name in names if f">{name}<" in page]
     person = come(study)
     assert not [name for name in names if f"<dd>{name}</dd>" in shown(client, f"/console/people/{person.code}/")]
@@ -437,7 +445,6 @@ def test_an_identity_is_changed_field_by_field_and_the_log_has_no_word_of_it(stu
 WHO_MAY: dict[str, set[Role]] = {
     "": {"researcher", "coordinator", "safety officer", "analyst"},
     "new": {"researcher", "coordinator"},
-    "new/paper": {"researcher", "coordinator"},
     "looks": {"researcher", "administrator"},
     "CODE/": {"researcher", "coordinator", "safety officer", "analyst"},
     "CODE/log": {"researcher", "coordinator", "safety officer"},
@@ -459,4 +466,5 @@ def test_each_page_is_for_those_who_may(study: Study, console_as: SignIn, role: 
         for path in WHO_MAY
         if client.get(f"/console/people/{path.replace('CODE', person.code)}").status_code == 200
     }
+    assert client.get("/console/people/new/paper").status_code == (303 if role in WHO_MAY["new"] else 403)
     assert opened == {path for path, roles in WHO_MAY.items() if role in roles}

@@ -72,7 +72,7 @@ def test_an_event_leads_to_its_visit_for_those_who_read(
     browser.send("I want to die.", "t")
     visit = browser.state()["visit"]
     page = console_as("safety officer").get(HOME).text
-    assert f'<a href="/console/transcripts/{visit}">Read the visit</a>' in page
+    assert f'<a href="/console/transcripts/visits/{visit}">Read the visit</a>' in page
     assert "I want to die" not in page  # nobody's words stand in the queue
     assert "found in the participant’s words, by rule" in page
     assert "Read the visit" not in console_as("coordinator").get(HOME).text

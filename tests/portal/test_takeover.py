@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,9 +13,11 @@ from werkzeug.test import TestResponse
 from portal import create_app
 from portal.takeovers import AWAY_S, Desk
 from study import takeover, visits, withdrawal
+from study.enrolment import take_in
 from study.errors import NotDue, StudyError
 from study.study import Study
 from study.verify import verify
+from tests.conftest import HandClock
 from tests.portal.conftest import Browser, Robot
 from tests.portal.test_transcripts import HOME, Open, step
 from therapist.engines import open_engine
@@ -283,6 +286,19 @@ def test_what_cannot_be_taken_over_says_why(browser_in: Open, console_as: Consol
         for path in ("takeover", "takeover/here", "takeover/words", "takeover/end"):
             assert other.post(path, {"why": "x", "sure": "yes"}).status_code == 403
     assert takeover.of_visit(study, visit) == []
+
+
+def test_a_worksheet_that_nobody_answers_cannot_be_taken_over(folder: Path, clock: HandClock) -> None:
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("assist = true ", "assist = false "))
+    study = Study.open(folder, clock=clock)
+    person = next(one for one in iter(lambda: take_in(study), None) if one.arm.medium == "worksheet")
+    visit = visits.today(study, person)
+    assert visit is not None
+    visits.rate(study, visit, "before", 60)
+    with pytest.raises(NotDue, match="answered by nobody"):
+        takeover.take(study, visit.id, by="nurse", why="to see")
+    study.close()
 
 
 def test_an_erasure_takes_the_takeover_with_it(browser_in: Open, study: Study, app: Flask) -> None:

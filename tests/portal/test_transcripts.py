@@ -119,6 +119,15 @@ def test_what_was_erased_is_on_no_page(browser_in: Open, console_as: ConsoleAs, 
     assert "what was said was erased" in page
 
 
+def test_other_pages_lead_to_a_visits_transcript(browser_in: Open, console_as: ConsoleAs) -> None:
+    browser = browser_in("chat")
+    number = begin(browser, "I want to kill myself.")
+    client = console_as("researcher")
+    for path in ("/console/", "/console/safety/", f"/console/people/{browser.participant.code}/"):
+        links = re.findall(r'href="(/console/transcripts/\w[^"]*)"', client.get(path).text)
+        assert links == [f"{HOME}visits/{number}"], path
+
+
 def test_who_may_not_read_sees_no_transcript(browser_in: Open, console_as: ConsoleAs, study: Study) -> None:
     number = begin(browser_in("chat"))
     for role in ("coordinator", "analyst", "administrator"):

@@ -149,8 +149,8 @@ class Field {
     this.other = standing;
     this.keep();
     this.differs.querySelector(".answer").textContent = standing;
-    this.differs.hidden = false;
-    this.say(this.differs.querySelector("p").textContent);
+    this.differs.hidden = false; // its first sentence is an alert, which a screen reader says
+    this.say("");
   }
 
   choose(words) {
