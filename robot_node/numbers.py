@@ -52,7 +52,8 @@ _GERMAN = {
     },
     "zwo": "2", "hundert": "100", "einhundert": "100", "ja": "yes", "jawohl": "yes", "genau": "exactly",
     "stimmt": "right", "richtig": "right", "nein": "no", "nee": "no", "nicht": "not", "falsch": "wrong",
-    "vielleicht": "maybe", "weiß": "know", "sicher": "sure", "von": "of", "etwa": "about", "ungefähr": "about", "ich": "i", "sage": "say",
+    "vielleicht": "maybe",
+    "weiß": "know", "sicher": "sure", "von": "of", "etwa": "about", "ungefähr": "about", "ich": "i", "sage": "say",
     "quatsch": "sorry", "und": "and", "das": "it", "ist": "is", "mein": "my", "meine": "my", "code": "code",
 }  # fmt: skip
 _GERMAN |= {
