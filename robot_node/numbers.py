@@ -42,7 +42,7 @@ _GERMAN_UNITS = (
     "dreizehn", "vierzehn", "fünfzehn", "sechzehn", "siebzehn", "achtzehn", "neunzehn",
 )  # fmt: skip
 _GERMAN_TENS = ("zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig")
-_GERMAN = {
+_GERMAN: dict[str, str] = {
     **{word: str(value) for value, word in enumerate(_GERMAN_UNITS)},
     **{word: str(10 * value) for value, word in enumerate(_GERMAN_TENS, 2)},
     **{
