@@ -56,10 +56,8 @@ _GERMAN: dict[str, str] = {
     "weiß": "know", "sicher": "sure", "von": "of", "etwa": "about", "ungefähr": "about", "ich": "i", "sage": "say",
     "quatsch": "sorry", "und": "and", "das": "it", "ist": "is", "mein": "my", "meine": "my", "code": "code",
 }  # fmt: skip
-_GERMAN |= {
-    word.translate(str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})): meant
-    for word, meant in _GERMAN.items()
-}
+_TYPED = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
+_GERMAN |= {"".join(_TYPED.get(letter, letter) for letter in word): meant for word, meant in _GERMAN.items()}
 
 
 def _english(words: str) -> str:
