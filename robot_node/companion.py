@@ -135,6 +135,7 @@ class Companion(RobotNode):
 
     def _hold_visits(self) -> None:
         assert self._api is not None  # noqa: S101 - activate comes after configure
+        self._language = self.value("language")
         dialogue = Dialogue(
             self._api,
             say=self._speak,
@@ -145,6 +146,7 @@ class Companion(RobotNode):
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
             notice=lambda level, what: self.report("code", level, what),
+            language=self._language,
         )
         kept = self._resume.code()
         code = kept or self.value("code") or None

@@ -54,6 +54,7 @@ class Dialogue:
     notice: Callable[[str, str], None] = lambda level, what: None
     """Told how it is with the code, for the researcher: `ok`, `warning` or `error`, and what is the matter."""
     language: str = "en"
+    """Of what is said before a visit is known; then it is the visit's."""
     _state: str = ""
     """What was shown last, but for `away`."""
     _said: dict[int | None, list[str]] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Dialogue:
         With `code` the robot does not ask for it; without `greet` it goes on as if it had never been away.
         """
         visit = self._claim(code, greet)
+        self.language = visit.language
         self.attend(visit)
         resumed = bool(visit.turns)
         while True:

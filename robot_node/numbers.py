@@ -2,6 +2,9 @@
 
 Numbers are misheard easily, so nothing here guesses: what is not clear is None, and the robot asks again. Where a
 number is expected, a recogniser's "for" and "to" are taken for four and two only if nothing else was said but numbers.
+
+German words are put into the English ones that they stand for, numbers into figures; none of them is an English word of
+this kind, so nobody has to say which language is spoken.
 """
 
 import re
@@ -34,12 +37,40 @@ _UNSURE = {"maybe", "perhaps", "know"}
 """Who says one of these has not decided: "I don't know"."""
 
 
+_GERMAN_UNITS = (
+    "null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf",
+    "dreizehn", "vierzehn", "fünfzehn", "sechzehn", "siebzehn", "achtzehn", "neunzehn",
+)  # fmt: skip
+_GERMAN_TENS = ("zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig")
+_GERMAN: dict[str, str] = {
+    **{word: str(value) for value, word in enumerate(_GERMAN_UNITS)},
+    **{word: str(10 * value) for value, word in enumerate(_GERMAN_TENS, 2)},
+    **{
+        f"{'ein' if unit == 1 else _GERMAN_UNITS[unit]}und{word}": str(10 * value + unit)
+        for value, word in enumerate(_GERMAN_TENS, 2)
+        for unit in range(1, 10)
+    },
+    "zwo": "2", "hundert": "100", "einhundert": "100", "ja": "yes", "jawohl": "yes", "genau": "exactly",
+    "stimmt": "right", "richtig": "right", "nein": "no", "nee": "no", "nicht": "not", "falsch": "wrong",
+    "vielleicht": "maybe",
+    "weiß": "know", "sicher": "sure", "von": "of", "etwa": "about", "ungefähr": "about", "ich": "i", "sage": "say",
+    "quatsch": "sorry", "und": "and", "das": "it", "ist": "is", "mein": "my", "meine": "my", "code": "code",
+}  # fmt: skip
+_TYPED = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
+_GERMAN |= {"".join(_TYPED.get(letter, letter) for letter in word): meant for word, meant in _GERMAN.items()}
+
+
+def _english(words: str) -> str:
+    """The words with German ones put into English."""
+    return re.sub(r"[^\W\d_]+", lambda found: _GERMAN.get(found[0], found[0]), words.lower())
+
+
 def rating_in(words: str) -> int | None:
     """The rating from 0 to 100 in `words`, in digits or in English words; None when there is none or more than one.
 
     "Sixty, no, fifty" is fifty: what comes after a correction counts. "Seventy out of a hundred" is seventy.
     """
-    said = _split(words)
+    said = _split(_english(words))
     for place in range(len(said) - 1, 0, -1):
         if said[place] in _CORRECTING:
             return rating_in(" ".join(said[place + 1 :]))
@@ -61,7 +92,7 @@ def code_in(words: str) -> str | None:
 
     "Forty eight fifteen sixteen" is 481516: of the ways to write that, one alone has six digits.
     """
-    said = re.findall(r"\d+|[a-z']+", words.lower().replace("’", "'"))
+    said = re.findall(r"\d+|[a-z']+", _english(words).replace("’", "'"))
     numbers = [place for place, word in enumerate(said) if _is_number(word)]
     if not numbers or any(not _plain(word) for word in said[numbers[0] : numbers[-1]]):
         return None  # what stands between the digits was a digit, too
@@ -73,7 +104,7 @@ def code_in(words: str) -> str | None:
 
 def yes_in(words: str) -> bool | None:
     """True for yes, False for no, None when neither, both, or undecided: "I'm not sure"."""
-    said = set(_split(re.sub(r"n['’]t\b", " not", words.lower())))
+    said = set(_split(re.sub(r"n['’]t\b", " not", _english(words))))
     if said & _UNSURE:
         return None
     if "not" in said:

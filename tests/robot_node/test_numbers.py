@@ -123,3 +123,32 @@ def test_what_is_no_code_is_none(words: str) -> None:
 )
 def test_yes_and_no(words: str, meant: bool | None) -> None:
     assert yes_in(words) is meant
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("fünfundsiebzig", 75),
+        ("fuenfundsiebzig", 75),
+        ("etwa dreißig", 30),
+        ("null", 0),
+        ("hundert", 100),
+        ("siebzig von hundert", 70),
+        ("sechzig, nein, fünfzig", 50),
+        ("einundzwanzig", 21),
+        ("es geht so", None),
+        ("zwanzig oder dreißig", None),
+    ],
+)
+def test_a_rating_is_understood_in_german(said: str, meant: int | None) -> None:
+    assert rating_in(said) == meant
+
+
+def test_a_code_and_yes_or_no_are_understood_in_german() -> None:
+    assert code_in("vier acht eins fünf eins sechs") == "481516"
+    assert code_in("achtundvierzig fünfzehn sechzehn") == "481516"
+    assert code_in("vier acht eins") is None
+    assert [yes_in(said) for said in ("Ja.", "ja genau", "Das stimmt.", "Nein", "stimmt nicht", "nein falsch")] == [
+        True, True, True, False, False, False,
+    ]  # fmt: skip
+    assert yes_in("ich weiß nicht") is None
