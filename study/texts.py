@@ -1,14 +1,14 @@
 """All text that a participant reads or hears outside the exercises, by language.
 
 The English is data, in `study/texts/en/*.toml`, so that it can be reviewed as a unit; other languages are gettext
-catalogues of it, `study/texts/<language>.po` (see `catalogue`).
+catalogues of it, `study/texts/<language>.po` (see `catalogues`).
 """
 
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalogue import NotTranslated, Source
+from catalogues import NotTranslated, Source
 from study.errors import StudyError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from catalogue import NotTranslated, Source
+from catalogues import NotTranslated, Source
 from therapist.errors import DataFileError
 
 __all__ = ["SOURCE", "names_in", "parsed", "read_named", "translated", "validated"]

@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 import study.protocol
 import study.texts
 import therapist._datafiles
-from catalogue import Source
+from catalogues import Source
 from portal import create_app
 from study.clock import Clock
 from study.enrolment import come, take_in

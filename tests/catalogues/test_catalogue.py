@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from catalogue import NotTranslated, Source
+from catalogues import NotTranslated, Source
 from study.texts import SOURCE as STUDY
 from study.texts import languages, texts
 from therapist.languages import SOURCE as THERAPIST
