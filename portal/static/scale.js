@@ -17,6 +17,8 @@ show();
 function show() {
   field.classList.toggle("unset", !set);
   field.setAttribute("aria-valuetext", set ? field.value : form.dataset.none);
+  // Chromium tells assistive technology a line's number whatever its text is, so that none is chosen is its description, too.
+  field.setAttribute("aria-describedby", set ? "hint low high" : "chosen hint low high");
   chosen.textContent = set ? field.value : form.dataset.none;
 }
 

@@ -219,7 +219,13 @@ def test_the_line_has_no_position_until_one_is_chosen(
         devtools = context.new_cdp_session(page)
         page.goto(link)
         assert slider(page) == "not chosen yet"
+        assert described(devtools).startswith("not chosen yet")
         return page, devtools
+
+    def described(devtools: CDPSession) -> str:
+        """What a screen reader says of the line beside its name and its number."""
+        line = next(node for node in heard(devtools) if node["role"]["value"] == "slider")
+        return str(line["description"]["value"])
 
     def slider(page: Page) -> str:
         line = page.get_by_role("slider", name="How much distress do you feel at this moment?")
@@ -240,6 +246,7 @@ def test_the_line_has_no_position_until_one_is_chosen(
     chosen = page.locator(".chosen")
     expect(chosen).not_to_have_text("not chosen yet")
     assert 75 <= int(slider(page)) <= 85
+    assert "not chosen yet" not in described(devtools)
     page.reload()
     expect(chosen).not_to_have_text("not chosen yet")
     assert 75 <= int(slider(page)) <= 85
