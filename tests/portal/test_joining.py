@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from portal import create_app
 from study import forms, identity, safety, visits
 from study.access import devices
+from study.amendment import amend
 from study.study import Participant, Study
 from study.verify import verify
 from tests.conftest import HandClock
@@ -402,3 +403,27 @@ def test_a_robot_adds_nothing_to_the_visit_of_somebody_who_left(whole: Study, ap
         assert robot.call("POST", f"/visits/{visit.id}/{path}", body).status_code == 409
     assert whole.records.rows("SELECT * FROM turn") == []
     assert verify(whole.records).mistakes == []
+
+
+def test_who_agreed_to_an_earlier_consent_is_asked_again_before_the_next_visit(
+    visitor: Visitor, whole: Study, folder: Path, clock: HandClock
+) -> None:
+    participant = visitor.enrol()
+    path = folder / "study.toml"
+    text = path.read_text().replace("What it asks of you.", "What it asks of you, and that chats are read.")
+    path.write_text(text.replace('version = "1.0"', 'version = "2.0"', 1))
+    amend(folder, by="Dr Okafor", why="ethics asked for it", clock=clock)
+    amended = Study.open(folder, clock=clock)
+    app = create_app(amended, {amended.protocol.engine: open_engine("eliza")})
+    visitor.client = app.test_client()
+    clock.forward(days=1)
+    assert "that chats are read" in visitor.page()
+    assert visitor.agree("statement-0").status_code == 422
+    assert visitor.agree().status_code == 303
+    assert "that chats are read" not in visitor.page()
+    copy = visitor.client.get(visitor.path + "consent/copy").text
+    assert "that chats are read" in copy
+    assert [row["version"] for row in amended.records.rows("SELECT version FROM consent ORDER BY id")] == ["1.0", "2.0"]
+    assert amended.participant(participant.code).version == 1  # they finish on the protocol that they began on
+    app.extensions["bedside"].close()
+    amended.close()
