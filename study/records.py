@@ -229,6 +229,8 @@ class Records:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # Each of the portal's threads has a connection; the system keeps the file in memory once for all of them.
+            connection.execute("PRAGMA cache_size = -512")  # KiB
             connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
             self._local.db = Database(connection)
         return self._local.db  # type: ignore[no-any-return]

@@ -210,6 +210,8 @@ def _the_day(album: Album, study: Study, server: Server, page: Page) -> None:
     page.get_by_role("button", name="Confirm this answer").first.click()
     page.get_by_text("Confirmed", exact=True).first.wait_for()
     album.take(page, "worksheet", "The worksheet")
+    page.goto(sheet + "paper")
+    album.take(page, "worksheet_paper", "The worksheet to print")
     robot = _link(study, server, "robot")
     _begin(page, robot)
     album.take(page, "robot", "The robot's page: no robot is connected")
@@ -251,18 +253,25 @@ def _console(album: Album, study: Study, server: Server, folder: Path, page: Pag
     album.take(page, "sign_in", "Signing in")
     sign_in(page, server, folder, "researcher", "administrator")
     code = study.participants()[0].code
-    done = study.records.rows("SELECT id FROM visit WHERE state = 'done' AND participant != ? ORDER BY id DESC", "")
+    done = study.records.rows("SELECT id FROM visit WHERE state = 'done' ORDER BY id DESC")[0]["id"]
+    live = study.records.rows("SELECT id FROM visit WHERE state = 'exercise' ORDER BY id")[0]["id"]
     for path, name, title in (
         ("", "dashboard", "The dashboard"),
         ("people/", "people", "Participants"),
         (f"people/{code}/", "person", "One participant"),
+        (f"people/{code}/link", "person_link", "A participant's link"),
+        (f"people/{code}/values/", "person_values", "Values, and their corrections"),
+        (f"people/{code}/identity", "person_identity", "Looking up who somebody is"),
+        ("people/new", "person_new", "Inviting or enrolling somebody"),
         ("transcripts/", "transcripts", "Transcripts"),
-        (f"transcripts/visits/{done[0]['id']}", "transcript", "One visit"),
+        (f"transcripts/visits/{done}", "transcript", "One visit, and its replay"),
+        (f"transcripts/visits/{live}/live", "live", "A visit under way, before it is taken over"),
         ("safety/", "safety", "The safety queue"),
         ("devices/", "devices", "Robots"),
         ("data/", "data", "Exports"),
         ("protocol/", "protocol", "The protocol, as a person reads it"),
         ("accounts/", "accounts", "Accounts"),
+        ("own/", "own", "One's own account"),
     ):
         answer = page.goto(f"{server.url}/console/{path}")
         assert answer
