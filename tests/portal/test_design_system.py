@@ -57,7 +57,7 @@ def test_text_and_shapes_stand_out_from_their_grounds(colours: str) -> None:
 
 
 def test_the_sheet_says_inline_and_block_and_never_left_and_right() -> None:
-    own = SHEET.split("/* The researcher's page */")[0]
+    own = SHEET.split("/* The console */")[0]
     rules = re.sub(r"/\*.*?\*/", "", own, flags=re.S)
     assert re.findall(r"(?<![\w-])(?:[\w-]+-)?(?:left|right)(?![\w-])", rules) == []
 
