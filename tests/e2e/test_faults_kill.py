@@ -126,7 +126,7 @@ def test_while_questions_and_consent_are_saved(site: Site, phone: BrowserContext
     page.goto(who.link)
     page.get_by_label("How old are you?").fill("20")
     page.get_by_label("female", exact=True).check()
-    page.get_by_label("no", exact=True).check()
+    page.get_by_label("No", exact=True).check()
     kill_at("**/form")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text(sentence("sending.offline"))).to_be_visible()

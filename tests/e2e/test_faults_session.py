@@ -59,7 +59,7 @@ def test_forms_that_are_sent_twice_count_once(site: Site, chromium: Browser, scr
     page.goto(who.link)
     page.get_by_label("How old are you?").fill("20")
     page.get_by_label("female", exact=True).check()
-    page.get_by_label("no", exact=True).check()
+    page.get_by_label("No", exact=True).check()
     page.get_by_role("button", name="Continue").dblclick()
     expect(page.get_by_role("group").first).to_contain_text("In the past 4 weeks")
     for group in page.get_by_role("group").all():

@@ -11,8 +11,9 @@ from tests.e2e.conftest import Server, rate, sign_in
 from tests.e2e.test_access import assert_accessible
 
 
-def answer_all(page: Page, choice: int = 0, **others: int) -> None:
-    """Choose the same answer for every item; `others` names items that are answered otherwise."""
+def answer_all(page: Page, measure: str, choice: int = 0, **others: int) -> None:
+    """Choose the same answer for every item once the measure is there; `others` are items answered otherwise."""
+    page.locator(f'form.questions[data-measure="{measure}"]').wait_for()
     for group in page.locator("fieldset").all():
         options = group.get_by_role("radio")
         name = options.first.get_attribute("name") or ""
@@ -30,7 +31,7 @@ def come(page: Page, server: Server, study: Study) -> None:
 def screen(page: Page, age: str = "20") -> None:
     page.get_by_label("How old are you?").fill(age)
     page.get_by_label("female", exact=True).check()
-    page.get_by_label("no", exact=True).check()
+    page.get_by_label("No", exact=True).check()
     page.get_by_role("button", name="Continue").click()
 
 
@@ -58,18 +59,18 @@ def test_from_the_door_to_the_end_of_the_first_day(
     page = context.new_page()
     come(page, server, study)
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("alert")).to_have_text("Please answer the questions that are marked.")
+    expect(page.get_by_role("alert")).to_contain_text("Please answer the questions that are marked.")
     assert_accessible(page)
     screen(page)
     expect(page.get_by_text("past 4 weeks").first).to_be_visible()
     assert_accessible(page)
     page.screenshot(path=tmp_path / "k10.png", full_page=True)
-    answer_all(page)
+    answer_all(page, "k10")
     consent_and_identity(page)
-    answer_all(page)  # PHQ-9
+    answer_all(page, "phq9")
     expect(page.get_by_text("lack companionship")).to_be_visible()
     page.reload()
-    answer_all(page)  # UCLA-3
+    answer_all(page, "ucla3")
     expect(page.get_by_role("heading", name="Your visit for today")).to_be_visible()
     [person] = study.participants()
     assert str(person.zone) == "America/Lima"
@@ -98,14 +99,14 @@ def test_an_answer_that_means_danger_and_one_that_excludes(
     page = context.new_page()
     come(page, server, study)
     screen(page, age="16")
-    answer_all(page)
+    answer_all(page, "k10")
     expect(page.get_by_text("The study is for adults.")).to_be_visible()
     assert_accessible(page)
     come(page, server, study)
     screen(page)
-    answer_all(page)
+    answer_all(page, "k10")
     consent_and_identity(page)
-    answer_all(page, item9=1)
+    answer_all(page, "phq9", item9=1)
     expect(page.get_by_role("heading", name="Let's stop here for today")).to_be_visible()
     expect(page.get_by_text("Samaritans").first).to_be_visible()
     page.set_viewport_size({"width": 1200, "height": 900})

@@ -82,7 +82,7 @@ def test_answers_to_questions_survive_a_reload_and_mistakes_lead_to_the_fields(
     page.locator("h1").click()
     page.get_by_role("alert").get_by_role("link", name="Are you in psychotherapy now?").click()
     expect(page.locator('input[name="item-treatment"]').first).to_be_focused()
-    page.get_by_label("no", exact=True).check()
+    page.get_by_label("No", exact=True).check()
     page.get_by_role("button", name="Continue").dblclick()
     expect(page.get_by_text("past 4 weeks").first).to_be_visible()
     [person] = study.people()
