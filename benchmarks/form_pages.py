@@ -48,7 +48,7 @@ HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @click.command(epilog="Let the machine be quiet: the load it begins with is printed.")
 @click.option("--otree", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="oTree.")
-@click.option("--participants", default=120, show_default=True, help="Who fill in all questionnaires, in each round.")
+@click.option("--participants", default=60, show_default=True, help="Who fill in all questionnaires, in each round.")
 @click.option("--clients", default=16, show_default=True, help="Who ask at once.")
 @click.option("--rounds", default=3, show_default=True, help="Of each server; the median counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
