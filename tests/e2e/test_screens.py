@@ -1,7 +1,7 @@
 """Every screen, on a phone and on a desk, as docs/screens.md shows them.
 
-`make screens` runs this and keeps the pictures in docs/pictures/screens. In any run each screen must fit its window, and
-docs/screens.md must show each screen and no other.
+`make screens` runs this and keeps the pictures in docs/pictures/screens. In any run each screen must fit its window, axe
+must find nothing on it, and docs/screens.md must show each screen and no other.
 """
 
 import io
@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from study.access import devices
+from study.access import accounts, devices
 from study.enrolment import come
 from study.study import Study
 from tests.e2e.conftest import Server, rate, sign_in
+from tests.e2e.test_access import assert_accessible
 from tests.e2e.past import study_with_a_past
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,6 +55,7 @@ class Album:
             if self.keep:
                 self._save(picture, f"{name}-{kind}.png")
         page.set_viewport_size(size)
+        assert_accessible(page)
         self.taken[self.part].append((name, title))
 
     def _save(self, picture: bytes, name: str) -> None:
@@ -251,6 +253,8 @@ def _console(album: Album, study: Study, server: Server, folder: Path, page: Pag
     album.begin("The console")
     page.goto(server.url + "/console/sign-in")
     album.take(page, "sign_in", "Signing in")
+    page.goto(f"{server.url}/console/welcome/{accounts.add(study, 'Sam', ['coordinator'], by='Dr Ada Example')}")
+    album.take(page, "welcome", "The one-time link of a new account")
     sign_in(page, server, folder, "researcher", "administrator")
     code = study.participants()[0].code
     done = study.records.rows("SELECT id FROM visit WHERE state = 'done' ORDER BY id DESC")[0]["id"]
@@ -272,6 +276,7 @@ def _console(album: Album, study: Study, server: Server, folder: Path, page: Pag
         ("protocol/", "protocol", "The protocol, as a person reads it"),
         ("accounts/", "accounts", "Accounts"),
         ("own/", "own", "One's own account"),
+        ("paper/", "paper", "Blank worksheets to print"),
     ):
         answer = page.goto(f"{server.url}/console/{path}")
         assert answer
