@@ -17,8 +17,8 @@ from study.access import accounts, devices
 from study.enrolment import come
 from study.study import Study
 from tests.e2e.conftest import Server, rate, sign_in
-from tests.e2e.test_access import assert_accessible
 from tests.e2e.past import study_with_a_past
+from tests.e2e.test_access import assert_accessible
 
 DOCS = Path(__file__).parents[2] / "docs"
 
