@@ -364,6 +364,7 @@ window.addEventListener("beforeunload", (event) => {
 });
 
 box.value = kept.get(visit, "typed") ?? box.value;
+keepTyped(); // what was written before this script was there, too
 if (unsent) {
   deliver();
 } else if (document.body.dataset.pending === "yes") {

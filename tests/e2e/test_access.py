@@ -232,7 +232,7 @@ def test_the_line_has_no_position_until_one_is_chosen(
         return line.get_attribute("aria-valuetext") or ""
 
     def drag(page: Page, devtools: CDPSession, start: float, end: float) -> None:
-        box = page.locator("#value").bounding_box()
+        box = page.locator("#value[type=range]").bounding_box()
         assert box
         at = box["y"] + box["height"] / 2
         points = [box["x"] + box["width"] * (start + (end - start) * step / 8) for step in range(9)]
@@ -255,12 +255,12 @@ def test_the_line_has_no_position_until_one_is_chosen(
         drag(page, devtools, touched, touched)
         expect(page.locator(".chosen")).to_have_text(expected)
     page, _ = fresh()
-    box = page.locator("#value").bounding_box()
+    box = page.locator("#value[type=range]").bounding_box()
     assert box
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator(".chosen")).to_have_text("50")
     for key, expected in (("ArrowRight", "0"), ("ArrowLeft", "0"), ("PageUp", "0"), (" ", "0"), ("End", "100")):
         page, _ = fresh()
-        page.locator("#value").press(key)
+        page.locator("#value[type=range]").press(key)
         expect(page.locator(".chosen")).to_have_text(expected)
     context.close()

@@ -64,7 +64,7 @@ def test_a_double_click_is_one_click(site: Site, phone: BrowserContext, arm: str
     who, page = site.somebody(arm), phone.new_page()
     page.goto(who.link)
     page.locator("#next").dblclick()
-    page.locator("#value").press("ArrowRight")
+    page.locator("#value[type=range]").press("ArrowRight")
     page.get_by_role("button", name="Continue").dblclick()
     box = page.locator("textarea").first
     box.fill(WORDS)

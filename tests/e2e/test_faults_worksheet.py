@@ -1,6 +1,6 @@
 """One worksheet in two windows, and answers that are read once more before they are confirmed."""
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.e2e.conftest import until
 from tests.e2e.faulty import WORDS, Site, Somebody, begin, sentence
@@ -129,3 +129,18 @@ def test_answers_can_be_read_and_changed_before_they_are_confirmed(site: Site, p
     expect(field_of(page, "thought").locator("p.answer")).to_have_text("I can do nothing right.")
     assert who.said() == [WORDS, "I can do nothing right."]
     assert drafts(who) == []
+
+
+def test_words_written_before_the_script_came_are_kept(site: Site, phone: BrowserContext) -> None:
+    """On a slow line the page can be written in before its script is there."""
+    who, page = site.somebody("worksheet"), phone.new_page()
+    begin(page, who)
+    waiting: list[Route] = []
+    page.route("**/worksheet.js", lambda route: waiting.append(route))
+    with page.expect_request("**/worksheet.js"):
+        page.reload(wait_until="commit")
+    field_of(page).get_by_role("textbox").fill(WORDS)
+    with page.expect_response("**/drafts/situation"):
+        waiting[0].continue_()
+    expect(field_of(page).locator(".status")).to_have_text("Saved")
+    assert drafts(who) == [WORDS]

@@ -215,7 +215,7 @@ def test_every_page_runs_from_right_to_left_and_has_no_text_of_its_own(
         # A conversation
         home = url + enrolled(opened, "chat")
         page.goto(home + "now")
-        page.locator("#value").press("Home")
+        page.locator("#value[type=range]").press("Home")
         page.locator("button[type=submit]").click()
         page.locator("#words").fill("אני עייף היום ולא ישנתי בלילה")
         page.locator("#say button").click()
@@ -260,10 +260,10 @@ def the_line_runs_from_right_to_left(page: Page) -> None:
     assert low["x"] > high["x"]
     page.mouse.click(line["x"] + 0.25 * line["width"], line["y"] + line["height"] / 2)
     assert 65 <= int(page.locator("#value").input_value()) <= 85
-    page.locator("#value").press("Home")
-    page.locator("#value").press("ArrowLeft")
-    page.locator("#value").press("ArrowLeft")
-    page.locator("#value").press("ArrowRight")
+    page.locator("#value[type=range]").press("Home")
+    page.locator("#value[type=range]").press("ArrowLeft")
+    page.locator("#value[type=range]").press("ArrowLeft")
+    page.locator("#value[type=range]").press("ArrowRight")
     assert page.locator("#value").input_value() == "1"
 
 

@@ -193,7 +193,7 @@ def _the_day(album: Album, study: Study, server: Server, page: Page) -> None:
     album.take(page, "today", "Today: one thing to do next")
     _begin(page, chat)
     album.take(page, "rating", "The rating, before a place is chosen")
-    page.locator("#value").focus()
+    page.locator("#value[type=range]").focus()
     page.keyboard.press("End")
     for _ in range(38):
         page.keyboard.press("ArrowLeft")

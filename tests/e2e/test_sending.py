@@ -25,7 +25,7 @@ def test_a_rating_given_without_a_connection_is_sent_once_when_it_is_back(
     page = phone.new_page()
     page.goto(link_of(folder, server, "chat"))
     begin(page)
-    page.locator("#value").press("End")
+    page.locator("#value[type=range]").press("End")
     phone.set_offline(True)
     page.get_by_role("button", name="Continue").dblclick()
     expect(page.get_by_role("status")).to_contain_text("No connection. What you chose is kept")
@@ -53,7 +53,7 @@ def test_a_rating_whose_answer_got_lost_counts_once_and_the_page_goes_on(
             route.continue_()
 
     page.route("**/rating", lose_the_first_answer)
-    page.locator("#value").press("End")
+    page.locator("#value[type=range]").press("End")
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("textarea").first).to_be_visible()
     assert len(sent) == 2

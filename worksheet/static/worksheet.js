@@ -42,7 +42,7 @@ class Field {
     this.box = form.querySelector("textarea");
     this.status = form.querySelector(".status");
     this.differs = form.querySelector(".differs");
-    this.known = this.box.value; // what the server holds, as far as this window knows
+    this.known = this.box.defaultValue; // what the server holds, as far as this window knows
     this.other = null; // what it holds instead, until the participant has chosen
     this.busy = false;
     this.wait = 500;
@@ -73,6 +73,9 @@ class Field {
     }
     if (!left || left.words === this.known) {
       kept.drop(visit, this.step);
+      if (this.box.value !== this.known) {
+        this.typed(); // written before this script was there
+      }
       return;
     }
     this.box.value = left.words;
