@@ -2,9 +2,7 @@
 
 import json
 import multiprocessing
-import os
 import re
-import signal
 import sqlite3
 import threading
 import time
@@ -290,7 +288,7 @@ def test_enrolments_in_processes_of_which_some_are_killed(folder: Path) -> None:
         worker.start()
     for worker in workers[:3]:
         time.sleep(0.03)
-        os.kill(worker.pid or 0, signal.SIGKILL)
+        worker.kill()
     for worker in workers:
         worker.join()
     study = Study.open(folder)
