@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from flask import Flask
 
-from portal import create_app
+from portal.app import create_app
 from portal.sessions import Sessions
 from study import texts
 from study.clock import Clock

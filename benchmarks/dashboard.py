@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from portal import create_app
+from portal.app import create_app
 from portal.console.guard import COOKIE
 from study.access import accounts, signing
 from study.enrolment import take_in

@@ -21,7 +21,7 @@ import click
 import structlog
 from flask.testing import FlaskClient
 
-from portal import create_app
+from portal.app import create_app
 from study.enrolment import take_in
 from study.study import Study, create
 from therapist.engines import open_engine

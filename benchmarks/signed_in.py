@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from portal import create_app
+from portal.app import create_app
 from portal.console.guard import COOKIE
 from portal.limiting import Bucket
 from study.access import accounts, signing, store

@@ -8,7 +8,7 @@ import httpx2
 
 from bedside.simulated import Character
 from bedside.visiting import Visitor
-from portal import create_app
+from portal.app import create_app
 from portal.sessions import Sessions
 from study import identity, safety, visits
 from study.study import Participant, Study, create

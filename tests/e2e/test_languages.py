@@ -22,7 +22,7 @@ import study.protocol
 import study.texts
 import therapist._datafiles
 from catalogues import Source
-from portal import create_app
+from portal.app import create_app
 from study.clock import Clock
 from study.enrolment import come, take_in
 from study.study import Study, create

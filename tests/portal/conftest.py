@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal import create_app
+from portal.app import create_app
 from portal.console.guard import COOKIE
 from study.access import accounts, devices, signing
 from study.access.roles import Role

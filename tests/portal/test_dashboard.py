@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal import create_app
+from portal.app import create_app
 from portal.console.guard import COOKIE
 from portal.console.plots import curve, ticks
 from portal.sessions import Sessions

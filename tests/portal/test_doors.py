@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bedside import logs
-from portal import create_app
+from portal.app import create_app
 from portal.doors import HEADERS
 from portal.limiting import Bucket, Limits
 from study.access import accounts, signing

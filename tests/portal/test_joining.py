@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal import create_app
+from portal.app import create_app
 from study import forms, identity, safety, visits
 from study.access import devices
 from study.amendment import amend

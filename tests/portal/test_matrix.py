@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from portal import create_app
+from portal.app import create_app
 from portal.console.guard import COOKIE, FOR_EVERYBODY
 from portal.limiting import Bucket
 from study import visits

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from portal import create_app
+from portal.app import create_app
 from study.access.roles import ROLES
 from study.amendment import amend
 from study.readable import parts

@@ -14,8 +14,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from portal import create_app
 from portal.api import repeating
+from portal.app import create_app
 from study import halting, visits
 from study.access import devices, repeats
 from study.access.store import path_of
@@ -159,7 +159,7 @@ def test_no_words_and_no_key_stand_beside_the_record(browser_in: Open, study: St
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from portal import create_app
+from portal.app import create_app
 from study.access import devices, repeats
 from study.study import Study
 from therapist.engines import open_engine

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal import create_app
+from portal.app import create_app
 from portal.limiting import Bucket
 from study.access import accounts, signing
 from study.access.store import reading

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal import create_app
+from portal.app import create_app
 from portal.takeovers import AWAY_S, Desk
 from study import takeover, visits, withdrawal
 from study.enrolment import take_in

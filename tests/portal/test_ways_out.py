@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal import create_app
+from portal.app import create_app
 from study import forms, safety, visits
 from study.messages import claim_alarms, deliver
 from study.study import Study

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from portal import create_app
+from portal.app import create_app
 from robot_node.api import DeviceAPI
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped, WrongToken

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
-from portal import create_app
+from portal.app import create_app
 from portal.console.guard import COOKIE
 from study import enrolment, forms, halting, safety
 from study.access import accounts, signing
