@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bedside.commands.common import StudyFolder
-from study.access.devices import GRACE, SCOPES, Device, Scope
+from study.access.scopes import ABOUT, GRACE, SCOPES, Scope
 from study.errors import StudyError
 
 if TYPE_CHECKING:
+    from study.access.devices import Device
     from study.study import Study
 
 __all__ = ["device"]
@@ -30,8 +31,8 @@ _GRACE_MINUTES = int(GRACE.total_seconds() // 60)
     "scopes",
     multiple=True,
     type=click.Choice(SCOPES),
-    help="What the token is good for; all of it, if none is named. visits: claim visits and hold them. read: read a "
-    "visit that the device holds. telemetry: report how the device is.",
+    help="What the token is good for; all of it, if none is named. "
+    + " ".join(f"{name}: {text}." for name, text in ABOUT.items()),
 )
 @click.option("--expires", metavar="DAYS", type=click.IntRange(1, 3650), help="The token is good for so many days.")
 @click.option(
@@ -109,13 +110,13 @@ def _list(study: "Study") -> None:
     Console(highlight=False, width=160).print(table)
 
 
-def _seen(study: "Study", one: Device) -> str:
+def _seen(study: "Study", one: "Device") -> str:
     if one.online:
         return "connected"
     return f"{one.seen_at.astimezone(study.protocol.zone):%Y-%m-%d %H:%M}" if one.seen_at else "never"
 
 
-def _tokens(study: "Study", one: Device) -> str:
+def _tokens(study: "Study", one: "Device") -> str:
     said = []
     for token in one.tokens:
         ends = token.expires_at.astimezone(study.protocol.zone) if token.expires_at else None
@@ -124,5 +125,5 @@ def _tokens(study: "Study", one: Device) -> str:
     return "\n".join(said)
 
 
-def _battery(one: Device) -> str:
+def _battery(one: "Device") -> str:
     return "" if one.report is None or one.report.battery is None else f"{one.report.battery:.0%}"

@@ -15,7 +15,8 @@ from portal.doors import count_wrong, limited, limits
 from portal.looking import sessions
 from study import halting, visits
 from study.access import devices
-from study.access.devices import Caller, Scope
+from study.access.devices import Caller
+from study.access.scopes import Scope
 from study.errors import NotDue, UnknownCode, WrongToken
 from study.visits import Visit
 

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from portal.api import models
 from portal.api.repeating import KEY
 from portal.stream import LAST_EVENT_ID
+from study.access.scopes import ABOUT
 
 if TYPE_CHECKING:
     from portal.api.calling import Call
@@ -23,12 +24,6 @@ __all__ = ["REFUSALS", "document"]
 
 VERSION = "1.0.0"
 """The API's own: its second number grows with what is added, its first (and the path) with what is taken away."""
-
-_SCOPES = {
-    "visits": "claim visits and hold them",
-    "read": "read a visit that the device holds, and its replies",
-    "telemetry": "report how the device is",
-}
 
 REFUSALS = {
     400: "the body is no JSON object",
@@ -77,7 +72,7 @@ def document(calls: Sequence["Call"]) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "A device's token, which `bedside device` issues. Scopes: "
-                    + "; ".join(f"`{name}`, {what}" for name, what in _SCOPES.items())
+                    + "; ".join(f"`{name}`, {what}" for name, what in ABOUT.items())
                     + ".",
                 }
             },

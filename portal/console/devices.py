@@ -11,7 +11,8 @@ from portal.console import engines
 from portal.console.guard import needs, part
 from portal.looking import sessions
 from study.access import devices
-from study.access.devices import SCOPES, Device
+from study.access.devices import Device
+from study.access.scopes import ABOUT, SCOPES
 from study.errors import StudyError, UnknownCode
 
 __all__ = ["blueprint", "shown"]
@@ -31,7 +32,7 @@ def page(*, token: str = "", name: str = "", mistake: str = "", sent: dict[str, 
         name=name,
         mistake=mistake,
         sent=sent or {},
-        scopes=SCOPES,
+        scopes=ABOUT,
         **shown(),
         **engines.shown(),
     )

@@ -14,21 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from study.access.scopes import GRACE, SCOPES, Scope
 from study.access.store import AccessWrite, reading, writing
 from study.errors import StudyError, UnknownCode, WrongToken
 from study.records import stamp
 from study.study import Study
 
 __all__ = [
-    "GRACE",
     "ONLINE",
-    "SCOPES",
     "Caller",
     "Device",
     "Report",
-    "Scope",
     "State",
     "Token",
     "all",
@@ -42,17 +40,8 @@ __all__ = [
     "rotate",
 ]
 
-Scope = Literal["visits", "read", "telemetry"]
-"""`visits`: claim a visit and hold it. `read`: read a visit that the device holds. `telemetry`: report how
-the device is."""
-
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-
 State = Literal["idle", "code", "before", "exercise", "after", "done", "stopped", "missed", "unfinished", "away"]
 """What a device says it is doing: the words of the robot's topic `visit_state`."""
-
-GRACE = timedelta(minutes=10)
-"""So long the token before a rotation is still good: time to bring the new one to the robot."""
 
 ONLINE = timedelta(seconds=30)
 """A device that was not heard of for so long is not connected. It reports every ten seconds."""

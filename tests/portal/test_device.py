@@ -8,6 +8,7 @@ from flask import Flask
 
 from study import halting
 from study.access import devices
+from study.access.scopes import GRACE
 from study.study import Study
 from study.visits import find
 from tests.conftest import HandClock
@@ -103,7 +104,7 @@ def test_a_revoked_device_is_out_at_once_and_a_rotated_one_after_its_grace(
 ) -> None:
     new = Robot(app.test_client(), devices.rotate(study, "robot-1", by="test"))
     ends = robot.call("POST", "/telemetry", {}).get_json()["expires_at"]
-    assert ends == (clock.now() + devices.GRACE).isoformat(timespec="seconds")
+    assert ends == (clock.now() + GRACE).isoformat(timespec="seconds")
     clock.forward(minutes=10)
     assert robot.call("POST", "/telemetry", {}).status_code == 401
     assert new.call("POST", "/telemetry", {}).get_json() == {"device": "robot-1", "expires_at": None}

@@ -14,7 +14,7 @@ from portal.api.calling import Call
 from portal.openapi import page
 from study import visits
 from study.access import devices
-from study.access.devices import SCOPES
+from study.access.scopes import SCOPES
 from study.enrolment import take_in
 from study.study import Study
 
