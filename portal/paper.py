@@ -1,10 +1,10 @@
 """The worksheet on paper: blank to write on, or filled with what was answered. Paper is an arm in real studies."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, g, render_template, request
 
+import worksheet
 from portal.looking import person_of_link, sessions
 from study import visits
 from study.errors import NotDue
@@ -33,14 +33,7 @@ class Sheet:
 
 def blank(exercise: Exercise, day: int | None = None, code: str = "") -> Sheet:
     """The worksheet of an exercise, to be filled in by hand."""
-    return _sheet(exercise, {}, {}, day, code)
-
-
-def _sheet(
-    exercise: Exercise, answers: Mapping[str, str], replies: Mapping[str, str], day: int | None, code: str
-) -> Sheet:
-    steps = [(step.ask, answers.get(step.id, ""), replies.get(step.id, "")) for step in exercise.steps]
-    return Sheet(exercise.opening, exercise.closing, steps, day, code)
+    return Sheet(exercise.opening, exercise.closing, [(step.ask, "", "") for step in exercise.steps], day, code)
 
 
 @blueprint.get("/paper")
@@ -51,15 +44,10 @@ def page() -> str:
     if visit is None or not visit.exercise or g.participant.arm.medium != "worksheet":
         raise NotDue("There is no worksheet to print now.")
     conversation = sessions().conversation(visit)
-    exercise = conversation.exercise
     filled = "filled" in request.args
-    answers: dict[str, str] = {}
-    replies: dict[str, str] = {}
+    sheet = blank(conversation.exercise, visit.day, g.participant.code)
     if filled:
-        turns = conversation.turns
-        said = {turn.number: turn.step for turn in turns if turn.speaker == "participant"}
-        answers = {turn.step: turn.text for turn in turns if turn.speaker == "participant"}
-        answers = visits.drafts(study, visit) | answers
-        replies = {said[turn.reply_to]: turn.text for turn in turns if turn.reply_to in said}
-    sheet = _sheet(exercise, answers, replies, visit.day, g.participant.code)
+        fields = worksheet.view(conversation, visits.drafts(study, visit))["fields"]
+        steps = [(field.question, field.answer or field.draft, field.reply or "") for field in fields]
+        sheet = replace(sheet, steps=steps)
     return render_template("paper.html", sheets=[sheet], filled=filled, lines=LINES)
