@@ -1,13 +1,13 @@
 """Halting a participant, an arm or the study, and going on again. Each is recorded with who and why."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from study.errors import StudyError
 from study.records import Records, Write, stamp
 from study.study import Participant, Study
 
-__all__ = ["Scope", "halt", "halt_within", "halts", "is_halted", "lift", "refuse_enrolment"]
+__all__ = ["Scope", "concerns", "halt", "halt_within", "halts", "is_halted", "lift", "refuse_enrolment"]
 
 Scope = Literal["participant", "arm", "study"]
 
@@ -20,8 +20,13 @@ def halts(study: Study, *, in_force: bool = True) -> list[dict[str, Any]]:
 
 def is_halted(study: Study, participant: Participant) -> bool:
     """Whether no visit of `participant` can be made, for whatever reason of the three."""
+    return concerns(halts(study), participant)
+
+
+def concerns(rows: Sequence[Mapping[str, Any]], participant: Participant) -> bool:
+    """Whether one of these halts (rows of `halts`) is for `participant`: for whoever asks of many."""
     targets = {("participant", participant.code), ("arm", participant.arm.name), ("study", "")}
-    return any((row["scope"], row["target"]) in targets for row in halts(study))
+    return any((row["scope"], row["target"]) in targets for row in rows)
 
 
 def halt(study: Study, scope: Scope, target: str, *, by: str, why: str) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from study import halting
 from study.protocol import DISTRESS
+from study.records import stamp
 from study.study import Participant, Study
 from study.visits import window_of
 
@@ -127,16 +128,16 @@ def today(study: Study, participants: list[Participant]) -> Today:
     for row in study.records.rows(
         "SELECT id, participant, day, state, opens_at, closes_at, ends_at, ended_at FROM visit"
         " WHERE state IN ('before', 'exercise', 'after') OR ends_at > ?",
-        (now - RECENT).isoformat(timespec="milliseconds"),
+        stamp(now - RECENT),
     ):
         visits[row["participant"]][row["day"]] = row
     acted = _last_acts(study)
-    halted = {(row["scope"], row["target"]) for row in halting.halts(study)}
+    halts = halting.halts(study)
     found = Today([], [], [], [], [], sum(_done_lately(row, now) for one in visits.values() for row in one.values()))
     for participant in participants:
         if participant.status == "withdrawn":
             continue
-        if participant.status == "held" or _is_halted(participant, halted):
+        if participant.status == "held" or halting.concerns(halts, participant):
             found.held.append(participant)
             continue
         for day in _days_of_today(participant, study.day_of(participant)):
@@ -197,11 +198,6 @@ def _last_acts(study: Study) -> dict[int, datetime]:
 
 def _done_lately(row: dict[str, Any], now: datetime) -> bool:
     return row["state"] == "done" and now - RECENT < datetime.fromisoformat(row["ended_at"]) <= now
-
-
-def _is_halted(participant: Participant, halted: set[tuple[str, str]]) -> bool:
-    targets = {("participant", participant.code), ("arm", participant.arm.name), ("study", "")}
-    return bool(targets & halted)
 
 
 def enrolment(study: Study) -> list[tuple[date, int]]:
