@@ -170,8 +170,10 @@ def events(study: Study, *, open_only: bool = False) -> list[dict[str, Any]]:
 
 def has_open_event(study: Study, person: str) -> bool:
     """Whether there is an event about this person of which nobody took charge; being asked for is none that holds."""
-    sql = "SELECT 1 FROM safety_event WHERE participant = ? AND source != 'asked' AND acknowledged_at IS NULL"
-    return study.records.row(sql, person) is not None
+    return study.records.row(_HOLDING, person) is not None
+
+
+_HOLDING = "SELECT 1 FROM safety_event WHERE participant = ? AND source != 'asked' AND acknowledged_at IS NULL"
 
 
 def acknowledge(study: Study, number: int, by: str) -> None:
@@ -186,11 +188,8 @@ def acknowledge(study: Study, number: int, by: str) -> None:
             raise UnknownCode(f"There is no open safety event {number}; `bedside safety` lists them.")
         person = row["participant"]
         write.update("safety_event", number, {"acknowledged_at": stamp(now), "acknowledged_by": by})
-        left = write.value(
-            "SELECT count(*) FROM safety_event WHERE participant = ? AND source != 'asked' AND acknowledged_at IS NULL",
-            person,
-        )
-        if not left and write.value("SELECT status FROM participant WHERE code = ?", person) == "held":
+        held = write.value("SELECT status FROM participant WHERE code = ?", person) == "held"
+        if held and write.row(_HOLDING, person) is None:
             write.update("participant", person, {"status": "active"})
         write.log(now, by, "safety event acknowledged", f"event {number}", person=person)
 
