@@ -7,6 +7,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from portal.looking import sessions
+from study.records import stamp
 from therapist.engine import EngineIdentity
 
 __all__ = ["Health", "health", "shown"]
@@ -73,7 +74,7 @@ def _last_hour() -> dict[tuple[str, str], list[dict[str, Any]]]:
         " FROM turn WHERE id > (SELECT max(id) FROM turn) - ? AND recorded_at > ?"
         " AND speaker = 'therapist' AND provenance ->> 'engine' IS NOT NULL ORDER BY id DESC",
         NEWEST,
-        (study.clock.now() - WITHIN).isoformat(timespec="milliseconds"),
+        stamp(study.clock.now() - WITHIN),
     )
     asked = defaultdict(list)
     for row in rows:

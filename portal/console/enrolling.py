@@ -21,6 +21,7 @@ from study.errors import Excluded, StudyError
 from study.forms import SCREENING, Due
 from study.protocol import zones
 from study.study import Kind, Person, Study
+from study.withdrawal import is_withdrawn
 
 __all__ = ["blueprint"]
 
@@ -185,7 +186,7 @@ def _link(code: str) -> dict[str, Any]:
     """Somebody's link, in letters and as a QR code; that it was shown is recorded first."""
     study = sessions().study
     person = known(code)
-    if study.records.row("SELECT 1 FROM withdrawal WHERE participant = ?", code):
+    if is_withdrawn(study, code):
         abort(404)
     with study.records.write() as write:
         write.log(study.clock.now(), g.account.name, "link shown", code, person=code)
