@@ -24,6 +24,7 @@ from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver
 from study.study import Participant
 from study.texts import texts
 from study.visits import Visit
+from therapist.conversation import Conversation
 from therapist.errors import ExerciseOver, ReplyPending
 
 __all__ = ["blueprint", "visit_of"]
@@ -117,7 +118,7 @@ def _rating_page(visit: Visit, mistake: str | None = None) -> str:
 
 
 def _robot_page(visit: Visit) -> str:
-    step, steps = _place(visit)
+    step, steps = _place(visit, sessions().conversation(visit))
     return render_template("robot.html", visit=visit, days=_days(), step=step, steps=steps, said=_of_the_robot(visit))
 
 
@@ -143,9 +144,8 @@ def _exercise_page(visit: Visit, participant: Participant) -> Page:
     )
 
 
-def _place(visit: Visit) -> tuple[int, int]:
+def _place(visit: Visit, conversation: Conversation) -> tuple[int, int]:
     """At which step of the exercise the visit is, from 1, and how many there are; 0 when it is not at the exercise."""
-    conversation = sessions().conversation(visit)
     names = [step.id for step in conversation.exercise.steps]
     at = conversation.step if visit.state == "exercise" else None
     return (names.index(at) + 1 if at in names else 0), len(names)
@@ -212,9 +212,10 @@ def state() -> BaseResponse:
     visit = visits.today(sessions().study, g.participant)
     if visit is None:
         return _json({"visit": None}, 200)
-    described = sessions().describe(visit)
+    conversation = sessions().conversation(visit)
+    described = sessions().describe(visit, conversation)
     if visit.exercise:
-        described["step"], described["steps"] = _place(visit)
+        described["step"], described["steps"] = _place(visit, conversation)
     if g.participant.arm.medium == "robot":
         described["said"] = _of_the_robot(visit)
     return _json(described, 200)

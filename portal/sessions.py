@@ -223,9 +223,9 @@ class Sessions:
             event.data["text"] for event in events if event.name == "sentence" and event.data["reply_to"] not in whole
         ]
 
-    def describe(self, visit: Visit) -> dict[str, Any]:
-        """The visit as the device API and the pages' scripts see it."""
-        conversation = self.conversation(visit)
+    def describe(self, visit: Visit, conversation: Conversation | None = None) -> dict[str, Any]:
+        """The visit as the device API and the pages' scripts see it; `conversation` is its own, where there is one."""
+        conversation = conversation or self.conversation(visit)
         participant = self.study.participant(visit.participant)
         step = conversation.step if visit.state == "exercise" else None
         return {

@@ -82,8 +82,7 @@ def _document() -> dict[str, Any]:
 
 
 def _described(visit: Visit) -> models.Visit:
-    visit, _ = sessions().enter(visit)
-    return models.Visit.model_validate(sessions().describe(visit))
+    return models.Visit.model_validate(sessions().describe(*sessions().enter(visit)))
 
 
 @call(
