@@ -29,13 +29,16 @@ __all__ = [
     "FREE_TEXT",
     "KEYS",
     "SCHEMA",
+    "Answers",
     "RecordKind",
     "Records",
     "Write",
     "chain",
+    "primary_code",
     "row_hash",
     "schema_of_a_record",
     "stamp",
+    "statements",
 ]
 
 RecordKind = Literal["study", "rehearsal"]
@@ -92,13 +95,11 @@ def chain(event: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
-class Write:
-    """One transaction. Whatever is written has to be told to the log before the transaction ends."""
+class Answers:
+    """A connection that answers with rows as dictionaries."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._written: dict[str, dict[str, Any] | None] = {}
-        self._changes: dict[str, dict[str, list[Any]]] = {}
 
     def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         return _rows(self.connection, sql, values)
@@ -111,6 +112,15 @@ class Write:
         """The first column of the first row that `sql` gives, or None."""
         found = self.connection.execute(sql, values).fetchone()
         return found[0] if found else None
+
+
+class Write(Answers):
+    """One transaction. Whatever is written has to be told to the log before the transaction ends."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._written: dict[str, dict[str, Any] | None] = {}
+        self._changes: dict[str, dict[str, list[Any]]] = {}
 
     def insert(self, table: str, row: Mapping[str, Any]) -> Any:
         """Insert `row` and return its key. Raises `sqlite3.IntegrityError` when a constraint forbids it."""
@@ -269,7 +279,7 @@ class Records:
         except sqlite3.OperationalError as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            code = _primary(error)
+            code = primary_code(error)
             if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise RecordFull(
                     f"The disk that holds {self.path.name} is full, so nothing could be saved. Free some space."
@@ -303,7 +313,7 @@ class Records:
             # Several processes may come first together; the schema's own transaction lets one of them win.
             connection.execute("BEGIN IMMEDIATE")
             if not self.db.table_names():
-                for statement in _statements(files("study").joinpath("schema.sql").read_text()):
+                for statement in statements(files("study").joinpath("schema.sql").read_text()):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION[self.kind]}")
                 connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
@@ -328,14 +338,14 @@ def _rows(connection: sqlite3.Connection, sql: str, values: Sequence[object]) ->
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def _primary(error: Exception) -> int:
+def primary_code(error: Exception) -> int:
     """SQLite's number of an error, without the particulars of an extended one; 0 for another kind of error."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _reason(path: Path, error: Exception) -> str:
     """What keeps a record from being used, in words for whoever has to put it right."""
-    code = _primary(error)
+    code = primary_code(error)
     if path.is_dir():
         return "it is a folder"
     if not path.parent.is_dir():
@@ -357,7 +367,7 @@ SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, nam
 def schema_of_a_record() -> list[tuple[str, str, str, str | None]]:
     """The tables, indexes and triggers that every record has, as `SCHEMA` asks for them."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        for statement in _statements(files("study").joinpath("schema.sql").read_text()):
+        for statement in statements(files("study").joinpath("schema.sql").read_text()):
             connection.execute(statement)
         return connection.execute(SCHEMA).fetchall()
 
@@ -370,7 +380,7 @@ def _columns() -> dict[str, list[str]]:
         return {table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")] for table in KEYS}
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """The statements of `script` one by one: `executescript` would commit the transaction around it."""
     statement = ""
     for line in script.splitlines():

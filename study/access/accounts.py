@@ -4,7 +4,6 @@ Whoever runs a study is told nobody's password: an account is made without one, 
 a day lets its holder choose. Every change is an event in the record's log, without anything secret.
 """
 
-import hashlib
 import json
 import secrets
 import unicodedata
@@ -15,7 +14,7 @@ from typing import Any
 
 from study.access import passwords, second_factor
 from study.access.roles import Permission, Role, allowed_together, permissions_of
-from study.access.store import AccessWrite, reading, writing
+from study.access.store import AccessWrite, reading, token_sha256, writing
 from study.errors import StudyError, WrongToken
 from study.records import stamp
 from study.study import Study
@@ -36,7 +35,6 @@ __all__ = [
     "plain",
     "reset",
     "set_roles",
-    "sha256",
 ]
 
 INVITED_FOR = timedelta(hours=24)
@@ -195,11 +193,6 @@ def log(study: Study, by: str, what: str, name: str, **detail: Any) -> None:
         write.log(study.clock.now(), by, what, name, **detail)
 
 
-def sha256(token: str) -> str:
-    """A token as it is kept. It has 256 bits of chance, so no salt and no slow hash is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def _add(study: Study, write: AccessWrite, name: str, roles: frozenset[Role]) -> str:
     if write.row("SELECT 1 FROM account WHERE name = ?", name):
         raise StudyError(f"There is an account {name} already.")
@@ -215,12 +208,12 @@ def _add(study: Study, write: AccessWrite, name: str, roles: frozenset[Role]) ->
 def _invite(study: Study, write: AccessWrite, name: str | None) -> str:
     token = secrets.token_urlsafe(32)
     expires = stamp(study.clock.now() + INVITED_FOR)
-    write.execute("INSERT INTO invitation VALUES (?, ?, ?)", sha256(token), name, expires)
+    write.execute("INSERT INTO invitation VALUES (?, ?, ?)", token_sha256(token), name, expires)
     return token
 
 
 def _invitation(study: Study, read: AccessWrite, token: str) -> Invitation:
-    row = read.row("SELECT * FROM invitation WHERE token_sha256 = ?", sha256(token))
+    row = read.row("SELECT * FROM invitation WHERE token_sha256 = ?", token_sha256(token))
     if row is None or datetime.fromisoformat(row["expires_at"]) < study.clock.now():
         raise WrongToken("This link was used already, or is too old.")
     roles = account_of(_row(read, row["account"])).roles if row["account"] else frozenset[Role]({"administrator"})

@@ -5,7 +5,6 @@ reads. A token is shown once, when it is issued; what is kept is its SHA-256, wh
 unlike a password's hash, costs nothing at each call. What is done to tokens is in the record's log, never a token.
 """
 
-import hashlib
 import hmac
 import json
 import re
@@ -17,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from study.access.scopes import GRACE, SCOPES, Scope
-from study.access.store import AccessWrite, reading, writing
+from study.access.store import AccessWrite, reading, token_sha256, writing
 from study.errors import StudyError, UnknownCode, WrongToken
 from study.records import stamp
 from study.study import Study
@@ -168,14 +167,16 @@ def lent(study: Study, name: str, *, by: str) -> Iterator[str]:
     finally:
         with writing(study) as write:
             now = study.clock.now()
-            write.execute("UPDATE device_token SET revoked_at = ? WHERE token_sha256 = ?", stamp(now), _sha256(token))
+            write.execute(
+                "UPDATE device_token SET revoked_at = ? WHERE token_sha256 = ?", stamp(now), token_sha256(token)
+            )
             _log(study, now, by, "device token ended", name)
 
 
 def by_token(study: Study, token: str) -> Caller:
     """Whose token this is. Notes that the device was seen. Raises `WrongToken`."""
     name = token.rpartition(".")[0]
-    digest = _sha256(token)
+    digest = token_sha256(token)
     now = study.clock.now()
     with reading(study) as read:
         rows = read.rows(
@@ -284,7 +285,7 @@ def _new(
     write.execute(
         "INSERT INTO device_token (token_sha256, device, scopes, issued_at, expires_at, replaced)"
         " VALUES (?, ?, ?, ?, ?, 0)",
-        _sha256(token),
+        token_sha256(token),
         name,
         json.dumps(scopes),
         stamp(now),
@@ -326,7 +327,3 @@ def _moment(text: str | None) -> datetime | None:
 
 def _ordered(scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
     return tuple(scope for scope in SCOPES if scope in scopes)
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

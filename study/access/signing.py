@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from study.access import passwords, second_factor
-from study.access.accounts import Account, account_of, log, plain, sha256
-from study.access.store import AccessWrite, reading, writing
+from study.access.accounts import Account, account_of, log, plain
+from study.access.store import AccessWrite, reading, token_sha256, writing
 from study.errors import RecordError, RecordFull, StudyError, WrongToken
 from study.records import stamp
 from study.study import Study
@@ -97,7 +97,7 @@ def sign_in(
         account = row["name"] if row else None
         if account and right and (used or not factor):
             write.execute("DELETE FROM failure WHERE name_sha256 = ?", _name_hash(name))
-            write.execute("DELETE FROM sign_in WHERE token_sha256 = ?", sha256(instead_of))
+            write.execute("DELETE FROM sign_in WHERE token_sha256 = ?", token_sha256(instead_of))
             token = begin(study, account, write=write)
             log(study, account, "signed in", account, address=address, factor=used or "none")
             return token
@@ -117,7 +117,7 @@ def begin(study: Study, name: str, *, write: AccessWrite | None = None) -> str:
     now = study.clock.now()
     token = secrets.token_urlsafe(32)
     write.execute("DELETE FROM sign_in WHERE seen_at < ? OR began_at < ?", stamp(now - IDLE), stamp(now - ABSOLUTE))
-    write.execute("INSERT INTO sign_in VALUES (?, ?, ?, ?)", sha256(token), name, stamp(now), stamp(now))
+    write.execute("INSERT INTO sign_in VALUES (?, ?, ?, ?)", token_sha256(token), name, stamp(now), stamp(now))
     return token
 
 
@@ -130,7 +130,7 @@ def signed_in(study: Study, token: str, *, active: bool = True) -> Account | Non
         row = read.row(
             "SELECT account.*, sign_in.began_at, sign_in.seen_at FROM sign_in JOIN account"
             " ON account.name = sign_in.account WHERE token_sha256 = ? AND disabled_at IS NULL",
-            sha256(token),
+            token_sha256(token),
         )
     if row is None:
         return None
@@ -140,7 +140,7 @@ def signed_in(study: Study, token: str, *, active: bool = True) -> Account | Non
     if active and now - seen >= NOTED:
         try:
             with writing(study) as write:
-                write.execute("UPDATE sign_in SET seen_at = ? WHERE token_sha256 = ?", stamp(now), sha256(token))
+                write.execute("UPDATE sign_in SET seen_at = ? WHERE token_sha256 = ?", stamp(now), token_sha256(token))
         except (RecordError, RecordFull) as error:
             # On a full disk one must still be able to look at what there is.
             _log.error("it could not be noted that somebody is still signed in", reason=str(error))
@@ -149,9 +149,9 @@ def signed_in(study: Study, token: str, *, active: bool = True) -> Account | Non
 
 def sign_out(study: Study, token: str) -> None:
     with writing(study) as write:
-        row = write.row("SELECT account FROM sign_in WHERE token_sha256 = ?", sha256(token))
+        row = write.row("SELECT account FROM sign_in WHERE token_sha256 = ?", token_sha256(token))
         if row:
-            write.execute("DELETE FROM sign_in WHERE token_sha256 = ?", sha256(token))
+            write.execute("DELETE FROM sign_in WHERE token_sha256 = ?", token_sha256(token))
             log(study, row["account"], "signed out", row["account"])
 
 
@@ -165,7 +165,7 @@ def places(study: Study, name: str, token: str) -> list[Place]:
             row["token_sha256"],
             datetime.fromisoformat(row["began_at"]),
             datetime.fromisoformat(row["seen_at"]),
-            row["token_sha256"] == sha256(token),
+            row["token_sha256"] == token_sha256(token),
         )
         for row in rows
     ]
@@ -189,7 +189,7 @@ def change_password(study: Study, name: str, old: str, new: str, *, token: str) 
     kept = passwords.hashed(new)
     with writing(study) as write:
         write.execute("UPDATE account SET password = ? WHERE name = ?", kept, name)
-        write.execute("DELETE FROM sign_in WHERE account = ? AND token_sha256 <> ?", name, sha256(token))
+        write.execute("DELETE FROM sign_in WHERE account = ? AND token_sha256 <> ?", name, token_sha256(token))
         log(study, name, "password changed", name)
 
 

@@ -4,38 +4,28 @@ Each thread keeps its connection while the study is open: to open SQLite anew fo
 write-ahead log away each time, costs more than a page. Whoever writes here and into the record begins here.
 """
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from study.errors import RecordError, RecordFull
+from study.records import Answers, primary_code, statements
 from study.study import Study
 
-__all__ = ["AccessWrite", "path_of", "reading", "writing"]
+__all__ = ["AccessWrite", "path_of", "reading", "token_sha256", "writing"]
 
 _VERSION = 1
 
 _connections: WeakKeyDictionary[Study, threading.local] = WeakKeyDictionary()
 
 
-class AccessWrite:
-    """A connection that answers with rows as dictionaries."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-
-    def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        cursor = self.connection.execute(sql, values)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    def row(self, sql: str, *values: object) -> dict[str, Any] | None:
-        return next(iter(self.rows(sql, *values)), None)
+class AccessWrite(Answers):
+    """A connection by which rows are read and changed."""
 
     def execute(self, sql: str, *values: object) -> int:
         """Change rows; returns how many."""
@@ -64,6 +54,11 @@ def writing(study: Study) -> Iterator[AccessWrite]:
         connection.execute("COMMIT")
 
 
+def token_sha256(token: str) -> str:
+    """A token as it is kept. It has 256 bits of chance, so no salt and no slow hash is needed."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def path_of(study: Study) -> Path:
     """Beside the record; a rehearsal has one of its own."""
     return study.records.path.with_name("access.sqlite" if not study.rehearsal else f"{study.records.path.name}.access")
@@ -84,7 +79,7 @@ def _said(study: Study) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        code = error.sqlite_errorcode & 0xFF
+        code = primary_code(error)
         local = _connections.get(study)
         if local is not None and hasattr(local, "connection") and local.connection.in_transaction:
             local.connection.execute("ROLLBACK")
@@ -94,7 +89,7 @@ def _said(study: Study) -> Iterator[None]:
             raise RecordError(f"{path} cannot be written: {error}.") from error
         raise
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if primary_code(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise
         raise RecordError(f"{path} is damaged; restore it from a backup.") from error
 
@@ -120,11 +115,7 @@ def _make(connection: sqlite3.Connection) -> None:
     """The tables, unless another thread or process was faster."""
     connection.execute("BEGIN IMMEDIATE")
     if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-        statement = ""
-        for line in files("study").joinpath("access", "schema.sql").read_text().splitlines():
-            statement += line + "\n"
-            if sqlite3.complete_statement(statement):
-                connection.execute(statement)
-                statement = ""
+        for statement in statements(files("study").joinpath("access", "schema.sql").read_text()):
+            connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")
