@@ -5,7 +5,6 @@ hash, before anybody can fetch it. What an export that is under way, or its file
 alone: after a restart it is asked for anew.
 """
 
-import hashlib
 import secrets
 import shutil
 import threading
@@ -22,6 +21,7 @@ import structlog
 from study.blinding import Role
 from study.errors import StudyError
 from study.export import Format, export
+from study.hashing import file_sha256
 from study.study import Study
 
 __all__ = ["KEPT", "Choice", "Exports", "Job"]
@@ -157,7 +157,7 @@ class Exports:
                 packed = place / f"{choice.name}.zip"
                 _pack(out, packed)
                 shutil.rmtree(out)
-                job.sha256, job.size = _hash(packed), packed.stat().st_size
+                job.sha256, job.size = file_sha256(packed), packed.stat().st_size
                 self._tell(job)
             with self._lock:
                 job.path, job.ready_at, job.state = packed, self._study.clock.now(), "ready"
@@ -218,8 +218,3 @@ def _pack(folder: Path, path: Path) -> None:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 packed.write(file, Path(folder.name) / file.relative_to(folder))
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,6 @@ the encrypted identities, the study's own measures, and a manifest with the hash
 not in it.
 """
 
-import hashlib
 import io
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from study.errors import StudyError
+from study.hashing import file_sha256
 from study.records import Records, stamp
 from study.study import Study
 from study.verify import Verdict, verify
@@ -65,7 +65,7 @@ def backup(study: Study, path: Path, progress: Callable[[int, int], None] | None
             if (access := study.folder / ACCESS).exists():
                 sources[ACCESS] = Path(draft) / ACCESS
                 _copy(access, sources[ACCESS])
-            hashes = {name: _sha256(source) for name, source in sources.items()}
+            hashes = {name: file_sha256(source) for name, source in sources.items()}
             said = {
                 "format": _FORMAT,
                 "made_at": stamp(study.clock.now()),
@@ -177,7 +177,7 @@ def _unpack(path: Path, new: Path) -> dict[str, Any]:
 
 def _checked(path: Path, new: Path, said: dict[str, Any], progress: Callable[[int, int], None] | None) -> Verdict:
     for name, sha256 in said["files"].items():
-        if not (new / name).is_file() or _sha256(new / name) != sha256:
+        if not (new / name).is_file() or file_sha256(new / name) != sha256:
             raise StudyError(f"{path}: {name} is missing or altered; nothing was restored.")
     records = Records(new / "study.sqlite")
     verdict = verify(records, progress)
@@ -186,8 +186,3 @@ def _checked(path: Path, new: Path, said: dict[str, Any], progress: Callable[[in
         reason = verdict.mistakes[0] if verdict.mistakes else "The log does not end as the manifest says."
         raise StudyError(f"{path}: the record does not verify; nothing was restored. {reason}")
     return verdict
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

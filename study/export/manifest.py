@@ -1,10 +1,11 @@
 """The manifest: every file of an export with its rows, its size and its hash; and the check of a folder against it."""
 
-import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from study.hashing import file_sha256
 
 __all__ = ["MANIFEST", "check_manifest", "write_manifest"]
 
@@ -16,7 +17,7 @@ def write_manifest(folder: Path, rows: dict[str, int], about: dict[str, Any]) ->
     files = []
     paths = _files(folder)
     with ThreadPoolExecutor() as pool:
-        hashes = list(pool.map(_hash, paths))
+        hashes = list(pool.map(file_sha256, paths))
     for path, sha256 in zip(paths, hashes, strict=True):
         name = path.relative_to(folder).as_posix()
         entry: dict[str, Any] = {"path": name, "bytes": path.stat().st_size, "sha256": sha256}
@@ -34,14 +35,9 @@ def check_manifest(folder: Path) -> list[str]:
     mistakes = [f"{name} is missing." for name in said if name not in there]
     mistakes += [f"{name} was added." for name in there if name not in said]
     return mistakes + [
-        f"{name} was altered." for name in said if name in there and _hash(there[name]) != said[name]["sha256"]
+        f"{name} was altered." for name in said if name in there and file_sha256(there[name]) != said[name]["sha256"]
     ]
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
