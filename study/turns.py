@@ -103,13 +103,6 @@ class TurnKeeper:
             self._known += tuple(_turn(row) for row in rows)
         return self._known
 
-    def provenance(self) -> dict[int, dict[str, Any]]:
-        """How each of the therapist's turns came about, by the turn's number."""
-        rows = self._study.records.rows(
-            "SELECT number, provenance FROM turn WHERE visit = ? AND provenance IS NOT NULL", self._visit.id
-        )
-        return {row["number"]: json.loads(row["provenance"]) for row in rows}
-
     def add(self, turn: _TurnLike) -> Turn:
         """Record one turn durably; where the screen hit, with its safety event and the visit stopped, together.
 

@@ -49,7 +49,6 @@ def page() -> str:
     now = standing.today(study, participants)
     steps = standing.enrolment(study)
     here = local_day(study.clock.now(), study.protocol.zone, study.protocol.boundary)
-    days = max((one.squares[-1].day for one in people if one.squares), default=study.protocol.days)
     columns = sorted({square.day for one in people for square in one.squares})
     return render_template(
         "console/home.html",
@@ -68,7 +67,7 @@ def page() -> str:
         columns=columns,
         marks=MARKS,
         courses=plots.course(standing.distress(study), arms, study.protocol.days),
-        days=min(days, study.protocol.days),
+        days=study.protocol.days,
         **(engines.shown() | devices.shown() if g.account.may("engine") else {}),
     )
 
