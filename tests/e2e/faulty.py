@@ -255,6 +255,7 @@ def begin(page: Page, who: Somebody) -> None:
     page.locator("#next").click()
     rate(page, 20)
     expect(page.locator("textarea").first).to_be_visible()
+    page.wait_for_load_state()  # its scripts are there, whatever becomes of the line
 
 
 def send(page: Page, words: str) -> None:
