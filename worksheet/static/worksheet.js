@@ -128,18 +128,31 @@ class Field {
       } else {
         this.typed(); // more was written meanwhile
       }
-    } else if (answer?.status === 409 && now.confirmed) {
-      this.stands(now.standing);
-    } else if (answer?.status === 409 && now.standing !== undefined) {
-      this.bothStand(now.standing);
     } else if (answer?.status === 409) {
+      this.elsewhere(now);
+    } else {
+      this.timer = setTimeout(() => this.save(), this.notTaken(answer));
+    }
+  }
+
+  // The server holds something else by now.
+  elsewhere(now) {
+    if (now.confirmed) {
+      this.stands(now.standing);
+    } else if (now.standing !== undefined) {
+      this.bothStand(now.standing);
+    } else {
       this.say(texts.moved);
       leave();
-    } else {
-      this.say(answer?.status === 507 ? texts.full : this.outlives ? texts.unsaved : texts.unsavedHere);
-      this.timer = setTimeout(() => this.save(), this.wait);
-      this.wait = Math.min(this.wait * 2, 8000);
     }
+  }
+
+  // It was not taken this time: says so, and returns how long to wait before the next.
+  notTaken(answer) {
+    this.say(answer?.status === 507 ? texts.full : this.outlives ? texts.unsaved : texts.unsavedHere);
+    const wait = this.wait;
+    this.wait = Math.min(wait * 2, 8000);
+    return wait;
   }
 
   async settled() {
@@ -207,15 +220,10 @@ class Field {
       } else {
         nextField(this.form);
       }
-    } else if (answer?.status === 409 && now.standing !== undefined) {
-      this.bothStand(now.standing);
     } else if (answer?.status === 409) {
-      this.say(texts.moved);
-      leave();
+      this.elsewhere(now);
     } else {
-      this.say(answer?.status === 507 ? texts.full : this.outlives ? texts.unsaved : texts.unsavedHere);
-      setTimeout(() => this.confirm(), this.wait);
-      this.wait = Math.min(this.wait * 2, 8000);
+      setTimeout(() => this.confirm(), this.notTaken(answer));
     }
   }
 
