@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from portal.console.plots import Tick
 from therapist.rails import split
 
-__all__ = ["HEIGHT", "WIDTH", "Latency", "Moment", "Rated", "Replay", "Tick", "clock", "replay"]
+__all__ = ["HEIGHT", "WIDTH", "Latency", "Moment", "Rated", "Replay", "clock", "replay"]
 
 WIDTH, HEIGHT = 1000.0, 120.0
 """The inner size of the plot of latencies, in its own units; the time line is as wide."""
@@ -57,12 +58,6 @@ class Moment:
     """What the screen found in it."""
     told: dict[str, Any]
     """How it came about, as `therapist.provenance` lists it; empty for a participant's turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    at: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
