@@ -21,7 +21,6 @@ import re  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import subprocess  # noqa: E402
-import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
@@ -34,12 +33,13 @@ import click  # noqa: E402
 import gevent  # noqa: E402
 import httpx2  # noqa: E402
 from geventhttpclient import HTTPClient  # noqa: E402
+from load import portal, prepare  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from study.enrolment import come  # noqa: E402
 from study.measure import load_measure  # noqa: E402
-from study.study import Study, create  # noqa: E402
+from study.study import Study  # noqa: E402
 
 MEASURES = ("gad7", "pss10", "sus", "k6")
 
@@ -135,21 +135,15 @@ def _answers(page: str) -> str:
 @contextmanager
 def _bedside(place: Path, participants: int, _: Path) -> Iterator[tuple[str, list[str]]]:
     folder = place / "study"
-    path = create(folder)
-    text = path.read_text().replace('kind = "transformers"\nmodel = "smollm2"\n', 'kind = "eliza"\n')
+    path = prepare(folder)
     measures = '\n[[measures]]\nmeasure = "distress"\nwhen = ["before", "after"]\n'
     measures += "".join(f'\n[[measures]]\nmeasure = "{name}"\nwhen = ["baseline"]\n' for name in MEASURES)
-    path.write_text(text + measures)
+    path.write_text(path.read_text() + measures)
     study = Study.open(folder)
     paths = [study.participant_path(come(study).code) for _ in range(participants)]
     study.close()
-    command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            said = next(found for line in server.stdout or () if (found := re.search(r"at (http://\S+?)\. ", line)))
-            yield said[1], paths
-        finally:
-            server.terminate()
+    with portal(folder) as (url, _process):
+        yield url, paths
 
 
 # oTree

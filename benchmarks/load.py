@@ -13,6 +13,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import json  # noqa: E402 - gevent has to come first
+import math  # noqa: E402
 import os  # noqa: E402
 import platform  # noqa: E402
 import re  # noqa: E402
@@ -65,8 +66,8 @@ def main(participants: int, minutes: float, as_json: bool, check: bool) -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "study"
-        _prepare(folder)
-        with _portal(folder) as (url, process):
+        prepare(folder)
+        with portal(folder) as (url, process):
             study = Study.open(folder)
             times, failures, memory, visits = _measure(study, url, process, participants, minutes, console)
             study.close()
@@ -95,15 +96,15 @@ def main(participants: int, minutes: float, as_json: bool, check: bool) -> None:
         raise SystemExit(1)
 
 
-def _prepare(folder: Path) -> None:
-    """The study of the template, with ELIZA's rules in every arm, open at any hour."""
+def prepare(folder: Path) -> Path:
+    """The study of the template, with ELIZA's rules in every arm, open at any hour; its protocol's path."""
     path = create(folder)
-    text = path.read_text()
-    path.write_text(text.replace('kind = "transformers"\nmodel = "smollm2"\n', 'kind = "eliza"\n'))
+    path.write_text(path.read_text().replace('kind = "transformers"\nmodel = "smollm2"\n', 'kind = "eliza"\n'))
+    return path
 
 
 @contextmanager
-def _portal(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+def portal(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     """`bedside serve` in a process of its own: its address, and the process."""
     command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
@@ -272,6 +273,9 @@ def _figures(values: list[float]) -> dict[str, float]:
 
 
 def _percentile(values: list[float], percent: int = 95) -> float:
+    """Infinite where nothing was measured, which is no proof of anything."""
+    if not values:
+        return math.inf
     return quantiles(values, n=100)[percent - 1] if len(values) > 1 else values[0]
 
 
