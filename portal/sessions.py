@@ -138,6 +138,8 @@ class Sessions:
             rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
             sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
             deadline_s=settings.timeout_s,
+            wait_s=settings.wait_s,
+            priority="batch" if self.study.rehearsal else "interactive",
             wizard=self.desk.seat(visit.id),
         )
 

@@ -64,6 +64,21 @@ class EngineChoice(Table):
     timeout_s: Annotated[float, Field(ge=1, le=600)] = Field(
         20.0, description="seconds without a sentence after which the scripted sentence is said instead"
     )
+    wait_s: Annotated[float, Field(ge=1, le=600)] = Field(
+        10.0,
+        description="seconds an answer may wait for its turn at a busy model, after which the scripted sentence is said",
+    )
+    at_once: Annotated[int, Field(ge=1, le=256)] = Field(
+        16, description="answers written at the same time; the rest wait their turn"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        "auto",
+        description="how a model on this machine computes: auto takes what a probe measured as fastest here",
+    )
+    equalise: bool = Field(
+        False,
+        description="hold back the answers of faster media, so that every medium answers as late as the slowest",
+    )
     temperature: Annotated[float, Field(ge=0, le=2)] = Field(
         0.0, description="0 takes the likeliest word each time; higher values vary more"
     )
@@ -71,7 +86,7 @@ class EngineChoice(Table):
         60, description="the longest reply, in tokens, before it is cut off"
     )
 
-    @field_validator("timeout_s", "temperature", mode="before")
+    @field_validator("timeout_s", "wait_s", "temperature", mode="before")
     @classmethod
     def _whole_numbers_too(cls, value: object) -> object:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from therapist._likeness import circles
-from therapist.engine import Engine, Generation, Prompt, Sampling, Usage
+from therapist.engine import Engine, Generation, Priority, Prompt, Sampling, Usage
 from therapist.errors import EngineError
 from therapist.rails import LONGEST, Sentences
 
-__all__ = ["Interrupted", "Late", "Runaway", "Writing"]
+__all__ = ["Busy", "Interrupted", "Late", "Runaway", "Writing"]
 
 log = structlog.get_logger()
 
@@ -26,6 +26,10 @@ STOPPING_S = 2.0
 
 class Late(EngineError):
     """No sentence within the time there was."""
+
+
+class Busy(EngineError):
+    """The model wrote for others, and it was not this answer's turn within the time there was."""
 
 
 class Runaway(EngineError):
@@ -46,6 +50,11 @@ class Writing:
     seed: int
     conversation: str
     deadline_s: float
+    wait_s: float = 600.0
+    """The longest wait for a place at the model."""
+    priority: Priority = "interactive"
+    waiting: Callable[[int], None] = lambda place: None
+    """Told each new place in the queue, for as long as the answer waits there; 0 when it has been begun, or is next."""
     interrupted: Callable[[], bool] = lambda: False
     """Whether the answer is not wanted any more."""
     raw: str = ""
@@ -54,6 +63,7 @@ class Writing:
     first_sentence_ms: float | None = None
     _pieces: "queue.Queue[str | Exception | None]" = field(default_factory=queue.Queue)
     _generation: Generation | None = None
+    _place: int = 0
     _given_up: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread = field(init=False)
 
@@ -62,7 +72,8 @@ class Writing:
 
     def sentences(self) -> Iterator[str]:
         """Whole sentences as they come. Raises `EngineError` when the engine fails, and `Late` when it takes longer
-        than `deadline_s` for one sentence. Raises `Interrupted` when it is not wanted any more.
+        than `deadline_s` for one sentence, and `Busy` when it has not begun after `wait_s`. Raises `Interrupted` when
+        it is not wanted any more. The wait for a place counts as waiting for the first sentence.
 
         The engine runs in a thread of its own: only so can this one stop waiting for an engine that blocks. Closing
         the iterator stops the engine.
@@ -71,9 +82,10 @@ class Writing:
         self._thread.start()
         cut = Sentences()
         limit = started + self.deadline_s
+        busy = started + self.wait_s
         try:
             while True:
-                piece = self._next(limit)
+                piece = self._next(limit, busy)
                 if piece is None:
                     break
                 self.raw += piece
@@ -107,10 +119,13 @@ class Writing:
             raise Runaway("The engine wrote a sentence that found no end.")
         return rest + "."
 
-    def _next(self, limit: float) -> str | None:
+    def _next(self, limit: float, busy: float) -> str | None:
         while True:
             if self.interrupted():
                 raise Interrupted
+            self._tell_place()
+            if self._place and time.monotonic() > busy:
+                raise Busy("The model was not free in time.")
             left = limit - time.monotonic()
             try:
                 piece = self._pieces.get(timeout=max(0.0, min(left, LOOK_EVERY_S)))
@@ -122,10 +137,20 @@ class Writing:
             raise piece if isinstance(piece, EngineError) else EngineError(type(piece).__name__) from piece
         return piece
 
+    def _tell_place(self) -> None:
+        place = self._generation.place if self._generation is not None else 0
+        if place != self._place:
+            self._place = place
+            self.waiting(place)
+
     def _pump(self) -> None:
         try:
             self._generation = self.engine.generate(
-                self.prompt, sampling=self.sampling, seed=self.seed, conversation=self.conversation
+                self.prompt,
+                sampling=self.sampling,
+                seed=self.seed,
+                conversation=self.conversation,
+                priority=self.priority,
             )
             if self._given_up.is_set():
                 self._generation.close()

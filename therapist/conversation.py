@@ -10,14 +10,14 @@ on the same transcript goes on where the last one stood.
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import structlog
 
 from therapist._writing import Interrupted, Runaway, Writing
-from therapist.engine import Engine, Form, Sampling
+from therapist.engine import Engine, Form, Priority, Sampling
 from therapist.errors import EngineError, ExerciseOver, ReplyPending
 from therapist.exercise import Exercise, Step
 from therapist.persona import Persona
@@ -77,13 +77,17 @@ class Conversation:
         sampling: Sampling | None = None,
         retry_after_s: float = 0.3,
         deadline_s: float = 20.0,
+        wait_s: float = 10.0,
+        priority: Priority = "interactive",
+        waiting: Callable[[int], None] = lambda place: None,
         wizard: Wizard | None = None,
     ) -> None:
         """Without an `engine`, a worksheet is answered by nobody; a chat or a robot says the script's own sentences.
 
         `key` names the visit: with `seed` and the number of the turn it gives each answer its own seed, and it is the
-        name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence.
-        A person at the `wizard`'s place writes the answers for as long as they hold it, and the engine none.
+        name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence,
+        `wait_s` for a place at a busy engine; `waiting` is told each new place there, and 0 at last. A person at the
+        `wizard`'s place writes the answers for as long as they hold it, and the engine none.
         """
         self.exercise = exercise
         self.medium: Medium = medium
@@ -98,6 +102,9 @@ class Conversation:
         self._sampling = sampling or Sampling()
         self._retry_after_s = retry_after_s
         self._deadline_s = deadline_s
+        self._wait_s = wait_s
+        self._priority: Priority = priority
+        self._waiting = waiting
         self._wizard = wizard
 
     # Where the exercise stands
@@ -326,7 +333,7 @@ class Conversation:
             spoken = True
             yield "model", sentence
         # Once more if the engine failed before anything was said. Not if it was late: the participant has waited.
-        if not spoken and provenance.failures and provenance.failures != ["Late"]:
+        if not spoken and provenance.failures and provenance.failures not in (["Late"], ["Busy"]):
             time.sleep(self._retry_after_s)
             provenance.retries = 1
             for sentence in self._attempt(self._engine, pending, answers, step, form, provenance):
@@ -360,6 +367,9 @@ class Conversation:
             seed,
             self._key,
             self._deadline_s,
+            wait_s=self._wait_s,
+            priority=self._priority,
+            waiting=self._waiting,
             interrupted=lambda: not passed and self._wizard is not None and self._wizard.holds,
         )
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]

@@ -12,6 +12,7 @@ __all__ = [
     "EngineIdentity",
     "Form",
     "Generation",
+    "Priority",
     "Prompt",
     "Sampling",
     "Speaker",
@@ -23,6 +24,9 @@ Speaker = Literal["participant", "therapist"]
 
 Form = Literal["statement", "question"]
 """What a reply has to be: a reflection that asks nothing, or one question that goes deeper."""
+
+Priority = Literal["interactive", "batch"]
+"""Whether somebody waits for the reply. What nobody waits for (rehearsals, audits) is written when nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,9 @@ class Usage:
     """Of these, the tokens whose keys and values were still held from an earlier turn."""
     tokens_out: int = 0
     queue_ms: float = 0.0
-    """Waiting for the model while it wrote for somebody else."""
+    """Waiting for a place, before the model began to read this prompt."""
     first_token_ms: float | None = None
-    total_ms: float | None = None
+    last_token_ms: float | None = None
     messages: list[dict[str, str]] = field(default_factory=lambda: [])
     """The prompt as this engine sent it, for the record."""
 
@@ -94,6 +98,11 @@ class Generation(Protocol):
 
     @property
     def usage(self) -> Usage: ...
+
+    @property
+    def place(self) -> int:
+        """How many replies are begun before this one: 0 when it is being written, or next."""
+        ...
 
     def __iter__(self) -> Iterator[str]: ...
 
@@ -117,11 +126,14 @@ class Engine(Protocol):
     @property
     def identity(self) -> EngineIdentity: ...
 
-    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> Generation:
+    def generate(
+        self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
+    ) -> Generation:
         """Begin one reply.
 
-        `conversation` names the conversation, so that its key/value cache can be found at the next turn.
-        Raises `EngineError`, here or during iteration.
+        `conversation` names the conversation, so that its key/value cache can be found at the next turn, and so that
+        one which asks for much waits behind those that ask for little. What has the priority `batch` waits behind
+        everything `interactive`. Raises `EngineError`, here or during iteration.
         """
         ...
 

@@ -37,9 +37,12 @@ class Provenance:
     tokens_cached: int | None = None
     tokens_out: int | None = None
     queue_ms: float | None = None
+    """From the call of the engine until it began with this answer."""
     first_token_ms: float | None = None
+    """From the call of the engine to its first token; so the other two."""
     first_sentence_ms: float | None = None
-    """From the call of the engine to the first whole sentence, accepted or not."""
+    """To the first whole sentence, accepted or not."""
+    last_token_ms: float | None = None
     total_ms: float | None = None
     """From the moment the answer was begun to its last sentence."""
     raw: str = ""
@@ -88,14 +91,15 @@ class Provenance:
                 usage.tokens_cached,
                 usage.tokens_out,
             )
-            self.queue_ms, self.first_token_ms = _rounded(usage.queue_ms), _rounded(usage.first_token_ms)
+            self.queue_ms = _rounded(usage.queue_ms)
+            self.first_token_ms, self.last_token_ms = _rounded(usage.first_token_ms), _rounded(usage.last_token_ms)
 
     def by_person(self, written: Written, form: Form, engine: EngineIdentity | None) -> None:
         """Note who wrote it, and which `engine` would have been asked. An attempt that they cut short left no times."""
         self.person, self.person_ms = written.by, _rounded(written.took_ms)
         self.in_place_of = asdict(engine) if engine else None
         self.form, self.raw = form, written.text
-        self.first_token_ms = self.first_sentence_ms = None
+        self.first_token_ms = self.first_sentence_ms = self.last_token_ms = None
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain data, ready for JSON."""

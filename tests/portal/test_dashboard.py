@@ -21,7 +21,7 @@ from study.records import stamp
 from study.study import Study
 from tests.conftest import HandClock
 from tests.portal.conftest import Browser
-from therapist.engine import Generation, Prompt, Sampling
+from therapist.engine import Generation, Priority, Prompt, Sampling
 from therapist.engines import open_engine
 
 SignIn = Callable[..., FlaskClient]
@@ -180,7 +180,9 @@ class Held:
         self._eliza = open_engine("eliza")
         self.identity = self._eliza.identity
 
-    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> Generation:
+    def generate(
+        self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
+    ) -> Generation:
         assert self.go.wait(60)
         return self._eliza.generate(prompt, sampling=sampling, seed=seed, conversation=conversation)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from therapist.conversation import Conversation, Medium
-from therapist.engine import Engine, EngineIdentity, Prompt, Sampling, Usage
+from therapist.engine import Engine, EngineIdentity, Priority, Prompt, Sampling, Usage
 from therapist.engines import open_engine
 from therapist.errors import EngineError, ExerciseOver, ReplyPending, UnknownStep
 from therapist.exercise import load_exercise
@@ -34,7 +34,9 @@ class Wilful:
         self.asked: list[Prompt] = []
         self.closed = threading.Event()
 
-    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> "_Writing":
+    def generate(
+        self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
+    ) -> "_Writing":
         self.asked.append(prompt)
         return _Writing(self, prompt)
 
@@ -43,6 +45,8 @@ class Wilful:
 
 
 class _Writing:
+    place = 0
+
     def __init__(self, engine: Wilful, prompt: Prompt) -> None:
         self.usage = Usage()
         self._engine = engine

@@ -46,6 +46,11 @@ class Worker:
             self._changed.notify()
             return True
 
+    def place(self, job: Job) -> int:
+        """How many jobs are begun before this one."""
+        with self._changed:
+            return self._waiting.index(job) if job in self._waiting else 0
+
     def withdraw(self, job: Job) -> bool:
         """Take `job` out of the queue. False when it has been begun, or was never in it."""
         with self._changed:

@@ -20,7 +20,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from therapist.engine import EngineIdentity, Form, Prompt, Sampling, Usage
+from therapist.engine import EngineIdentity, Form, Priority, Prompt, Sampling, Usage
 from therapist.engines._script import NEWKEY, REFERENCE, Keyword, Rule, Script, load_script, references
 
 __all__ = ["ElizaEngine", "ElizaGeneration", "answer", "decompose", "turn_round"]
@@ -43,7 +43,9 @@ class ElizaEngine:
         self._script = load_script()
         self.identity = EngineIdentity("eliza", "doctor", self._script.sha256)
 
-    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> "ElizaGeneration":
+    def generate(
+        self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
+    ) -> "ElizaGeneration":
         """Begin one reply. System, examples, guidance, beginning, sampling and seed mean nothing to this engine."""
         return ElizaGeneration(self._script, prompt)
 
@@ -53,6 +55,8 @@ class ElizaEngine:
 
 class ElizaGeneration:
     """One reply, made when it is read. Words are counted as tokens."""
+
+    place = 0
 
     def __init__(self, script: Script, prompt: Prompt) -> None:
         self.usage = Usage()
@@ -70,7 +74,7 @@ class ElizaGeneration:
             self.usage.first_token_ms = 1000 * (time.monotonic() - started)
             self.usage.tokens_out = len(text.split())
             yield text
-        self.usage.total_ms = 1000 * (time.monotonic() - started)
+        self.usage.last_token_ms = 1000 * (time.monotonic() - started)
 
     def close(self) -> None:
         self._closed = True

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 from transformers import logging as transformers_logging
 from transformers.generation.streamers import BaseStreamer
 
-from therapist.engine import EngineIdentity, Prompt, Sampling, Usage
+from therapist.engine import EngineIdentity, Priority, Prompt, Sampling, Usage
 from therapist.engines._drawing import Closed, drawing
 from therapist.engines._kept import KeptCaches
 from therapist.engines._messages import Messages, as_messages, without_system
@@ -79,7 +79,9 @@ class LocalEngine:
         model.eval()
         return cls(model, tokenizer, EngineIdentity("transformers", name, digest))
 
-    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> "LocalGeneration":
+    def generate(
+        self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
+    ) -> "LocalGeneration":
         job = _Job(self, prompt, sampling, seed, conversation)
         if not self._worker.add(job):
             raise EngineError("The language model was closed.")
@@ -160,6 +162,7 @@ class LocalGeneration:
 
     def __init__(self, job: "_Job", worker: Worker) -> None:
         self._job = job
+        self._worker = worker
         # The finalizer must not hold this object, or it would never be dropped.
         self._stop = weakref.finalize(self, _stop, job, worker)
         self._stop.atexit = False
@@ -167,6 +170,10 @@ class LocalGeneration:
     @property
     def usage(self) -> Usage:
         return self._job.usage
+
+    @property
+    def place(self) -> int:
+        return self._worker.place(self._job)
 
     def __iter__(self) -> Iterator[str]:
         try:
@@ -233,7 +240,7 @@ class _Job:
         self._end()
 
     def _end(self) -> None:
-        self.usage.total_ms = self.milliseconds()
+        self.usage.last_token_ms = self.milliseconds()
         self.pieces.put(None)
 
     def milliseconds(self) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import openai
 
-from therapist.engine import EngineIdentity, Prompt, Sampling, Usage
+from therapist.engine import EngineIdentity, Priority, Prompt, Sampling, Usage
 from therapist.engines._messages import as_messages
 from therapist.errors import EngineError
 
@@ -55,7 +55,9 @@ class RemoteEngine:
         self._model = self.identity.model
         self._counts = True
 
-    def generate(self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str) -> "RemoteGeneration":
+    def generate(
+        self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
+    ) -> "RemoteGeneration":
         return RemoteGeneration(self, prompt, sampling, seed)
 
     def close(self) -> None:
@@ -110,6 +112,8 @@ class RemoteEngine:
 class RemoteGeneration:
     """One reply being streamed from the server. The request is sent when iteration begins."""
 
+    place = 0
+
     def __init__(self, engine: RemoteEngine, prompt: Prompt, sampling: Sampling, seed: int) -> None:
         self.usage = Usage(messages=as_messages(prompt, begin_in_words=True))
         self._engine = engine
@@ -131,7 +135,7 @@ class RemoteGeneration:
             if not self._closed.is_set():
                 raise EngineError(f"The server failed: {_kind(error)}.") from None
         finally:
-            self.usage.total_ms = self._milliseconds()
+            self.usage.last_token_ms = self._milliseconds()
             self.close()
 
     def close(self) -> None:

@@ -186,7 +186,7 @@ def test_a_reply_streams_over_the_wire_and_is_accounted_for(serve: Callable[...,
     assert "keys" in "".join(pieces)
     usage = generation.usage
     assert (usage.tokens_in, usage.tokens_cached, usage.tokens_out) == (7, 4, 5)
-    assert 0 < usage.first_token_ms <= usage.total_ms
+    assert 0 < usage.first_token_ms <= usage.last_token_ms
     asked = server.requests[0]
     assert asked["messages"] == usage.messages
     assert {name: asked[name] for name in ("model", "temperature", "top_p", "max_tokens", "seed")} == {
@@ -318,7 +318,7 @@ def test_closing_wakes_a_reader_who_waits_for_the_server(serve: Callable[..., Se
     generation.close()
     reader.join(10)
     assert not reader.is_alive()
-    assert generation.usage.total_ms is not None
+    assert generation.usage.last_token_ms is not None
 
 
 def test_hanging_up_on_one_reply_leaves_the_next_alone(serve: Callable[..., Server]) -> None:
