@@ -66,7 +66,7 @@ class EngineChoice(Table):
     )
     wait_s: Annotated[float, Field(ge=1, le=600)] = Field(
         10.0,
-        description="seconds an answer may wait for its turn at a busy model, after which the scripted sentence is said",
+        description="seconds an answer may wait its turn at a busy model, after which the scripted sentence is said",
     )
     at_once: Annotated[int, Field(ge=1, le=256)] = Field(
         16, description="answers written at the same time; the rest wait their turn"
