@@ -145,6 +145,7 @@ def open_engines(
                 base_url=choice.base_url,
                 api_key_env=choice.api_key_env,
                 timeout_s=choice.timeout_s,
+                at_once=choice.at_once,
                 progress=progress,
             )
         engines[choice] = opened[source]

@@ -22,14 +22,16 @@ def open_engine(
     base_url: str | None = None,
     api_key_env: str | None = None,
     timeout_s: float = 30.0,
+    at_once: int = 16,
     progress: Callable[[str], None] | None = None,
 ) -> Engine:
     """Open an engine, ready to write.
 
     `model` is for `transformers` a folder, a `.gguf` file, a hub name or `smollm2` (the default, whose weights come
     with a package), for `openai` the server's name for it. `base_url`, `api_key_env` (the environment variable that
-    holds the key) and `timeout_s` (the longest silence of the server, in seconds) are for `openai`. `progress` is told
-    of work that takes more than a moment. Raises `EngineError`, saying what to do.
+    holds the key) and `timeout_s` (the longest silence of the server, in seconds) are for `openai`. `at_once` is how
+    many replies are written at the same time. `progress` is told of work that takes more than a moment. Raises
+    `EngineError`, saying what to do.
     """
     tell = progress or (lambda said: None)
     match kind:
@@ -47,7 +49,7 @@ def open_engine(
             with _needed("openai and httpx2"):
                 from therapist.engines.remote import RemoteEngine
 
-            return RemoteEngine(base_url, model, api_key_env, timeout_s, tell)
+            return RemoteEngine(base_url, model, api_key_env, timeout_s, tell, at_once=at_once)
         case "eliza":
             from therapist.engines.eliza import ElizaEngine
 
