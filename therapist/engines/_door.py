@@ -1,8 +1,4 @@
-"""Who may send a server a request, and when: so many at once, the rest in a fair queue, none while it is left alone.
-
-In the queue, what somebody waits for comes before batch work, and a conversation that asks for much comes behind those
-that ask for little: its second request waits with the second requests of others.
-"""
+"""Who may send a server a request, and when: so many at once, the rest in a fair queue, none while it is left alone."""
 
 import threading
 from dataclasses import dataclass, field
@@ -11,6 +7,7 @@ import structlog
 
 from therapist.engine import Priority
 from therapist.engines._breaker import Breaker, Pass
+from therapist.engines._queue import FairQueue
 from therapist.errors import EngineError
 
 __all__ = ["Door", "LeftAlone", "Ticket"]
@@ -40,7 +37,7 @@ class Door:
         self._breaker = breaker
         self._at_once = at_once
         self._server = server
-        self._waiting: list[Ticket] = []
+        self._waiting: FairQueue[Ticket] = FairQueue()
         self._inside: list[Ticket] = []
         self._changed = threading.Condition()
 
@@ -59,19 +56,19 @@ class Door:
     def enter(self, ticket: Ticket) -> bool:
         """Wait until this one is let in. False when it was withdrawn. Raises `LeftAlone`, also while it waits."""
         with self._changed:
-            self._waiting.append(ticket)
+            self._waiting.add(ticket, ticket.conversation, ticket.priority)
             try:
                 while not ticket.withdrawn:
                     if self._breaker.standing == "probing" or self._breaker.left_s:
                         raise LeftAlone("The server failed several times in a row; it is left alone for a while.")
-                    if len(self._inside) < self._at_once and self._order()[0] is ticket:
+                    if len(self._inside) < self._at_once and self._waiting.order()[0] is ticket:
                         ticket.leave = self._breaker.ask()
                         self._inside.append(ticket)
                         return True
                     self._changed.wait()
                 return False
             finally:
-                self._waiting.remove(ticket)
+                self._waiting.withdraw(ticket)
                 self._changed.notify_all()
 
     def again(self, ticket: Ticket) -> bool:
@@ -114,21 +111,10 @@ class Door:
         """Leave the queue at once."""
         with self._changed:
             ticket.withdrawn = True
+            self._waiting.withdraw(ticket)
             self._changed.notify_all()
 
     def place(self, ticket: Ticket) -> int:
         """How many replies are begun before this one."""
         with self._changed:
-            order = self._order()
-            return order.index(ticket) if ticket in order else 0
-
-    def _order(self) -> list[Ticket]:
-        """The queue, the next one first."""
-        asked: dict[str, int] = {}
-        for one in self._inside:
-            asked[one.conversation] = asked.get(one.conversation, 0) + 1
-        ranked: list[tuple[bool, int, int, Ticket]] = []
-        for number, one in enumerate(one for one in self._waiting if not one.withdrawn):
-            rank = asked[one.conversation] = asked.get(one.conversation, 0) + 1
-            ranked.append((one.priority == "batch", rank, number, one))
-        return [ticket for *_, ticket in sorted(ranked, key=lambda entry: entry[:3])]
+            return self._waiting.place(ticket)

@@ -36,6 +36,15 @@ SILENT = 0.5
 """A server that was given up after so large a part of its time-out without a word has failed. One that was given up
 sooner, because the participant left or was answered otherwise, has shown nothing."""
 
+COUNTS: tuple[dict[str, Any], ...] = (
+    {"stream_options": {"include_usage": True, "continuous_usage_stats": True}, "timings_per_token": True},
+    {"stream_options": {"include_usage": True}},
+    {},
+)
+"""How a server is asked to count tokens: with every piece (as vLLM and as llama.cpp call it), at the end, not at all.
+
+A reply is mostly stopped after its first sentence, before the end at which OpenAI's own interface would tell."""
+
 ITS_OWN_FAULT = frozenset({400, 413, 422})
 """Answers to a request that is wrong in itself: the server that gives them is well."""
 
@@ -91,7 +100,7 @@ class RemoteEngine:
             tell(f"The server at {base_url} does not name the model {model}; it names {', '.join(named[:5])}.")
         self.identity = EngineIdentity("openai", model or named[0], None)
         self._model = self.identity.model
-        self._counts = True
+        self._counts = COUNTS
 
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
@@ -139,19 +148,22 @@ class RemoteEngine:
             "top_p": sampling.top_p,
             "seed": seed,
         }
+        extra: dict[str, Any] = {}
         if sampling.repetition_penalty != 1:
             # Not in OpenAI's own interface, but in that of vLLM and most others.
-            request["extra_body"] = {"repetition_penalty": sampling.repetition_penalty}
+            extra["repetition_penalty"] = sampling.repetition_penalty
         create = self._client.chat.completions.create
-        if self._counts:
+        for left, counts in enumerate(self._counts):
             try:
-                return create(**request, stream_options={"include_usage": True})
+                stream = create(**request, extra_body={**extra, **counts})
             except (openai.BadRequestError, openai.UnprocessableEntityError):
-                # Older servers refuse an option they do not know. If that was not the reason, the next call says so.
-                stream = create(**request)
-                self._counts = False
+                # Some servers refuse what they do not know. If that was not the reason, the last call says so.
+                if left == len(self._counts) - 1:
+                    raise
+            else:
+                self._counts = self._counts[left:]
                 return stream
-        return create(**request)
+        raise AssertionError("There is always one way to ask.")
 
     def call_itself(self, name: str) -> None:
         """Take over the more precise name by which the server answers: a dated version for an alias."""
@@ -257,6 +269,7 @@ class RemoteGeneration:
                     self._engine.call_itself(chunk.model)
                 if chunk.usage is not None:
                     self._count(chunk.usage)
+                self._count_timings(getattr(chunk, "timings", None))
                 for choice in chunk.choices or []:
                     ended = choice.finish_reason or ended
                     if choice.delta.content:
@@ -303,6 +316,13 @@ class RemoteGeneration:
         self.usage.tokens_out = getattr(counted, "completion_tokens", None) or 0
         details = getattr(counted, "prompt_tokens_details", None)
         self.usage.tokens_cached = getattr(details, "cached_tokens", None) or 0
+
+    def _count_timings(self, timings: Any) -> None:
+        """llama.cpp's counts, which come with every piece when asked for."""
+        if isinstance(timings, dict) and isinstance(timings.get("prompt_n"), int):
+            self.usage.tokens_cached = timings.get("cache_n") or 0
+            self.usage.tokens_in = timings["prompt_n"] + self.usage.tokens_cached
+            self.usage.tokens_out = timings.get("predicted_n") or 0
 
     def _milliseconds(self) -> float:
         return 1000 * (time.monotonic() - self._started)

@@ -289,6 +289,18 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     assert refused.value.__cause__ is None
 
 
+def test_a_server_is_asked_to_count_with_every_piece_and_one_that_refuses_that_at_the_end(
+    serve: Callable[..., Server],
+) -> None:
+    willing, strict = serve(), serve(refusals=[400])
+    for server in (willing, strict):
+        engine = open_engine("openai", base_url=server.url)
+        for _ in range(2):
+            list(ask(engine))
+    options = [request["stream_options"] for request in (*willing.requests, *strict.requests)]
+    assert ["continuous_usage_stats" in one for one in options] == [True, True, True, False, False]
+
+
 def test_a_key_that_happens_to_be_in_the_environment_is_not_sent(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +317,7 @@ def test_an_older_server_is_asked_without_the_count_of_tokens_from_then_on(serve
         generation = ask(engine)
         assert "keys" in "".join(generation)
         assert generation.usage.tokens_out == 0
-    assert ["stream_options" in request for request in server.requests] == [True, False, False]
+    assert ["stream_options" in request for request in server.requests] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -435,7 +447,7 @@ def test_a_server_that_keeps_failing_is_left_alone_and_then_tried_by_one(serve: 
 
 
 def test_a_request_that_is_wrong_in_itself_says_nothing_against_the_server(serve: Callable[..., Server]) -> None:
-    server = serve(refusals=[400, 400] * 8)
+    server = serve(refusals=[400] * 24)
     engine = impatient(server)
     for _ in range(8):
         with pytest.raises(EngineError, match="status 400"):
