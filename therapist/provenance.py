@@ -27,6 +27,8 @@ class Provenance:
     """`transformers`, `openai`, `eliza`; None where no engine was asked."""
     model: str | None = None
     model_sha256: str | None = None
+    precision: str | None = None
+    """`float32`, `bfloat16` or `int8`, for a model on the portal's own machine."""
     form: Form | None = None
     """What the reply had to be."""
     prompt: list[dict[str, str]] = field(default_factory=list)
@@ -76,6 +78,7 @@ class Provenance:
     def asked(self, identity: EngineIdentity, form: Form, seed: int, sampling: Sampling) -> None:
         """Note which engine was asked for what."""
         self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
+        self.precision = identity.precision
         self.form = form
         self.seed = seed
         self.sampling = asdict(sampling)

@@ -6,6 +6,7 @@ Heavy libraries are imported only by the engine that needs them.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from therapist.engine import Engine
 from therapist.errors import EngineError
@@ -22,13 +23,16 @@ def open_engine(
     base_url: str | None = None,
     api_key_env: str | None = None,
     timeout_s: float = 30.0,
+    at_once: int = 16,
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto",
     progress: Callable[[str], None] | None = None,
 ) -> Engine:
     """Open an engine, ready to write.
 
     `model` is for `transformers` a folder, a `.gguf` file, a hub name or `smollm2` (the default, whose weights come
     with a package), for `openai` the server's name for it. `base_url`, `api_key_env` (the environment variable that
-    holds the key) and `timeout_s` (the longest silence of the server, in seconds) are for `openai`. `progress` is told
+    holds the key) and `timeout_s` (the longest silence of the server, in seconds) are for `openai`. `at_once` replies
+    are written at a time. `precision` (`auto`, `float32`, `bfloat16`, `int8`) is for `transformers`. `progress` is told
     of work that takes more than a moment. Raises `EngineError`, saying what to do.
     """
     tell = progress or (lambda said: None)
@@ -40,7 +44,9 @@ def open_engine(
             with _needed("torch, transformers and gguf"):
                 from therapist.engines.local import LocalEngine
 
-            return LocalEngine.open(model or "smollm2", tell)
+            return LocalEngine.open(
+                model or "smollm2", tell, precision=None if precision == "auto" else precision, at_once=at_once
+            )
         case "openai":
             if not base_url or not base_url.startswith(("http://", "https://")):
                 raise EngineError("An openai engine needs base_url, for example http://localhost:8000/v1.")

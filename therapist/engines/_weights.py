@@ -17,7 +17,7 @@ from pathlib import Path
 
 from therapist.errors import EngineError
 
-__all__ = ["DEFAULT", "cache_folder", "find_model", "packaged_gguf", "sha256_of", "unpack"]
+__all__ = ["DEFAULT", "cache_folder", "find_model", "packaged_gguf", "sha256_of", "unpack", "weight_files"]
 
 DEFAULT = "smollm2"
 """The name of the model in the package."""
@@ -51,10 +51,15 @@ def find_model(name: str, tell: Callable[[str], None]) -> tuple[Path, str | None
         path = _fetched(name, tell)
     if not (path / "config.json").is_file():
         raise EngineError(f"The folder {name} holds no model: config.json is missing.")
-    found = next((files for kind in WEIGHTS if (files := sorted(path.glob(kind)))), [])
+    found = weight_files(path)
     if not found:
         raise EngineError(f"The folder {name} holds no weights ({' or '.join(WEIGHTS)}).")
     return path, sha256_of(found)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of a model's folder that hold its weights, in the order of their names; none when there are none."""
+    return next((files for kind in WEIGHTS if (files := sorted(folder.glob(kind)))), [])
 
 
 def packaged_gguf() -> Path:
