@@ -118,6 +118,7 @@ function hangUp() {
   source?.close();
   source = null;
   clearTimeout(pulse);
+  place.over();
   typing.hidden = true;
 }
 
@@ -145,8 +146,15 @@ function listen() {
     say(`${note} ${writing}`.trim());
   });
   source.addEventListener("wait", alive);
+  source.addEventListener("place", (event) => {
+    alive();
+    place.show(JSON.parse(event.data).place, say);
+  });
   source.addEventListener("sentence", (event) => {
     alive();
+    if (place.over()) {
+      say(writing);
+    }
     hear(JSON.parse(event.data));
   });
   source.addEventListener("turn", (event) => {

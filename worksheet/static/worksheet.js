@@ -289,6 +289,7 @@ function hangUp(said) {
   source?.close();
   source = null;
   clearTimeout(pulse);
+  place.over();
   for (const line of owed()) {
     line.textContent = said && !written.has(line.dataset.replyTo) ? said : line.textContent;
   }
@@ -318,8 +319,18 @@ function listen() {
     }
   });
   source.addEventListener("wait", alive);
+  source.addEventListener("place", (event) => {
+    alive();
+    const { reply_to: to, place: before } = JSON.parse(event.data);
+    place.show(before, (text) => {
+      for (const line of owed().filter((one) => one.dataset.replyTo === String(to))) {
+        line.textContent = text;
+      }
+    });
+  });
   source.addEventListener("sentence", (event) => {
     alive();
+    place.over();
     const { reply_to: to, index, text, whole } = JSON.parse(event.data);
     const line = to === null ? null : document.querySelector(`.reply[data-reply-to="${to}"]`);
     if (line && !line.dataset.whole) {
