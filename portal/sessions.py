@@ -38,8 +38,8 @@ __all__ = ["Event", "Sessions"]
 
 log = structlog.get_logger()
 
-WRITERS = 64
-"""Answers written at a time. A local model writes one after another whatever this is; a server writes many."""
+WRITERS = 256
+"""Answers that are written or wait for the model at a time: whoever waits here has no place in its queue."""
 
 KEEP_ALIVE_S = 10.0
 """A stream that has nothing to say for so long sends a comment, which also finds out that nobody listens any more."""
@@ -156,6 +156,7 @@ class Sessions:
             wait_s=settings.wait_s,
             priority="batch" if self.study.rehearsal else "interactive",
             waiting=waiting,
+            over=lambda: self._is_over(visit),
             wizard=self.desk.seat(visit.id),
         )
 
@@ -253,7 +254,7 @@ class Sessions:
             "day": visit.day,
             "days": participant.protocol.days,
             "language": participant.protocol.language,
-            "pending": conversation.pending is not None,
+            "pending": self._owed(visit, conversation) is not None,
             "claimed": visit.device is not None,
             "message": self._crisis(participant.protocol) if visit.state == "stopped" else None,
             "reflect": step is not None and conversation.exercise.step(step).reflect,
@@ -284,7 +285,7 @@ class Sessions:
             writing = self._writing.get(visit.id)
             if writing is not None:
                 return writing
-            if self.conversation(visit).pending is None:
+            if self._owed(visit, self.conversation(visit)) is None:
                 return None
             writing = self._writing[visit.id] = _Writing()
         self._workers.submit(self._work, visit, writing)
@@ -298,7 +299,7 @@ class Sessions:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left
                 # without an answer: either it sees them here, or whoever recorded them starts another worker.
                 with self._lock(visit):
-                    pending = conversation.pending
+                    pending = self._owed(visit, conversation)
                     if pending is None:
                         self._close_if_finished(visits.find(self.study, visit.id), conversation)
                         del self._writing[visit.id]
@@ -307,7 +308,7 @@ class Sessions:
                 for index, sentence in enumerate(conversation.reply()):
                     writing.put(Event("sentence", {"reply_to": pending.number, "index": index, "text": sentence}))
                 for turn in TurnKeeper(self.study, visit).turns():
-                    if turn.reply_to == pending.number:  # none, when the visit was stopped while a person wrote
+                    if turn.reply_to == pending.number:  # none, when the visit was stopped meanwhile
                         writing.put(Event("turn", {"number": turn.number, "reply_to": pending.number}))
         except Exception:
             # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
@@ -317,6 +318,22 @@ class Sessions:
                 self._writing.pop(visit.id, None)
         finally:
             writing.finish()
+
+    def _owed(self, visit: Visit, conversation: Conversation) -> RecordedTurn | None:
+        """The turn whose answer is owed. In a visit that was ended early nothing is owed but the fixed message."""
+        pending = conversation.pending
+        return pending if pending is not None and (conversation.stopped or not self._is_over(visit)) else None
+
+    def _is_over(self, visit: Visit) -> bool:
+        """Whether the visit was stopped or ended early, or its participant left: by whomever, in whatever process."""
+        return (
+            self.study.records.row(
+                "SELECT 1 FROM visit JOIN participant ON participant.code = visit.participant WHERE visit.id = ?"
+                " AND (visit.state IN ('stopped', 'missed', 'unfinished') OR participant.status = 'withdrawn')",
+                visit.id,
+            )
+            is not None
+        )
 
     def _lock(self, visit: Visit) -> threading.Lock:
         return self._locks[visit.id % len(self._locks)]
