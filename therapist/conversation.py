@@ -363,7 +363,7 @@ class Conversation:
             self.exercise, self._persona, [*earlier, pending], step, form, printed=printed, bare=self._rails.grounded
         )
         seed = self._seed_of(pending.number)
-        provenance.asked(engine.identity, form, seed, self._sampling)
+        provenance.asked(form, seed, self._sampling)
         passed = 0
         writing = Writing(
             engine,
@@ -418,7 +418,7 @@ class Conversation:
             log.warning("attempt failed", visit=self._key, error=type(error).__name__)
         finally:
             sentences.close()  # type: ignore[attr-defined] # a generator; this stops the engine at once
-            provenance.written(writing.raw, writing.usage, writing.first_sentence_ms)
+            provenance.written(engine.identity, writing.raw, writing.usage, writing.first_sentence_ms)
 
     def _refuse(self, provenance: Provenance, reason: Reason, sentence: str) -> None:
         provenance.refused.append({"reason": reason, "text": sentence})

@@ -198,7 +198,8 @@ def test_a_person_who_takes_over_frees_the_model_at_once(
     sessions.desk.take(visit.id, by="Dr Okafor", why="the model is busy")
     assert engine.asked[0].closed.wait(30)
     sessions.desk.write(visit.id, 2, "I am with you.", by="Dr Okafor")
-    assert [one.data["text"] for one in heard(sessions, visit) if one.name == "sentence"][0] == "I am with you."
+    said = [one.data["text"] for one in heard(sessions, visit) if one.name == "sentence"]
+    assert said[0] == "I am with you."
     assert len(engine.asked) == 1
 
 
@@ -226,5 +227,3 @@ def test_nothing_of_somebody_who_left_is_recorded_afterwards(browser_in: Open, s
     withdrawal.withdraw(study, browser.participant.code, by="test", erase=True)
     with pytest.raises(NotDue):
         TurnKeeper(study, visit).add(Turn("therapist", "situation", "It sounds hard.", "model", reply_to=2))
-
-

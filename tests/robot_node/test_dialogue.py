@@ -234,7 +234,7 @@ def test_thinking_begins_after_a_moment_is_renewed_and_ends_with_the_first_word(
         ": still writing\n\n"
         'id: 2.2.4.aaaaaaaa\nevent: sentence\ndata: {"reply_to": 2, "index": 0, "text": "One."}\n\n'
         ": still writing\n\n"
-        'id: 3\nevent: end\ndata: {}\n\n'
+        "id: 3\nevent: end\ndata: {}\n\n"
     )
     visit = {"visit": 1, "state": "done", "pending": False, "turns": [], "language": "en", "reflect": False}
     visit |= {"code": "123456", "record": False}

@@ -41,7 +41,7 @@ def test_every_new_place_is_told_once_and_the_model_writes_when_it_is_its_turn()
     conversation = begun(engine, transcript, wait_s=600.0, waiting=waiting)
     conversation.open()
     conversation.hear(ANSWER, "t")
-    assert list(conversation.reply())[0] == engine.text
+    assert list(conversation.reply()) == [engine.text, EXERCISE.steps[1].ask]
     assert told == [3, 2, 1, 0]
     assert transcript.turns()[-1].origin == "model"
 
