@@ -2,21 +2,29 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from portal.api.models import Place
 from portal.app import create_app
 from portal.sessions import Event, Sessions
 from study import visits, withdrawal
+from study.enrolment import take_in
+from study.errors import NotDue
 from study.study import Study
+from study.turns import TurnKeeper
 from study.verify import verify
 from tests.portal.conftest import Browser, Robot
 from tests.queueing import QueueingEngine
 from tests.robot import wait_until
+from therapist.engine import EngineIdentity
+from therapist.engines.opening import OpeningEngine
+from therapist.transcript import Turn
 
 Open = Callable[[str], Browser]
 WORDS = "I failed the maths exam yesterday and felt sad"
@@ -217,13 +225,41 @@ def test_a_tab_that_is_closed_ends_no_answer(
 
 def test_nothing_of_somebody_who_left_is_recorded_afterwards(browser_in: Open, study: Study) -> None:
     """Also when the answer was whole at the moment of the erasure: the record itself refuses it."""
-    from study.errors import NotDue
-    from study.turns import TurnKeeper
-    from therapist.transcript import Turn
-
     browser = browser_in("chat")
     browser.rate("before", "62")
     visit = visits.find(study, browser.state()["visit"])
     withdrawal.withdraw(study, browser.participant.code, by="test", erase=True)
     with pytest.raises(NotDue):
         TurnKeeper(study, visit).add(Turn("therapist", "situation", "It sounds hard.", "model", reply_to=2))
+
+
+def test_a_rehearsals_answers_are_batch_work(folder: Path, engine: QueueingEngine) -> None:
+    rehearsal = folder / "rehearsals" / "one.sqlite"
+    rehearsal.parent.mkdir()
+    study = Study.open(folder, rehearsal=rehearsal)
+    app = create_app(study, {study.protocol.engine: engine})
+    who = take_in(study, kind="test", arm="chat", skip=True)
+    sent(Browser(app.test_client(), who, study.participant_path(who.code)))
+    assert engine.begun.acquire(timeout=30)
+    assert engine.asked[0].priority == "batch"
+    engine.let()
+    app.extensions["bedside"].close()
+    study.close()
+
+
+def test_the_console_says_that_an_engine_is_being_loaded(
+    sessions: Sessions, study: Study, console_as: Callable[..., FlaskClient], engine: QueueingEngine
+) -> None:
+    ready = threading.Event()
+
+    def open_it() -> QueueingEngine:
+        assert ready.wait(60)
+        return engine
+
+    opening = OpeningEngine(EngineIdentity("transformers", "smollm2", None), open_it, lambda error: None)
+    sessions.engines = {study.protocol.engine: opening}
+    console = console_as("researcher")
+    assert "answers wait for it" in console.get("/console/devices/").text
+    ready.set()
+    wait_until(lambda: opening.is_open, 30, "it was not opened")
+    assert "answers wait for it" not in console.get("/console/devices/").text
