@@ -129,7 +129,7 @@ class Sessions:
                     )
                     key = f"shared {protocol.language} {arm.persona} {name}"
                     for _ in self.engines[choice].generate(
-                        prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key
+                        prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key, priority="batch"
                     ):
                         pass
 
