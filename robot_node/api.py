@@ -64,7 +64,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a reply stream."""
+    """One event of a reply stream; `wait` for its sign of life, after a second in which nothing came."""
 
     name: str
     data: dict[str, Any]
@@ -139,6 +139,8 @@ class DeviceAPI:
                         number = line.removeprefix("id: ")
                     elif line.startswith("event: "):
                         name = line.removeprefix("event: ")
+                    elif line.startswith(":"):
+                        yield Event("wait", {})
                     elif line.startswith("data: "):
                         ended, last = name == "end", number
                         yield Event(name, json.loads(line.removeprefix("data: ")))

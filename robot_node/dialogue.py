@@ -160,7 +160,7 @@ class Dialogue:
                 self.say(sentence)
         while visit.state == "exercise":
             if visit.pending:
-                visit = self._listen_to_reply(visit)
+                visit = self._listen_to_reply(visit, thinks=True)
                 if visit.pending:
                     self.pause(1.0)  # the portal could not record its answer this time
                 continue
@@ -176,21 +176,26 @@ class Dialogue:
                 continue
             if heard.stopped:
                 self.hold_floor()
-            else:
-                self.gesture("think")
-            visit = self._listen_to_reply(visit)
+            visit = self._listen_to_reply(visit, thinks=not heard.stopped)
         if visit.state == "stopped" and visit.pending:
-            visit = self._listen_to_reply(visit)
+            visit = self._listen_to_reply(visit, thinks=False)
         return visit
 
-    def _listen_to_reply(self, visit: Visit) -> Visit:
-        """Say the answer that is owed, sentence by sentence, and return the visit as it is then."""
+    def _listen_to_reply(self, visit: Visit, *, thinks: bool) -> Visit:
+        """Say the answer that is owed, sentence by sentence, and return the visit as it is then.
 
+        One that `thinks` does so while the answer waits for the model or is being written, and nothing came for a
+        moment. It is asked to again and again: a short sound that it makes meanwhile ends the gesture.
+        """
         self._cut = False
 
         def follow() -> Visit:
+            silent = thinks
             for event in self.api.reply(visit.id, visit.last_number):
-                if event.name == "sentence":
+                if event.name in ("wait", "place") and silent:
+                    self.gesture("think")
+                elif event.name == "sentence":
+                    silent = False
                     self._say_once(
                         event.data["reply_to"], event.data["index"], event.data["text"], event.data.get("whole", False)
                     )

@@ -55,7 +55,7 @@ class _Crisis(Exception):
 
 
 class _Overtaken(Exception):
-    """While a person was writing, the visit was stopped: what they write is owed to nobody any more."""
+    """While it was waited for or written, the visit was stopped or left: the answer is owed to nobody any more."""
 
 
 class Conversation:
@@ -80,14 +80,16 @@ class Conversation:
         wait_s: float = 10.0,
         priority: Priority = "interactive",
         waiting: Callable[[int], None] = lambda place: None,
+        over: Callable[[], bool] = lambda: False,
         wizard: Wizard | None = None,
     ) -> None:
         """Without an `engine`, a worksheet is answered by nobody; a chat or a robot says the script's own sentences.
 
         `key` names the visit: with `seed` and the number of the turn it gives each answer its own seed, and it is the
         name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence,
-        `wait_s` for a place at a busy engine; `waiting` is told each new place there, and 0 at last. A person at the
-        `wizard`'s place writes the answers for as long as they hold it, and the engine none.
+        `wait_s` for a place at a busy engine; `waiting` is told each new place there, and 0 at last. When `over`
+        says that the visit was ended elsewhere, the engine is stopped at once. A person at the `wizard`'s place writes
+        the answers for as long as they hold it, and the engine none.
         """
         self.exercise = exercise
         self.medium: Medium = medium
@@ -105,6 +107,7 @@ class Conversation:
         self._wait_s = wait_s
         self._priority: Priority = priority
         self._waiting = waiting
+        self._over = over
         self._wizard = wizard
 
     # Where the exercise stands
@@ -228,8 +231,8 @@ class Conversation:
         """The sentences of the oldest answer that is owed, each as soon as it may be said; none when none is owed.
 
         The answer is recorded after its last sentence, so the caller has to read to the end; an answer that was left
-        half read is owed still and written anew. No failure of an engine reaches the participant. Nothing is said or
-        recorded when the visit was stopped elsewhere while a person was writing.
+        half read is owed still and written anew. No failure of an engine reaches the participant. When the visit is
+        stopped or ended elsewhere meanwhile, nothing is said or recorded beyond what had been said by then.
         """
         pending = self.pending
         if pending is None:
@@ -241,6 +244,7 @@ class Conversation:
         printed = self.medium == "worksheet"
         hit = _own(pending)
         stopped = self.stopped
+        ended = False
         origin: Origin = "crisis"
         said: list[str] = []
         if not stopped:
@@ -249,7 +253,8 @@ class Conversation:
                 for origin, sentence in answer:  # noqa: B007 - the last origin is the turn's
                     said.append(sentence)
                     yield sentence
-                for sentence in split(self.says_next(due)):
+                ended = self._over()
+                for sentence in split("" if ended else self.says_next(due)):
                     said.append(sentence)
                     yield sentence
             except _Crisis as crisis:
@@ -267,7 +272,7 @@ class Conversation:
                 text=" ".join(said),
                 origin=origin,
                 reply_to=pending.number,
-                next_step=following.id if following and not stopped and not printed else None,
+                next_step=following.id if following and not stopped and not ended and not printed else None,
                 hit=hit,
                 provenance=provenance.as_dict(),
             )
@@ -291,7 +296,7 @@ class Conversation:
         while True:
             written = self._wizard.write(pending.number) if self._wizard is not None else None
             owed = self.pending
-            if owed is None or owed.number != pending.number:
+            if owed is None or owed.number != pending.number or self._over():
                 raise _Overtaken
             try:
                 if written is not None:
@@ -323,7 +328,7 @@ class Conversation:
     ) -> Iterator[tuple[Origin, str]]:
         """The model's words, or the step's own in their place.
 
-        Raises `Interrupted` when a person takes over before any of them was said.
+        Raises `Interrupted` when a person takes over, or the visit ends, before any of them was said.
         """
         if self._engine is None:
             yield "script", self._own_words(step, form)
@@ -358,7 +363,7 @@ class Conversation:
             self.exercise, self._persona, [*earlier, pending], step, form, printed=printed, bare=self._rails.grounded
         )
         seed = self._seed_of(pending.number)
-        provenance.asked(engine.identity, form, seed, self._sampling)
+        provenance.asked(form, seed, self._sampling)
         passed = 0
         writing = Writing(
             engine,
@@ -370,7 +375,7 @@ class Conversation:
             wait_s=self._wait_s,
             priority=self._priority,
             waiting=self._waiting,
-            interrupted=lambda: not passed and self._wizard is not None and self._wizard.holds,
+            interrupted=lambda: self._over() or (not passed and self._wizard is not None and self._wizard.holds),
         )
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
         heard = " ".join(turn.text for turn in answers)
@@ -403,6 +408,9 @@ class Conversation:
             else:
                 if not passed and not provenance.refused:
                     self._refuse(provenance, "empty", "")
+        except Interrupted:
+            if not passed:
+                raise
         except Runaway:
             self._refuse(provenance, "runaway", writing.raw)
         except EngineError as error:
@@ -410,7 +418,7 @@ class Conversation:
             log.warning("attempt failed", visit=self._key, error=type(error).__name__)
         finally:
             sentences.close()  # type: ignore[attr-defined] # a generator; this stops the engine at once
-            provenance.written(writing.raw, writing.usage, writing.first_sentence_ms)
+            provenance.written(engine.identity, writing.raw, writing.usage, writing.first_sentence_ms)
 
     def _refuse(self, provenance: Provenance, reason: Reason, sentence: str) -> None:
         provenance.refused.append({"reason": reason, "text": sentence})

@@ -75,16 +75,16 @@ class Provenance:
             screen_sha256=screen.sha256,
         )
 
-    def asked(self, identity: EngineIdentity, form: Form, seed: int, sampling: Sampling) -> None:
-        """Note which engine was asked for what."""
-        self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
-        self.precision = identity.precision
+    def asked(self, form: Form, seed: int, sampling: Sampling) -> None:
+        """Note what an engine is asked for."""
         self.form = form
         self.seed = seed
         self.sampling = asdict(sampling)
 
-    def written(self, raw: str, usage: Usage | None, first_sentence_ms: float | None) -> None:
-        """Note what the engine made of it."""
+    def written(self, identity: EngineIdentity, raw: str, usage: Usage | None, first_sentence_ms: float | None) -> None:
+        """Note what the engine made of it, and which it was, as it is known by now: it may have been loading before."""
+        self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
+        self.precision = identity.precision
         self.raw = raw
         self.first_sentence_ms = _rounded(first_sentence_ms)
         if usage is not None:

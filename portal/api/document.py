@@ -38,7 +38,12 @@ REFUSALS = {
 }
 """What a call may be refused for that others may be refused for, too."""
 
-_EVENTS: dict[str, type[BaseModel]] = {"sentence": models.Sentence, "turn": models.WholeTurn, "end": models.Visit}
+_EVENTS: dict[str, type[BaseModel]] = {
+    "place": models.Place,
+    "sentence": models.Sentence,
+    "turn": models.WholeTurn,
+    "end": models.Visit,
+}
 
 _WHOLE = {"type": "integer", "minimum": 1, "maximum": models.LARGEST}
 

@@ -143,6 +143,27 @@ def test_an_engine_that_cannot_be_opened_ends_the_server_with_a_line(folder: Pat
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 2
     assert "no-such-model" in result.stderr
+    assert "Serving" not in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_an_engine_that_turns_out_to_be_broken_while_it_loads_ends_the_server_with_a_line(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Pages are served by then: what can be seen without loading anything is as it should be."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"no weights")
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace('kind = "eliza"', f'kind = "transformers"\nmodel = "{model}"', 1))
+    command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 2
+    assert "Serving" in result.stdout
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    assert len(errors) == 1
+    assert f"The model in {model} cannot be loaded" in errors[0]
     assert "Traceback" not in result.stderr
 
 

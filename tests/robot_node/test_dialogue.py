@@ -225,6 +225,38 @@ def test_a_stream_that_broke_off_is_taken_up_after_its_last_event() -> None:
     assert asked == [None, "1.2.3.aaaaaaaa", None]
 
 
+@pytest.mark.parametrize(("stopped", "thinks"), [(False, 3), (True, 0)])
+def test_thinking_begins_after_a_moment_is_renewed_and_ends_with_the_first_word(stopped: bool, thinks: int) -> None:
+    """Whoever has just been told whom to call sees no robot that thinks about it."""
+    stream = (
+        ": still writing\n\n"
+        'id: 2\nevent: place\ndata: {"reply_to": 2, "place": 1}\n\n'
+        ": still writing\n\n"
+        'id: 2.2.4.aaaaaaaa\nevent: sentence\ndata: {"reply_to": 2, "index": 0, "text": "One."}\n\n'
+        ": still writing\n\n"
+        "id: 3\nevent: end\ndata: {}\n\n"
+    )
+    visit = {"visit": 1, "state": "done", "pending": False, "turns": [], "language": "en", "reflect": False}
+    visit |= {"code": "123456", "record": False}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/reply"):
+            return httpx2.Response(200, text=stream)
+        if request.url.path.endswith("/turns"):
+            return httpx2.Response(201, json={"number": 2, "stopped": stopped})
+        return httpx2.Response(200, json=visit if request.url.path.endswith("/1") else {**visit, "state": "exercise"})
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    talk = Talk(api, [ANSWER])
+    done: list[str] = []
+    talk.dialogue.gesture = done.append
+    talk.dialogue.say = done.append  # type: ignore[assignment]
+    assert talk.dialogue.hold_visit("123456", greet=False) == "done"
+    assert done[: 2 + thinks] == ["nod", *["think"] * thinks, "One."]
+    assert done.count("think") == thinks
+
+
 def test_a_wrong_token_or_address_is_said_to_the_person_who_set_the_robot_up(desk: Desk) -> None:
     with pytest.raises(WrongToken, match="bedside device"):
         desk.api("robot-1.wrong").claim("123456")

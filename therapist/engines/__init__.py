@@ -3,15 +3,17 @@
 Heavy libraries are imported only by the engine that needs them.
 """
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from therapist.engine import Engine
+from therapist.engine import Engine, EngineIdentity
+from therapist.engines.opening import OpeningEngine
 from therapist.errors import EngineError
 
-__all__ = ["KINDS", "open_engine"]
+__all__ = ["KINDS", "begin_opening", "open_engine"]
 
 KINDS = ("transformers", "openai", "eliza")
 
@@ -60,6 +62,26 @@ def open_engine(
             return ElizaEngine()
         case _:
             raise EngineError(f"There is no engine {kind!r}; there are {', '.join(KINDS)}.")
+
+
+def begin_opening(
+    kind: str, model: str | None, open_it: Callable[[], Engine], failed: Callable[[Exception], None]
+) -> Engine:
+    """The engine that `open_it` opens by `open_engine`, without waiting until a model on this machine is loaded.
+
+    It can be asked at once. `failed` is told, in another thread, why it cannot be opened after all. What can be seen
+    without loading anything is looked at first: raises `EngineError` as `open_engine` does.
+    """
+    if kind != "transformers":
+        return open_it()
+    from therapist.engines._weights import DEFAULT, located
+
+    with _needed("torch, transformers and gguf"):
+        for package in ("torch", "transformers", "gguf"):
+            if importlib.util.find_spec(package) is None:
+                raise ImportError(name=package)
+    located(model or DEFAULT)
+    return OpeningEngine(EngineIdentity(kind, model or DEFAULT, None), open_it, failed)
 
 
 @contextmanager
