@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from portal.holding import Holding
 from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
@@ -61,6 +62,8 @@ class _Writing:
     done: bool = False
     since: float = field(default_factory=time.monotonic)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    """Set when the visit was stopped: nothing of it is held back any more."""
 
     def put(self, event: Event) -> None:
         with self.changed:
@@ -91,9 +94,10 @@ class _Writing:
 class Sessions:
     """All visits under way. Safe to use from several threads."""
 
-    def __init__(self, study: Study, engines: Mapping[EngineChoice, Engine]) -> None:
+    def __init__(self, study: Study, engines: Mapping[EngineChoice, Engine], *, holding: Holding | None = None) -> None:
         """`engines` has one engine for each choice that an arm of the protocol makes."""
         self.study = study
+        self.holding = holding or Holding(study)
         self.engines = engines
         self.desk = Desk(study)
         self._writing: dict[int, _Writing] = {}
@@ -118,8 +122,8 @@ class Sessions:
                     ):
                         pass
 
-    def conversation(self, visit: Visit) -> Conversation:
-        """The conversation of a visit, as the record has it now."""
+    def conversation(self, visit: Visit, hurry: threading.Event | None = None) -> Conversation:
+        """The conversation of a visit, as the record has it now. Whoever sets `hurry` ends what holds its answers."""
         participant = self.study.participant(visit.participant)
         arm, protocol = participant.arm, participant.protocol
         choice = protocol.engine_of(arm)
@@ -141,6 +145,8 @@ class Sessions:
             wait_s=settings.wait_s,
             priority="batch" if self.study.rehearsal else "interactive",
             wizard=self.desk.seat(visit.id),
+            hold=self.holding.of(visit, participant),
+            hurry=hurry,
         )
 
     def enter(self, visit: Visit) -> tuple[Visit, Conversation]:
@@ -177,6 +183,8 @@ class Sessions:
                 raise DraftChanged(standing or "", confirmed=False)
             conversation.open()
             turn = conversation.hear(words, token, step)
+            if turn.hit is not None:
+                self._hurry(visit)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
         self._write(visit)
         return turn
@@ -197,7 +205,11 @@ class Sessions:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""
         language = self.study.participant(visit.participant).protocol.language
         hit = Screen.load(language).check(text, "participant")
-        return visits.stop(self.study, visit, source, hit) if hit else visit
+        if hit is None:
+            return visit
+        visit = visits.stop(self.study, visit, source, hit)
+        self._hurry(visit)
+        return visit
 
     def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
@@ -256,6 +268,8 @@ class Sessions:
     def close(self) -> None:
         """Wait for the answers that are being written, by engines now; begin no more."""
         self.desk.close()
+        for writing in list(self._writing.values()):
+            writing.hurry.set()
         self._workers.shutdown()
 
     def _crisis(self, protocol: Protocol) -> str:
@@ -274,8 +288,13 @@ class Sessions:
         self._workers.submit(self._work, visit, writing)
         return writing
 
+    def _hurry(self, visit: Visit) -> None:
+        writing = self._writing.get(visit.id)
+        if writing is not None:
+            writing.hurry.set()
+
     def _work(self, visit: Visit, writing: _Writing) -> None:
-        conversation = self.conversation(visit)
+        conversation = self.conversation(visit, writing.hurry)
         try:
             while True:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left

@@ -35,8 +35,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     study.close()
 
 
-NOW = {"rating": "rating_now", "answer": "answer_now"}
-"""Values are exported as they hold now."""
+NOW = {"rating": "rating_now", "answer": "answer_now", "turn": "turn_timed"}
+"""Values are exported as they hold now, turns with their times."""
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,7 @@ def test_the_tables_are_the_record_value_by_value(trial: Study, out: Path) -> No
         "participant": f"code IN ({tests})",
         "visit": f"participant IN ({tests})",
         "turn": f"visit IN (SELECT id FROM visit WHERE participant IN ({tests}))",
+        "first_sound": f"visit IN (SELECT id FROM visit WHERE participant IN ({tests}))",
         "rating": f"visit IN (SELECT id FROM visit WHERE participant IN ({tests}))",
         "form": f"person IN ({tests})",
         "answer": f"form IN (SELECT id FROM form WHERE person IN ({tests}))",
@@ -93,7 +94,7 @@ def test_the_tables_are_the_record_value_by_value(trial: Study, out: Path) -> No
         assert parquet_rows(out / "parquet" / f"{table.name}.parquet") == [
             {column.name: typed(column, row[column.name]) for column in table.columns} for row in rows
         ]
-        if table.name in ("person", "visit", "turn", "answer", "event"):
+        if table.name in ("person", "visit", "turn", "first_sound", "answer", "event"):
             assert rows  # the trial has some, so this was no comparison of nothing
 
 
