@@ -2,7 +2,7 @@
 
 How late an answer comes is a difference between arms that is not the medium. It cannot be made shorter for the slow,
 only longer for the fast. So each answer that stands at quantile q among those of its own arm is held until the latest
-that any arm has at q: the waits of all arms then follow one distribution, with its spread, not one constant that would
+that any other arm has at q: the waits of all arms then follow one distribution, with its spread, not one constant that would
 be the longest wait of all. Where one arm is later than the others at every quantile, that distribution is its own.
 
 What an arm's waits are is taken from the study's own record: the last answers, as they would have been had nothing been
@@ -61,7 +61,7 @@ def hold_ms(own: str, ready_ms: float, arms: Mapping[str, Waits], *, chance: flo
     waits = arms[own]
     q = _place(waits.ready, ready_ms, chance)
     natural = ready_ms + _quantile(waits.noticed, q) - _quantile(waits.ready, q)
-    latest = max(_quantile(one.noticed, q) for one in arms.values())
+    latest = max((_quantile(one.noticed, q) for name, one in arms.items() if name != own), default=0.0)
     return min(max(latest - natural, 0.0), LATEST_MS)
 
 
