@@ -2,8 +2,8 @@
 
 How late an answer comes is a difference between arms that is not the medium. It cannot be made shorter for the slow,
 only longer for the fast. So each answer that stands at quantile q among those of its own arm is held until the latest
-that any other arm has at q: the waits of all arms then follow one distribution, with its spread, not one constant that would
-be the longest wait of all. Where one arm is later than the others at every quantile, that distribution is its own.
+that any other arm has at q. The waits of all arms then follow one distribution, with its spread: not one constant,
+which would be the longest wait of all. Where one arm is later than the others at every quantile, it is that arm's own.
 
 What an arm's waits are is taken from the study's own record: the last answers, as they would have been had nothing been
 held. Until every arm has `ENOUGH` of them nothing is held, which is what pilot visits by test participants are for.

@@ -164,9 +164,9 @@ def test_the_first_report_of_a_sound_stands_and_one_of_no_turn_is_refused(folder
     for number in (2, 3):  # the therapist's own, and none
         with pytest.raises(NotDue):
             sounding.report(study, visit, number, 1.5, by="robot-1")
-    assert study.records.rows("SELECT reply_to, first_sound_ms, ready_ms FROM turn_timed WHERE reply_to IS NOT NULL") == [
-        {"reply_to": 1, "first_sound_ms": 1000.5, "ready_ms": 90.5}
-    ]
+    assert study.records.rows(
+        "SELECT reply_to, first_sound_ms, ready_ms FROM turn_timed WHERE reply_to IS NOT NULL"
+    ) == [{"reply_to": 1, "first_sound_ms": 1000.5, "ready_ms": 90.5}]
     study.close()
 
 
