@@ -69,7 +69,7 @@ TOPICS = {
         Topic("heard", "std_msgs/String", WORDS, "ear", ("companion",),
               "one utterance of the participant, when it is over"),
         Topic("speech_ended", "std_msgs/Float32", WORDS, "ear", ("companion",),
-              "how many seconds ago the participant's words ended that are understood now; comes before `heard`"),
+              "how many seconds ago the participant's words ended that `heard` has"),
         Topic("voice_activity", "std_msgs/Bool", LATCHED, "ear", ("body",), "whether the participant speaks"),
         Topic("say", "std_msgs/String", WORDS, "companion", ("voice",), "one sentence, as soon as it may be said"),
         Topic("spoken", "std_msgs/String", WORDS, "voice", ("companion",), "a sentence that was said to its end"),
