@@ -14,7 +14,9 @@ from study.equalising import ENOUGH, LATEST_MS, SAMPLE, Waits, drawn, equalised,
 from study.errors import NotDue
 from study.study import Study
 from study.turns import TurnKeeper
+from study.verify import verify
 from study.visits import Visit
+from study.withdrawal import withdraw
 from therapist.transcript import Turn
 
 times = st.floats(0, 30_000, allow_nan=False)
