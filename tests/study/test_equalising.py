@@ -169,6 +169,9 @@ def test_the_first_report_of_a_sound_stands_and_one_of_no_turn_is_refused(folder
     assert study.records.rows(
         "SELECT reply_to, first_sound_ms, ready_ms FROM turn_timed WHERE reply_to IS NOT NULL"
     ) == [{"reply_to": 1, "first_sound_ms": 1000.5, "ready_ms": 90.5}]
+    withdraw(study, visit.participant, by="the lab", erase=True)
+    assert study.records.rows("SELECT * FROM first_sound") == []
+    assert verify(study.records).mistakes == []
     study.close()
 
 
