@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from portal.holding import Holding
 from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
@@ -63,6 +64,8 @@ class _Writing:
     done: bool = False
     since: float = field(default_factory=time.monotonic)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    """Set when the visit was stopped: nothing of it is held back any more."""
 
     def put(self, event: Event) -> None:
         with self.changed:
@@ -106,9 +109,10 @@ class _Writing:
 class Sessions:
     """All visits under way. Safe to use from several threads."""
 
-    def __init__(self, study: Study, engines: Mapping[EngineChoice, Engine]) -> None:
+    def __init__(self, study: Study, engines: Mapping[EngineChoice, Engine], *, holding: Holding | None = None) -> None:
         """`engines` has one engine for each choice that an arm of the protocol makes."""
         self.study = study
+        self.holding = holding or Holding(study)
         self.engines = engines
         self.desk = Desk(study)
         self._writing: dict[int, _Writing] = {}
@@ -133,8 +137,14 @@ class Sessions:
                     ):
                         pass
 
-    def conversation(self, visit: Visit, waiting: Callable[[int], None] = lambda place: None) -> Conversation:
-        """The conversation of a visit, as the record has it now; `waiting` is told of its answers' places."""
+    def conversation(
+        self,
+        visit: Visit,
+        waiting: Callable[[int], None] = lambda place: None,
+        hurry: threading.Event | None = None,
+    ) -> Conversation:
+        """The conversation of a visit, as the record has it now; `waiting` is told of its answers' places. Whoever
+        sets `hurry` ends what holds its answers."""
         participant = self.study.participant(visit.participant)
         arm, protocol = participant.arm, participant.protocol
         choice = protocol.engine_of(arm)
@@ -158,6 +168,8 @@ class Sessions:
             waiting=waiting,
             over=lambda: self._is_over(visit),
             wizard=self.desk.seat(visit.id),
+            hold=self.holding.of(visit, participant),
+            hurry=hurry,
         )
 
     def enter(self, visit: Visit) -> tuple[Visit, Conversation]:
@@ -194,6 +206,8 @@ class Sessions:
                 raise DraftChanged(standing or "", confirmed=False)
             conversation.open()
             turn = conversation.hear(words, token, step)
+            if turn.hit is not None:
+                self._hurry(visit)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
         self._write(visit)
         return turn
@@ -214,7 +228,11 @@ class Sessions:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""
         language = self.study.participant(visit.participant).protocol.language
         hit = Screen.load(language).check(text, "participant")
-        return visits.stop(self.study, visit, source, hit) if hit else visit
+        if hit is None:
+            return visit
+        visit = visits.stop(self.study, visit, source, hit)
+        self._hurry(visit)
+        return visit
 
     def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
@@ -273,6 +291,8 @@ class Sessions:
     def close(self) -> None:
         """Wait for the answers that are being written, by engines now; begin no more."""
         self.desk.close()
+        for writing in list(self._writing.values()):
+            writing.hurry.set()
         self._workers.shutdown()
 
     def _crisis(self, protocol: Protocol) -> str:
@@ -291,9 +311,14 @@ class Sessions:
         self._workers.submit(self._work, visit, writing)
         return writing
 
+    def _hurry(self, visit: Visit) -> None:
+        writing = self._writing.get(visit.id)
+        if writing is not None:
+            writing.hurry.set()
+
     def _work(self, visit: Visit, writing: _Writing) -> None:
         to = 0
-        conversation = self.conversation(visit, lambda place: writing.stand(to, place))
+        conversation = self.conversation(visit, lambda place: writing.stand(to, place), writing.hurry)
         try:
             while True:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left

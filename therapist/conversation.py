@@ -9,13 +9,16 @@ on the same transcript goes on where the last one stood.
 """
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import structlog
 
+from therapist._holding import Hold, held_back
 from therapist._writing import Interrupted, Runaway, Writing
 from therapist.engine import Engine, Form, Priority, Sampling
 from therapist.errors import EngineError, ExerciseOver, ReplyPending
@@ -82,6 +85,8 @@ class Conversation:
         waiting: Callable[[int], None] = lambda place: None,
         over: Callable[[], bool] = lambda: False,
         wizard: Wizard | None = None,
+        hold: Hold | None = None,
+        hurry: threading.Event | None = None,
     ) -> None:
         """Without an `engine`, a worksheet is answered by nobody; a chat or a robot says the script's own sentences.
 
@@ -89,7 +94,8 @@ class Conversation:
         name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence,
         `wait_s` for a place at a busy engine; `waiting` is told each new place there, and 0 at last. When `over`
         says that the visit was ended elsewhere, the engine is stopped at once. A person at the `wizard`'s place writes
-        the answers for as long as they hold it, and the engine none.
+        the answers for as long as they hold it, and the engine none. `hold` may hold back the first sentence of an
+        answer, never the fixed message; whoever sets `hurry` ends that.
         """
         self.exercise = exercise
         self.medium: Medium = medium
@@ -109,6 +115,8 @@ class Conversation:
         self._waiting = waiting
         self._over = over
         self._wizard = wizard
+        self._hold = hold
+        self._hurry = hurry or threading.Event()
 
     # Where the exercise stands
 
@@ -250,7 +258,7 @@ class Conversation:
         if not stopped:
             try:
                 answer = self._answer(pending, self._answers(step), step, due.form, provenance)
-                for origin, sentence in answer:  # noqa: B007 - the last origin is the turn's
+                for origin, sentence in self._in_time(answer, pending.number, started, provenance):  # noqa: B007 - the last is the turn's
                     said.append(sentence)
                     yield sentence
                 ended = self._over()
@@ -262,6 +270,8 @@ class Conversation:
             except _Overtaken:
                 return
         if stopped:
+            if provenance.ready_ms is None:
+                provenance.ready_ms = round(1000 * (time.monotonic() - started), 1)
             said = split(self._crisis_message)
             yield from said
         provenance.total_ms = round(1000 * (time.monotonic() - started), 1)
@@ -306,6 +316,26 @@ class Conversation:
                 return
             except Interrupted:
                 continue
+
+    def _in_time(
+        self, answer: Iterator[tuple[Origin, str]], number: int, started: float, provenance: Provenance
+    ) -> Iterator[tuple[Origin, str]]:
+        """The sentences of the answer to turn `number`, the first when it is its time. A person's is not held back."""
+        hold = self._hold
+        first = next(answer, None)
+        if first is None:
+            return
+        ready_ms = 1000 * (time.monotonic() - started)
+        provenance.ready_ms = round(ready_ms, 1)
+        if hold is None or first[0] == "person":
+            yield first
+            yield from answer
+            return
+
+        def wait() -> None:
+            provenance.held_ms = round(hold(number, ready_ms, self._hurry), 1)
+
+        yield from held_back(chain([first], answer), wait, self._hurry)
 
     def _persons(self, written: Written, form: Form, provenance: Provenance) -> Iterator[tuple[Origin, str]]:
         """What a person wrote, all of it screened before any of it is said."""

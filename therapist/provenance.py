@@ -45,8 +45,12 @@ class Provenance:
     first_sentence_ms: float | None = None
     """To the first whole sentence, accepted or not."""
     last_token_ms: float | None = None
+    ready_ms: float | None = None
+    """From the moment the answer was begun until its first sentence could be said, whoever wrote it."""
+    held_ms: float | None = None
+    """For how long that sentence was held back then; None where nothing is ever held back."""
     total_ms: float | None = None
-    """From the moment the answer was begun to its last sentence."""
+    """From the moment the answer was begun to its last sentence, with what it was held back."""
     raw: str = ""
     """All that the engine, or the person in its place, wrote, also what was refused."""
     refused: list[dict[str, str]] = field(default_factory=list)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REFUSALS", "document"]
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """The API's own: its second number grows with what is added, its first (and the path) with what is taken away."""
 
 REFUSALS = {

@@ -1,6 +1,7 @@
 """The command line: every command teaches itself, and every mistake gets one line that says what to do."""
 
 import csv
+import re
 import shutil
 import socket
 import subprocess
@@ -223,3 +224,17 @@ def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
 def test_heavy_libraries_are_not_loaded_to_print_help(module: str) -> None:
     code = f"import sys, bedside.cli; sys.exit('{module}' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_check_says_that_equalise_lacks_answers(tmp_path: Path) -> None:
+    folder = tmp_path / "mystudy"
+    run("init", str(folder))
+    assert "Note: equalise" not in run("check", str(folder)).output
+    path = folder / "study.toml"
+    text = path.read_text()
+    path.write_text(text.replace('model = "smollm2"', 'model = "smollm2"\nequalise = true', 1))
+    said = run("check", str(folder)).output
+    assert "before there are 20 answers of each arm whose wait is known; there are 0 of robot, 0 of chat" in said
+    engine = 'engine = { kind = "eliza", equalise = true }'
+    path.write_text(re.sub(r'(medium = "chat")', rf"\1\n{engine}", text, count=1))  # the study's own is off
+    assert "Note: equalise is on for chat alone" in run("check", str(folder)).output

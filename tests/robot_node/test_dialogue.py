@@ -264,3 +264,35 @@ def test_a_wrong_token_or_address_is_said_to_the_person_who_set_the_robot_up(des
     with pytest.raises(NotReachable, match="cannot be reached"):
         nobody.claim("123456")
     assert issubclass(WrongToken, RobotError)
+
+
+def test_the_portal_is_told_when_each_answer_began_to_sound_and_again_when_it_was_away(desk: Desk) -> None:
+    api = desk.api()
+    sounds = iter([1180.54, 900.0, None, *[700.0] * 20])
+    reports: list[tuple[int, float]] = []
+    tell = api.sound
+
+    def sound(visit_id: int, reply_to: int, after_ms: float) -> None:
+        reports.append((reply_to, after_ms))
+        if len(reports) == 1:
+            raise NotReachable("away")
+        tell(visit_id, reply_to, after_ms)
+
+    api.sound = sound  # type: ignore[method-assign]
+    talk = Talk(api, [desk.visit.code, "70", "yes", *[ANSWER] * 3])
+    talk.dialogue.sounded = lambda: next(sounds)
+    with pytest.raises(Stopped):
+        talk.dialogue.hold_visit()
+    assert reports == [(2, 1180.5), (2, 1180.5), (4, 900.0)]  # nobody knows of the third
+    kept = rows(desk, "SELECT reply_to, after_ms FROM first_sound ORDER BY reply_to")
+    assert kept == [{"reply_to": 2, "after_ms": 1180.5}, {"reply_to": 4, "after_ms": 900.0}]
+
+
+def test_a_robot_that_goes_on_after_a_restart_does_not_know_when_the_words_were_said(desk: Desk) -> None:
+    with pytest.raises(Stopped):
+        Talk(desk.api(), [desk.visit.code, "70", "yes", ANSWER]).dialogue.hold_visit()
+    talk = Talk(desk.api(), [desk.visit.code])
+    talk.dialogue.sounded = lambda: 500.0
+    with pytest.raises(Stopped):
+        talk.dialogue.hold_visit()
+    assert rows(desk, "SELECT * FROM first_sound") == []
