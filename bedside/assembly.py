@@ -151,6 +151,8 @@ def open_engines(
                 base_url=choice.base_url,
                 api_key_env=choice.api_key_env,
                 timeout_s=choice.timeout_s,
+                at_once=choice.at_once,
+                precision=choice.precision,
                 progress=progress,
             )
             opened[source] = begin_opening(choice.kind, choice.model, open_it, failed) if failed else open_it()

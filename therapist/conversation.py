@@ -78,7 +78,6 @@ class Conversation:
         seed: int,
         rails: Rails | None = None,
         sampling: Sampling | None = None,
-        retry_after_s: float = 0.3,
         deadline_s: float = 20.0,
         wait_s: float = 10.0,
         priority: Priority = "interactive",
@@ -108,7 +107,6 @@ class Conversation:
         self._seed = seed
         self._rails = rails or Rails()
         self._sampling = sampling or Sampling()
-        self._retry_after_s = retry_after_s
         self._deadline_s = deadline_s
         self._wait_s = wait_s
         self._priority: Priority = priority
@@ -367,13 +365,7 @@ class Conversation:
         for sentence in self._attempt(self._engine, pending, answers, step, form, provenance):
             spoken = True
             yield "model", sentence
-        # Once more if the engine failed before anything was said. Not if it was late: the participant has waited.
-        if not spoken and provenance.failures and provenance.failures not in (["Late"], ["Busy"]):
-            time.sleep(self._retry_after_s)
-            provenance.retries = 1
-            for sentence in self._attempt(self._engine, pending, answers, step, form, provenance):
-                spoken = True
-                yield "model", sentence
+        # No second attempt here: what may be tried again, the engine has tried again.
         if not spoken:
             yield "fallback", self._own_words(step, form)
 

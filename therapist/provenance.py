@@ -56,9 +56,9 @@ class Provenance:
     refused: list[dict[str, str]] = field(default_factory=list)
     """The sentences that were not said, each with the reason."""
     retries: int = 0
-    """How often the engine was asked again; what it wrote at its last attempt is what stands here."""
+    """How often the engine tried again by itself, before the first word."""
     failures: list[str] = field(default_factory=list)
-    """The kinds of error, one for each attempt that failed."""
+    """The kind of error, where the engine failed."""
     person: str | None = None
     """Who wrote it, where somebody had taken over from the model: the name of their account."""
     person_ms: float | None = None
@@ -98,6 +98,7 @@ class Provenance:
                 usage.tokens_cached,
                 usage.tokens_out,
             )
+            self.retries = usage.retries
             self.queue_ms = _rounded(usage.queue_ms)
             self.first_token_ms, self.last_token_ms = _rounded(usage.first_token_ms), _rounded(usage.last_token_ms)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.looking import sessions
 from study.records import stamp
-from therapist.engine import EngineIdentity
+from therapist.engine import EngineIdentity, Remote
 from therapist.engines.opening import OpeningEngine
 
 __all__ = ["Health", "health", "shown"]
@@ -32,11 +32,13 @@ class Health:
     """When it last wrote an answer."""
     failing: bool
     """Whether its last answer could not be had."""
+    left_alone_s: float | None
+    """Seconds until a server is asked again that failed several times in a row; None while it is asked as usual."""
     answers: int
     fallbacks: int
     """Answers in place of which the exercise's own words were said."""
     failures: int
-    """Attempts that failed, also those after which another one went well."""
+    """Answers at which the engine failed."""
     median: float | None
     """From the call of the engine to the first whole sentence."""
     p95: float | None
@@ -53,7 +55,8 @@ def health() -> list[Health]:
         if (identity, where) not in found:
             rows = asked[identity.kind, identity.model]
             loading = isinstance(engine, OpeningEngine) and not engine.is_open
-            found[identity, where] = _health(identity, where, loading, rows)
+            alone = engine.left_alone_s if isinstance(engine, Remote) else None
+            found[identity, where] = _health(identity, where, loading, alone, rows)
     return list(found.values())
 
 
@@ -86,7 +89,9 @@ def _last_hour() -> dict[tuple[str, str], list[dict[str, Any]]]:
     return asked
 
 
-def _health(identity: EngineIdentity, where: str, loading: bool, rows: list[dict[str, Any]]) -> Health:
+def _health(
+    identity: EngineIdentity, where: str, loading: bool, alone: float | None, rows: list[dict[str, Any]]
+) -> Health:
     times = sorted(row["first_ms"] / 1000 for row in rows if row["first_ms"] is not None)
     written = [row for row in rows if row["first_ms"] is not None]
     return Health(
@@ -95,6 +100,7 @@ def _health(identity: EngineIdentity, where: str, loading: bool, rows: list[dict
         loading,
         datetime.fromisoformat(written[0]["recorded_at"]) if written else None,
         bool(rows) and rows[0]["first_ms"] is None and bool(rows[0]["failures"]),
+        alone,
         len(rows),
         sum(row["origin"] == "fallback" for row in rows),
         sum(row["failures"] or 0 for row in rows),

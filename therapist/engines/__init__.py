@@ -55,7 +55,7 @@ def open_engine(
             with _needed("openai and httpx2"):
                 from therapist.engines.remote import RemoteEngine
 
-            return RemoteEngine(base_url, model, api_key_env, timeout_s, tell)
+            return RemoteEngine(base_url, model, api_key_env, timeout_s, tell, at_once=at_once)
         case "eliza":
             from therapist.engines.eliza import ElizaEngine
 
