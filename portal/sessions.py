@@ -15,14 +15,14 @@ from typing import Any
 
 import structlog
 
+from portal.conversations import conversation_of, crisis_of
 from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
 from study.errors import DraftChanged, NotDue
-from study.protocol import EngineChoice, Protocol
+from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Study
-from study.texts import crisis_message
 from study.turns import TurnKeeper
 from study.visits import Visit
 from therapist.conversation import Conversation
@@ -30,7 +30,6 @@ from therapist.engine import Engine, Sampling
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
 from therapist.prompting import opening_prompt
-from therapist.rails import Rails
 from therapist.screen import Screen
 from therapist.transcript import RecordedTurn
 
@@ -121,25 +120,12 @@ class Sessions:
     def conversation(self, visit: Visit) -> Conversation:
         """The conversation of a visit, as the record has it now."""
         participant = self.study.participant(visit.participant)
-        arm, protocol = participant.arm, participant.protocol
-        choice = protocol.engine_of(arm)
-        engine = self.engines[choice] if choice else None
-        settings = choice or EngineChoice()
-        return Conversation(
-            exercise=load_exercise(visit.exercise, protocol.language),
-            persona=load_persona(arm.persona, protocol.language),
-            engine=engine,
-            screen=Screen.load(protocol.language),
-            transcript=TurnKeeper(self.study, visit),
-            medium=arm.medium,
-            crisis_message=self._crisis(protocol),
-            key=f"visit {visit.id}",
-            seed=protocol.allocation.seed,
-            rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
-            sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
-            deadline_s=settings.timeout_s,
-            wait_s=settings.wait_s,
-            priority="batch" if self.study.rehearsal else "interactive",
+        choice = participant.protocol.engine_of(participant.arm)
+        return conversation_of(
+            self.study,
+            visit,
+            self.engines[choice] if choice else None,
+            TurnKeeper(self.study, visit),
             wizard=self.desk.seat(visit.id),
         )
 
@@ -239,7 +225,7 @@ class Sessions:
             "language": participant.protocol.language,
             "pending": conversation.pending is not None,
             "claimed": visit.device is not None,
-            "message": self._crisis(participant.protocol) if visit.state == "stopped" else None,
+            "message": crisis_of(self.study, participant.protocol) if visit.state == "stopped" else None,
             "reflect": step is not None and conversation.exercise.step(step).reflect,
             "record": may_record(self.study, participant),
             "turns": [
@@ -257,10 +243,6 @@ class Sessions:
         """Wait for the answers that are being written, by engines now; begin no more."""
         self.desk.close()
         self._workers.shutdown()
-
-    def _crisis(self, protocol: Protocol) -> str:
-        """What is said when a visit is stopped: in the participant's language, with the contacts of today."""
-        return crisis_message(protocol.language, self.study.protocol.safety.contacts)
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""
@@ -307,8 +289,3 @@ class Sessions:
         if visit.state == "exercise" and conversation.finished:
             return visits.finish_exercise(self.study, visit)
         return visit
-
-
-def _is_small(engine: Engine | None) -> bool:
-    """Whether this is the model in the package, which is too small to be believed: its sentences are held tightly."""
-    return engine is not None and engine.identity.kind == "transformers" and engine.identity.model == "smollm2"
