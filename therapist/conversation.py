@@ -11,6 +11,7 @@ on the same transcript goes on where the last one stood.
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,9 @@ __all__ = ["Conversation", "Due", "Medium"]
 Medium = Literal["robot", "chat", "worksheet"]
 
 log = structlog.get_logger()
+
+PATIENCE_S = 600.0
+"""The longest wait for a sentence, or for a place, where nobody waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,14 @@ class Conversation:
         self._priority: Priority = priority
         self._waiting = waiting
         self._wizard = wizard
+
+    def again(self, transcript: Transcript, engine: Engine, sampling: Sampling) -> "Conversation":
+        """The same conversation on another `transcript`, to write an answer again: nobody waits for it."""
+        twin = copy(self)
+        twin._transcript, twin._engine, twin._sampling = transcript, engine, sampling
+        twin._deadline_s = twin._wait_s = PATIENCE_S
+        twin._priority, twin._waiting, twin._wizard = "interactive", lambda place: None, None
+        return twin
 
     # Where the exercise stands
 
