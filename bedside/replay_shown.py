@@ -52,7 +52,7 @@ def show_summary(console: Console, count: Count, beside: int, instead: str | Non
     by = f", by {instead} instead" if instead else ""
     console.print(f"{count.compared} answers were written again{by}: {same} the same, {differs} different.")
     if count.cut:
-        console.print(f"{count.cut} of them are in the record only as far as they were written in time.")
+        console.print(f"{count.cut} of them had been cut short, and are compared as far as they were written.")
     if count.verdicts["failed"]:
         console.print(f"{count.verdicts['failed']} could not be written again.")
     if beside and count.compared:
@@ -141,7 +141,7 @@ def _detail(one: Replayed) -> str:
         return one.error
     if one.differences:
         return ", ".join(PARTS[found.part] for found in one.differences)
-    return "as far as it was written in time" if one.cut else ""
+    return "as far as it was written then" if one.cut else ""
 
 
 def _heading(one: Replayed, found: Difference) -> Text:

@@ -36,7 +36,7 @@ class Count:
     reasons: Counter[Reason] = field(default_factory=Counter)
     """Why turns were not compared."""
     cut: int = 0
-    """Compared only as far as they were written in time."""
+    """Cut short then, and compared as far as they were written."""
     others: int = 0
     """Pieces of text that were written beside them."""
 

@@ -116,7 +116,7 @@ class Conversation:
         twin = copy(self)
         twin._transcript, twin._engine, twin._sampling = transcript, engine, sampling
         twin._deadline_s = twin._wait_s = PATIENCE_S
-        twin._priority, twin._waiting, twin._wizard = "interactive", lambda place: None, None
+        twin._priority = "interactive"  # behind nothing that it is written beside
         return twin
 
     # Where the exercise stands

@@ -85,8 +85,8 @@ def compare(
 ) -> tuple[Difference, ...]:
     """The parts that differ, first things first, by the provenance `then` and `now` and what was said.
 
-    `cut` is for an answer that the record has only as far as it was written when the time was over, or the engine
-    failed: what was refused and said depended on that, and is not compared.
+    `cut` is for an answer that was cut short then, by the time or a failure of the engine or the end of the visit: what
+    was refused and said depended on that, and is not compared.
     """
     found: list[Difference] = []
     prompt_then, prompt_now = _prompt(then), _prompt(now)

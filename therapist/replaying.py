@@ -54,7 +54,7 @@ class Replayed:
     others: int = 0
     """Pieces of text that the conversations beside it were given meanwhile."""
     cut: bool = False
-    """Whether the record has it only as far as it was written when the time was over or the engine failed."""
+    """Whether it was cut short then: by the time, by a failure of the engine, or by the end of the visit."""
     differences: tuple[Difference, ...] = ()
     changes: tuple[Change, ...] = ()
 
@@ -97,7 +97,7 @@ def replay(
     now = {**written.provenance, "seed": then["seed"]}
     if _cut(now):
         return Replayed(turn, then, "failed", error=f"The engine failed ({now['failures'][-1]}).", now=now)
-    cut = _cut(then)
+    cut = _cut(then) or _ended(turn, written)
     found = compare(then, now, said_then=_said(turn), said_now=_said(written), cut=cut)
     return Replayed(
         turn,
@@ -230,6 +230,12 @@ class _Seeded:
 def _cut(provenance: Mapping[str, Any]) -> bool:
     """Whether the last attempt failed: each that failed left its kind of error, and all but the first are retries."""
     return len(provenance["failures"]) > int(provenance["retries"])
+
+
+def _ended(turn: RecordedTurn, written: Turn) -> bool:
+    """Whether the visit was ended while the answer was being said: the script's question, or closing, is missing."""
+    asked = written.text.startswith(turn.text) and written.text != turn.text
+    return turn.next_step is None and turn.origin != "crisis" and (written.next_step is not None or asked)
 
 
 def _said(turn: RecordedTurn) -> str:

@@ -253,6 +253,23 @@ def test_an_answer_cut_by_time_is_compared_as_far_as_it_was_written() -> None:
     assert parts(other) == ["raw"]
 
 
+@pytest.mark.parametrize("words", [ANSWER, "I could write to her tomorrow after breakfast."])
+def test_an_answer_of_a_visit_that_was_ended_meanwhile_is_compared_as_far_as_it_was_written(words: str) -> None:
+    step = EXERCISE.steps[0] if words == ANSWER else EXERCISE.steps[-1]
+    transcript = MemoryTranscript()
+    transcript.add(Turn(speaker="therapist", step=step.id, text="Hello.", origin="script", next_step=step.id))
+    held = conversation(writes(REPLY), transcript)
+    held.hear(words, "t")
+    list(held.reply())
+    # Its first sentence had been said when the visit was ended, and the script asked nothing more.
+    ended = replace(transcript.turns()[-1], text="It sounds like you failed the exam.", next_step=None)
+    raw = {**told(ended), "raw": "It sounds like you failed the exam. And"}
+    found = replay(conversation(None), [*transcript.turns()[:-1], ended], ended, raw, writes(REPLY))
+    assert (found.verdict, found.cut) == ("same", True)
+    found = replay(conversation(None), [*transcript.turns()[:-1], ended], ended, raw, writes("It was hard for you. "))
+    assert parts(found)[0] == "raw"
+
+
 def test_an_attempt_that_failed_and_was_made_again_is_compared_by_the_second() -> None:
     attempts = iter([True, False])
 
