@@ -94,7 +94,8 @@ def replay(
     written = transcript.written
     if written is None or written.provenance is None or written.reply_to != turn.reply_to:
         return Replayed(turn, then, "failed", error="The record does not say what it answered.")
-    now = {**written.provenance, "seed": then["seed"]}
+    # A server may tell a more precise name of its model with its answer, and the record of a later one has that.
+    now = {**written.provenance, "seed": then["seed"], "model": engine.identity.model}
     if _cut(now):
         return Replayed(turn, then, "failed", error=f"The engine failed ({now['failures'][-1]}).", now=now)
     cut = _cut(then) or _ended(turn, written)

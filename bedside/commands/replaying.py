@@ -1,5 +1,6 @@
 """Replaying: whether the same engine says the same again."""
 
+import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -79,6 +80,7 @@ def replay(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from bedside import logs
     from bedside.replay_shown import AsJson, show_summary, show_visit
     from bedside.replaying import Count, Engines, chosen, replay_visit
     from study import visits
@@ -87,6 +89,7 @@ def replay(
     if visit is not None and participant is not None:
         raise click.UsageError("Give --visit or --participant, not both.")
     instead = _instead(engine, model, base_url, api_key_env)
+    logs.set_up(logging.ERROR)  # what an engine was refused, or failed at, stands in what is shown
     study = Study.open(folder, rehearsal=rehearsal)
     ids, total = chosen(study, visit, participant.strip().upper() if participant else None)
     every = every or visit is not None
@@ -95,7 +98,13 @@ def replay(
     count = Count()
     console = Console(stderr=to_stdout, highlight=False, markup=False)
     aside = Console(stderr=True)
-    bar = Progress(*columns, disable=not sys.stderr.isatty(), console=aside, transient=True)
+    bar = Progress(
+        *columns,
+        disable=not sys.stderr.isatty(),
+        console=aside,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # a file gets its lines, whoever watches the bar
+    )
     engines = Engines(lambda said: aside.print(said, style="dim", markup=False), instead)
     with ExitStack() as stack:
         stack.callback(study.close)
