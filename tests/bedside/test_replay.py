@@ -73,7 +73,7 @@ class _Otherwise:
 
     def __iter__(self) -> Any:
         for piece in self._written:
-            yield "Elsewhere " + piece
+            yield "Elsewhere\x1b[2J " + piece
 
     def close(self) -> None:
         self._written.close()
@@ -106,7 +106,7 @@ def test_what_differs_is_shown_with_its_words_and_the_exit_status_is_1(folder: P
     assert done.exit_code == 1, done.output
     assert "0 the same, 3 different." in done.output
     assert "what the engine wrote, from character 1:" in done.output
-    assert "{+Elsewhere+}" in done.output
+    assert "{+Elsewhere\N{REPLACEMENT CHARACTER}[2J+}" in done.output  # what a model writes clears nobody's screen
     assert "the exercise and the screen are the same as then" in done.output
 
 
@@ -119,7 +119,7 @@ def test_the_json_has_every_turn_with_what_it_was_compared_on(folder: Path, tmp_
     assert [turn["result"] for turn in told["turns"]] == ["not compared", "differs", "differs", "differs"]
     answer = told["turns"][1]
     assert answer["differences"][0]["part"] == "raw"
-    assert answer["differences"][0]["now"].startswith("Elsewhere ")
+    assert answer["differences"][0]["now"].startswith("Elsewhere\x1b[2J ")
     screen = answer["compared_on"]["screen_sha256"]
     assert screen["then"] == screen["now"]
     assert len(screen["then"]) == 64
