@@ -24,7 +24,7 @@ from therapist.exercise import exercise_names
 from therapist.languages import ENGLISH_ONLY, lacks
 from therapist.persona import persona_names
 
-__all__ = ["check", "open_engines", "open_study", "portal_of"]
+__all__ = ["Source", "check", "open_choice", "open_engines", "open_study", "portal_of", "source_of"]
 
 log = structlog.get_logger()
 
@@ -139,25 +139,37 @@ def open_engines(
         engine = open_engine(instead, progress=progress)
         return dict.fromkeys(choices, engine)
     # Two choices that differ only in how replies are drawn share a model too: there is memory for one.
-    opened: dict[tuple[str, str | None, str | None, str | None], Engine] = {}
+    opened: dict[Source, Engine] = {}
     engines: dict[EngineChoice, Engine] = {}
     for choice in sorted(choices, key=lambda one: one.kind):
-        source = (choice.kind, choice.model, choice.base_url, choice.api_key_env)
+        source = source_of(choice)
         if source not in opened:
-            open_it = partial(
-                open_engine,
-                choice.kind,
-                model=choice.model,
-                base_url=choice.base_url,
-                api_key_env=choice.api_key_env,
-                timeout_s=choice.timeout_s,
-                at_once=choice.at_once,
-                precision=choice.precision,
-                progress=progress,
-            )
+            open_it = partial(open_choice, choice, progress)
             opened[source] = begin_opening(choice.kind, choice.model, open_it, failed) if failed else open_it()
         engines[choice] = opened[source]
     return engines
+
+
+Source = tuple[str, str | None, str | None, str | None, str]
+
+
+def source_of(choice: EngineChoice) -> Source:
+    """What two choices have in common when one engine serves both."""
+    return (choice.kind, choice.model, choice.base_url, choice.api_key_env, choice.precision)
+
+
+def open_choice(choice: EngineChoice, progress: Callable[[str], None]) -> Engine:
+    """The engine that `choice` names. Raises `EngineError`."""
+    return open_engine(
+        choice.kind,
+        model=choice.model,
+        base_url=choice.base_url,
+        api_key_env=choice.api_key_env,
+        timeout_s=choice.timeout_s,
+        at_once=choice.at_once,
+        precision=choice.precision,
+        progress=progress,
+    )
 
 
 def portal_of(

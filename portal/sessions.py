@@ -15,15 +15,15 @@ from typing import Any
 
 import structlog
 
+from portal.conversations import conversation_of, crisis_of
 from portal.holding import Holding
 from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
 from study.errors import DraftChanged, NotDue
-from study.protocol import EngineChoice, Protocol
+from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Study
-from study.texts import crisis_message
 from study.turns import TurnKeeper
 from study.visits import Visit
 from therapist.conversation import Conversation
@@ -31,7 +31,6 @@ from therapist.engine import Engine, Sampling
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
 from therapist.prompting import opening_prompt
-from therapist.rails import Rails
 from therapist.screen import Screen
 from therapist.transcript import RecordedTurn
 
@@ -146,25 +145,12 @@ class Sessions:
         """The conversation of a visit, as the record has it now; `waiting` is told of its answers' places. Whoever
         sets `hurry` ends what holds its answers."""
         participant = self.study.participant(visit.participant)
-        arm, protocol = participant.arm, participant.protocol
-        choice = protocol.engine_of(arm)
-        engine = self.engines[choice] if choice else None
-        settings = choice or EngineChoice()
-        return Conversation(
-            exercise=load_exercise(visit.exercise, protocol.language),
-            persona=load_persona(arm.persona, protocol.language),
-            engine=engine,
-            screen=Screen.load(protocol.language),
-            transcript=TurnKeeper(self.study, visit),
-            medium=arm.medium,
-            crisis_message=self._crisis(protocol),
-            key=f"visit {visit.id}",
-            seed=protocol.allocation.seed,
-            rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
-            sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
-            deadline_s=settings.timeout_s,
-            wait_s=settings.wait_s,
-            priority="batch" if self.study.rehearsal else "interactive",
+        choice = participant.protocol.engine_of(participant.arm)
+        return conversation_of(
+            self.study,
+            visit,
+            self.engines[choice] if choice else None,
+            TurnKeeper(self.study, visit),
             waiting=waiting,
             over=lambda: self._is_over(visit),
             wizard=self.desk.seat(visit.id),
@@ -274,7 +260,7 @@ class Sessions:
             "language": participant.protocol.language,
             "pending": self._owed(visit, conversation) is not None,
             "claimed": visit.device is not None,
-            "message": self._crisis(participant.protocol) if visit.state == "stopped" else None,
+            "message": crisis_of(self.study, participant.protocol) if visit.state == "stopped" else None,
             "reflect": step is not None and conversation.exercise.step(step).reflect,
             "record": may_record(self.study, participant),
             "turns": [
@@ -294,10 +280,6 @@ class Sessions:
         for writing in list(self._writing.values()):
             writing.hurry.set()
         self._workers.shutdown()
-
-    def _crisis(self, protocol: Protocol) -> str:
-        """What is said when a visit is stopped: in the participant's language, with the contacts of today."""
-        return crisis_message(protocol.language, self.study.protocol.safety.contacts)
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""
@@ -367,8 +349,3 @@ class Sessions:
         if visit.state == "exercise" and conversation.finished:
             return visits.finish_exercise(self.study, visit)
         return visit
-
-
-def _is_small(engine: Engine | None) -> bool:
-    """Whether this is the model in the package, which is too small to be believed: its sentences are held tightly."""
-    return engine is not None and engine.identity.kind == "transformers" and engine.identity.model == "smollm2"

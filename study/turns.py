@@ -14,7 +14,7 @@ from study.records import stamp
 from study.study import Study
 from study.visits import Visit, stop_within
 
-__all__ = ["Hit", "Origin", "Turn", "TurnKeeper"]
+__all__ = ["Hit", "Origin", "Turn", "TurnKeeper", "provenance_of"]
 
 Speaker = Literal["participant", "therapist"]
 Origin = Literal["participant", "script", "model", "fallback", "person", "crisis"]
@@ -157,6 +157,14 @@ class TurnKeeper:
             if turn.hit and turn.speaker == turn.hit.source:
                 stop_within(self._study, write, self._visit, turn.hit.source, turn.hit, number, now)
         return _turn(row)
+
+
+def provenance_of(study: Study, visit_id: int) -> dict[int, dict[str, Any]]:
+    """How each of the therapist's turns of a visit came about, by the number of the turn."""
+    rows = study.records.rows(
+        "SELECT number, provenance FROM turn WHERE visit = ? AND provenance IS NOT NULL ORDER BY number", visit_id
+    )
+    return {row["number"]: json.loads(row["provenance"]) for row in rows}
 
 
 def _hit(hit: _HitLike) -> Hit:

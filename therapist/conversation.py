@@ -12,6 +12,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -31,11 +32,14 @@ from therapist.screen import Screen
 from therapist.transcript import Origin, RecordedTurn, SafetyHit, Transcript, Turn
 from therapist.wizard import Wizard, Written
 
-__all__ = ["Conversation", "Due", "Medium"]
+__all__ = ["Conversation", "Due", "Hold", "Medium"]
 
 Medium = Literal["robot", "chat", "worksheet"]
 
 log = structlog.get_logger()
+
+PATIENCE_S = 600.0
+"""The longest wait for a sentence, or for a place, where nobody waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,14 @@ class Conversation:
         self._wizard = wizard
         self._hold = hold
         self._hurry = hurry or threading.Event()
+
+    def again(self, transcript: Transcript, engine: Engine, sampling: Sampling) -> "Conversation":
+        """The same conversation on another `transcript`, to write an answer again: nobody waits for it."""
+        twin = copy(self)
+        twin._transcript, twin._engine, twin._sampling = transcript, engine, sampling
+        twin._deadline_s = twin._wait_s = PATIENCE_S
+        twin._priority = "interactive"  # behind nothing that it is written beside
+        return twin
 
     # Where the exercise stands
 

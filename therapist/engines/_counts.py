@@ -21,8 +21,8 @@ TRIED = (*range(1, SMALL + 1), 24, 33, 64, 128)
 """Beyond the small ones, a number that is not tried is taken to be like those that are."""
 
 WIDE = 33
-"""Of the layer that scores the vocabulary, which has far more outputs than inputs and is given the last token of a piece
-alone, so many tokens are tried."""
+"""Of the layer that scores the vocabulary, which has far more outputs than inputs and is given the last token of each
+piece alone, so many tokens are tried."""
 
 
 @dataclass(frozen=True, slots=True)

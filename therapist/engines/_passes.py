@@ -52,7 +52,7 @@ class Passes(Protocol):
         ...
 
     def read(self, pieces: Sequence[Piece]) -> torch.Tensor:
-        """Read the pieces; the scores (wanted pieces, vocabulary) of what comes after those of which they are wanted."""
+        """Read the pieces; the scores (wanted pieces, vocabulary) of what comes after those that want them."""
         ...
 
     def blocks(self, state: Any, first: int, last: int) -> list[Block]:
