@@ -1,9 +1,10 @@
 """Those who are compared by `engine_speed.py`, each in a process of its own: it reads orders and answers, line by line.
 
 A process of its own has its own threads and settings, as each would have in use, and loading is over before anything is
-measured. An order is a JSON object with a `system` text, what is `said` after it (of each prompt one message), `ids` (the
-same prompts as tokens) and `tokens` (how many to write). All prompts of an order are written at once. The answer has for
-each prompt the seconds until its `first` and `last` token, how many tokens were written (`counts`), and the `texts`.
+measured. An order is a JSON object with a `system` text, what is `said` after it (one message for each prompt), `ids`
+(the same prompts as tokens) and `tokens` (how many to write). All prompts of an order are written at once. The answer
+has for each prompt the seconds until its `first` and `last` token, how many tokens were written (`counts`), and the
+`texts`.
 
     python benchmarks/_contestants.py bedside|generate|continuous|llama MODEL [SETTINGS]
 

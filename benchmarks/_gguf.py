@@ -1,4 +1,4 @@
-"""A GGUF file written again in another precision, so that llama.cpp can be given the numbers that Bedside computes with."""
+"""A GGUF file written again in another precision: so llama.cpp can be given the numbers that Bedside computes with."""
 
 from pathlib import Path
 

@@ -6,8 +6,8 @@ ends early. The likeliest token is taken, always. Reported are medians over roun
 
 - alone: the tokens a second from the first token to the last, as somebody who reads along sees them; the time to the
   first token; and the tokens a second with that time in them;
-- sixteen at once: all tokens by the time from asking until the last is there; the same without the time until all have
-  their first token; and that time;
+- sixteen at once: all tokens by the time from asking until the last is there; how long it took until all had their
+  first token; and the tokens a second from the first of all first tokens on;
 - whether the prompt that was written alone got the same text in the middle of the sixteen.
 
 llama.cpp is given the file of the model's package as it is (4 bits), and the same numbers in 8 bits and in single
@@ -49,7 +49,7 @@ SETTINGS = (
 )
 """Settings of transformers' continuous batching; the first counts without `--search`.
 
-Graphs and double buffers (`use_cuda_graph`, `use_async_batching`) are for accelerators, and stay as the library decides.
+Graphs and double buffers (`use_cuda_graph`, `use_async_batching`) need an accelerator: the library decides on them.
 """
 
 BARE, OURS, THEIRS = "bare `generate`", "Bedside", "transformers' continuous batching"
@@ -234,13 +234,10 @@ def _rates(alone: dict[str, Any], together: dict[str, Any] | None) -> Rates:
     count, first, last = alone["counts"][0], alone["first"][0], alone["last"][0]
     rates = {"alone": ratio(count - 1, last - first), "alone_first_s": first, "alone_whole": ratio(count, last)}
     if together is not None:
-        begun = max(together["first"])
         rates["together"] = ratio(sum(together["counts"]), max(together["last"]))
-        rates["together_writing"] = sum(
-            ratio(count - 1, last - first)
-            for count, first, last in zip(together["counts"], together["first"], together["last"], strict=True)
-        )
-        rates["together_first_s"] = begun
+        writing = max(together["last"]) - min(together["first"])
+        rates["together_writing"] = ratio(sum(together["counts"]) - len(together["counts"]), writing)
+        rates["together_first_s"] = max(together["first"])
         rates["times_alone"] = ratio(rates["together"], rates["alone_whole"])
     return rates
 
