@@ -18,14 +18,26 @@ __all__ = ["memory_of", "portal", "prepare"]
 LOCAL = 'kind = "transformers"\nmodel = "smollm2"\n'
 """The engine of the template."""
 
+TIMEOUT = "timeout_s = 20"
+"""How long it may take over a sentence, in the template."""
 
-def prepare(folder: Path, engine: str = 'kind = "eliza"\n') -> Path:
-    """The study of the template, with `engine` in every arm, open at any hour; its protocol's path."""
+
+def prepare(folder: Path, engine: str = 'kind = "eliza"\n', patience_s: int | None = None) -> Path:
+    """The study of the template, with `engine` in every arm, open at any hour; its protocol's path.
+
+    With `patience_s` an answer may take so long to begin, and each sentence of it, before the script speaks instead:
+    where whoever waits is to be measured, not comforted.
+    """
     path = create(folder)
     text = path.read_text()
-    if LOCAL not in text:
-        raise click.ClickException("The template names its engine in other words than this benchmark knows.")
-    path.write_text(text.replace(LOCAL, engine))
+    for standing, instead in (
+        (LOCAL, engine),
+        (TIMEOUT, f"timeout_s = {patience_s}\nwait_s = {patience_s}" if patience_s else TIMEOUT),
+    ):
+        if standing not in text:
+            raise click.ClickException(f"The template no longer has {standing!r}, which this benchmark replaces.")
+        text = text.replace(standing, instead)
+    path.write_text(text)
     return path
 
 

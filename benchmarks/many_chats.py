@@ -42,8 +42,7 @@ def main(chats: str, rounds: int, seconds: float, model: str, file: Path | None,
     numbers = [int(one) for one in chats.split(",")]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "study"
-        # Whoever waits here is to be measured, not sent away.
-        prepare(folder, f'kind = "transformers"\nmodel = "{model}"\nwait_s = 120\ntimeout_s = 120\nat_once = 16\n')
+        prepare(folder, f'kind = "transformers"\nmodel = "{model}"\n', patience_s=300)
         with portal(folder) as (url, process):
             study = Study.open(folder)
             levels, memory = _measure(url, study, process, numbers, rounds, seconds, console)
@@ -71,7 +70,7 @@ def _measure(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
     places = [Chat(url, study) for _ in range(max(numbers))]
     console.print("Warming up ...")
-    places[0].say()
+    _together(places[:1], seconds)  # the portal reads what all visits begin with meanwhile
     memory = [memory_of(process)]
     found: dict[int, list[tuple[float, list[Answer]]]] = {number: [] for number in numbers}
     for turn in range(rounds):

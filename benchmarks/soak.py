@@ -81,7 +81,7 @@ def main(minutes: float, chats: int, model: str, folder: Path | None, file: Path
     about = machine()
     with tempfile.TemporaryDirectory() as place:
         study_folder = Path(place) / "study"
-        prepare(study_folder, f'kind = "transformers"\nmodel = "{model}"\nwait_s = 120\ntimeout_s = 120\n')
+        prepare(study_folder, f'kind = "transformers"\nmodel = "{model}"\n', patience_s=300)
         with portal(study_folder) as (url, process):
             study = Study.open(study_folder)
             samples, first, failures = _soak(url, study, process, chats, 60 * minutes, console)
