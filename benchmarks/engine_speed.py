@@ -52,6 +52,9 @@ SETTINGS = (
 Graphs and double buffers (`use_cuda_graph`, `use_async_batching`) need an accelerator: the library decides on them.
 """
 
+TRIED = (("alone", ".1f"), ("together", ".1f"), ("together_first_s", ".2f"))
+"""What is shown of each setting."""
+
 BARE, OURS, THEIRS = "bare `generate`", "Bedside", "transformers' continuous batching"
 
 Rates = dict[str, float]
@@ -142,8 +145,11 @@ def main(file: Path | None, check: bool, rounds: int, **chosen: Any) -> None:
         misses.append(f"all at once get {together:.2f} times the tokens a second of one")
     table = f"{line(summary['machine'])}\n\n{_table(found, rounds)}"
     if tried:
-        rows = [(f"`{text}`", f"{of['alone']:.1f}", f"{of['together']:.1f}") for text, of in tried.items()]
-        table += f"\n\n{markdown(('setting of continuous batching', 'alone', 'at once'), rows)}"
+        head = ("setting of continuous batching", "alone, tokens/s", "all at once, tokens/s", "last first token, s")
+        rows = [
+            (f"`{text}`", *(f"{of[one]:{form}}" for one, form in TRIED)) for text, of in tried.items()
+        ]
+        table += f"\n\n{markdown(head, rows)}"
     give(summary, table, file, misses, check)
 
 
