@@ -21,9 +21,11 @@ from typing import Any
 
 Order = dict[str, Any]
 Tell = Callable[[str], None]
+Writer = tuple[Callable[[Order], Order], str]
+"""What writes, and the precision that it computes in."""
 
 
-def bedside(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]:
+def bedside(model: str, settings: dict[str, Any]) -> Writer:
     """Bedside's engine, through `Engine.generate`."""
     from therapist.engine import Prompt, Sampling, Utterance
     from therapist.engines import open_engine
@@ -41,15 +43,15 @@ def bedside(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]:
             for piece in generation:
                 tell(piece)
             if generation.usage.tokens_in != len(ids):
-                raise SystemExit(f"Bedside read {generation.usage.tokens_in} tokens, the others {len(ids)}.")
+                raise RuntimeError(f"Bedside read {generation.usage.tokens_in} tokens, the others {len(ids)}.")
             return generation.usage.tokens_out
 
         return _each(order, one)
 
-    return write
+    return write, str(engine.identity.precision)
 
 
-def generate(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]:
+def generate(model: str, settings: dict[str, Any]) -> Writer:
     """The bare library: `generate` with a `TextIteratorStreamer` for one prompt, and one padded batch for several."""
     import torch
     from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList, TextIteratorStreamer
@@ -104,10 +106,10 @@ def generate(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]:
             "texts": [tokenizer.decode(ids, skip_special_tokens=True) for ids in written],
         }
 
-    return write
+    return write, "float32"
 
 
-def continuous(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]:
+def continuous(model: str, settings: dict[str, Any]) -> Writer:
     """The library's own continuous batching, its manager running all the time."""
     from transformers import GenerationConfig
     from transformers.generation.configuration_utils import ContinuousBatchingConfig
@@ -148,10 +150,10 @@ def continuous(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]
             "texts": [tokenizer.decode(written[name], skip_special_tokens=True) for name in names],
         }
 
-    return write
+    return write, "float32"
 
 
-def llama(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]:
+def llama(model: str, settings: dict[str, Any]) -> Writer:
     """llama.cpp, as the package `xllamacpp` has it, with a place for each chat and one cache for all."""
     import xllamacpp
 
@@ -182,7 +184,7 @@ def llama(model: str, settings: dict[str, Any]) -> Callable[[Order], Order]:
 
         return _each(order, one)
 
-    return write
+    return write, ""
 
 
 def _each(order: Order, one: Callable[[str, list[int], Tell], int]) -> Order:
@@ -234,8 +236,8 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints is no answer
     name, model, *rest = sys.argv[1:]
     kinds = {"bedside": bedside, "generate": generate, "continuous": continuous, "llama": llama}
-    write = kinds[name](model, json.loads(rest[0]) if rest else {})
-    print(json.dumps({"ready": name}), file=answers, flush=True)
+    write, computes_in = kinds[name](model, json.loads(rest[0]) if rest else {})
+    print(json.dumps({"computes_in": computes_in}), file=answers, flush=True)
     for text in sys.stdin:
         print(json.dumps(write(json.loads(text))), file=answers, flush=True)
     os._exit(0)  # threads of libraries are not waited for

@@ -57,6 +57,8 @@ TRIED = (("alone", ".1f"), ("together", ".1f"), ("together_first_s", ".2f"))
 
 BARE, OURS, THEIRS = "bare `generate`", "Bedside", "transformers' continuous batching"
 
+SAME = "Bedside, in the precision of `generate`"
+
 Rates = dict[str, float]
 
 
@@ -75,7 +77,7 @@ class Contestant:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True
         )
-        self._read()
+        self.computes_in = str(self._read()["computes_in"])
 
     def write(self, order: dict[str, Any]) -> dict[str, Any]:
         """What came of an order, and when."""
@@ -146,9 +148,7 @@ def main(file: Path | None, check: bool, rounds: int, **chosen: Any) -> None:
     table = f"{line(summary['machine'])}\n\n{_table(found, rounds)}"
     if tried:
         head = ("setting of continuous batching", "alone, tokens/s", "all at once, tokens/s", "last first token, s")
-        rows = [
-            (f"`{text}`", *(f"{of[one]:{form}}" for one, form in TRIED)) for text, of in tried.items()
-        ]
+        rows = [(f"`{text}`", *(f"{of[one]:{form}}" for one, form in TRIED)) for text, of in tried.items()]
         table += f"\n\n{markdown(head, rows)}"
     give(summary, table, file, misses, check)
 
@@ -182,6 +182,8 @@ def _race(
         begin(OURS, "bedside", model, {"precision": precision} if precision else {}),
         begin(BARE, "generate", str(folder), {"device": device}),
     ]
+    if racers[0].computes_in != racers[1].computes_in:
+        racers.append(begin(SAME, "bedside", model, {"precision": racers[1].computes_in}))
     tried: dict[str, Rates] = {}
     best = SETTINGS[0]
     for setting in SETTINGS if search else ():
@@ -256,6 +258,7 @@ def _figures(one: Contestant, bare: Contestant, middle: int) -> dict[str, Any]:
         "times_generate": median(
             ratio(mine["alone"], _rates(run, None)["alone"]) for mine, run in zip(rates, bare.alone, strict=True)
         ),
+        "computes_in": one.computes_in,
         "tokens_written": min(min(run["counts"]) for run in one.together),
         "same_together": sum(
             text == run["texts"][middle].strip() for text, run in zip(texts, one.together, strict=True)
@@ -281,7 +284,7 @@ def _table(found: dict[str, dict[str, Any]], rounds: int) -> str:
     )
     rows = [
         (
-            name,
+            f"{name}, {of['computes_in']}" if name == OURS else name,
             f"{of['alone']:.1f}",
             f"{of['times_generate']:.2f}",
             f"{of['alone_first_s']:.2f}",
