@@ -32,8 +32,8 @@ from typing import Any  # noqa: E402
 import click  # noqa: E402
 import gevent  # noqa: E402
 import httpx2  # noqa: E402
+from _portal import portal, prepare  # noqa: E402
 from geventhttpclient import HTTPClient  # noqa: E402
-from load import portal, prepare  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 

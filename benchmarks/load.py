@@ -13,26 +13,23 @@ from gevent import monkey
 monkey.patch_all()
 
 import json  # noqa: E402 - gevent has to come first
-import math  # noqa: E402
 import os  # noqa: E402
 import platform  # noqa: E402
 import re  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections import defaultdict  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
-from contextlib import contextmanager  # noqa: E402
 from itertools import count  # noqa: E402
 from pathlib import Path  # noqa: E402
-from statistics import median, quantiles  # noqa: E402
+from statistics import median  # noqa: E402
 from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 import gevent  # noqa: E402
 import httpx2  # noqa: E402
 import psutil  # noqa: E402
+from _measuring import percentile  # noqa: E402
+from _portal import memory_of, portal, prepare  # noqa: E402
 from locust import User, task  # noqa: E402
 from locust.env import Environment  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -42,7 +39,7 @@ from bedside.simulated import Character  # noqa: E402
 from bedside.visiting import Visitor  # noqa: E402
 from robot_node.api import DeviceAPI  # noqa: E402
 from study.access import devices  # noqa: E402
-from study.study import Study, create  # noqa: E402
+from study.study import Study  # noqa: E402
 
 PAGE_MS, SENTENCE_MS = 300, 500
 """95 of 100 pages, and first sentences of a chat, are to be there by then."""
@@ -88,38 +85,12 @@ def main(participants: int, minutes: float, as_json: bool, check: bool) -> None:
     pages = [value for name in PAGES for value in times.get(name, [])]
     good = (
         not sum(failures.values())
-        and _percentile(pages) < PAGE_MS
-        and _percentile(times[SENTENCE]) < SENTENCE_MS
+        and percentile(pages) < PAGE_MS
+        and percentile(times[SENTENCE]) < SENTENCE_MS
         and end < begin * (1 + GROWTH)
     )
     if check and not good:
         raise SystemExit(1)
-
-
-def prepare(folder: Path) -> Path:
-    """The study of the template, with ELIZA's rules in every arm, open at any hour; its protocol's path."""
-    path = create(folder)
-    path.write_text(path.read_text().replace('kind = "transformers"\nmodel = "smollm2"\n', 'kind = "eliza"\n'))
-    return path
-
-
-@contextmanager
-def portal(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """`bedside serve` in a process of its own: its address, and the process."""
-    command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-        said = []
-        try:
-            for line in server.stdout or ():
-                said.append(line)
-                if found := re.search(r"at (http://\S+?)\. ", line):
-                    break
-            else:
-                raise click.ClickException("The portal did not start:\n" + "".join(said))
-            gevent.spawn(lambda: [None for _ in server.stdout or ()])  # so that it never waits for a reader
-            yield found[1], psutil.Process(server.pid)
-        finally:
-            server.terminate()
 
 
 def _measure(
@@ -168,7 +139,7 @@ def _measure(
     counting = True
     began = time.monotonic()
     while (now := time.monotonic() - began) < 60 * minutes:
-        memory.append((now, _rss(process)))
+        memory.append((now, memory_of(process)))
         done = now / (60 * minutes)
         console.print(f"{done:4.0%}  {sum(map(len, times.values()))} requests, {memory[-1][1]:.0f} MB", end="\r")
         gevent.sleep(5)
@@ -248,11 +219,6 @@ def _kind(request: httpx2.Request) -> str:
     return last if last in ("form", "consent", "rating", "turns", "visit", "reply", "leave") else "page"
 
 
-def _rss(process: psutil.Process) -> float:
-    """The memory of the portal's processes, in MB."""
-    return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]) / 1e6
-
-
 def _memory(samples: list[tuple[float, float]]) -> tuple[float, float]:
     """The memory at the third minute (or a third of the time, if that is earlier), and in the last minute."""
     last = samples[-1][0]
@@ -267,16 +233,9 @@ def _figures(values: list[float]) -> dict[str, float]:
     return {
         "n": len(values),
         "median": round(median(values), 1),
-        "p95": round(_percentile(values), 1),
+        "p95": round(percentile(values), 1),
         "longest": round(max(values), 1),
     }
-
-
-def _percentile(values: list[float], percent: int = 95) -> float:
-    """Infinite where nothing was measured, which is no proof of anything."""
-    if not values:
-        return math.inf
-    return quantiles(values, n=100)[percent - 1] if len(values) > 1 else values[0]
 
 
 def _print(summary: dict[str, Any]) -> None:

@@ -121,6 +121,8 @@ class EngineIdentity:
     model: str
     sha256: str | None
     """Of the weights file, or of the script; None where a remote server does not tell."""
+    precision: str | None = None
+    """How a model on this machine computes: `float32`, `bfloat16` or `int8`."""
 
 
 class Engine(Protocol):

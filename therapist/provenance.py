@@ -27,6 +27,8 @@ class Provenance:
     """`transformers`, `openai`, `eliza`; None where no engine was asked."""
     model: str | None = None
     model_sha256: str | None = None
+    precision: str | None = None
+    """`float32`, `bfloat16` or `int8`, for a model on the portal's own machine."""
     form: Form | None = None
     """What the reply had to be."""
     prompt: list[dict[str, str]] = field(default_factory=list)
@@ -43,8 +45,12 @@ class Provenance:
     first_sentence_ms: float | None = None
     """To the first whole sentence, accepted or not."""
     last_token_ms: float | None = None
+    ready_ms: float | None = None
+    """From the moment the answer was begun until its first sentence could be said, whoever wrote it."""
+    held_ms: float | None = None
+    """For how long that sentence was held back then; None where nothing is ever held back."""
     total_ms: float | None = None
-    """From the moment the answer was begun to its last sentence."""
+    """From the moment the answer was begun to its last sentence, with what it was held back."""
     raw: str = ""
     """All that the engine, or the person in its place, wrote, also what was refused."""
     refused: list[dict[str, str]] = field(default_factory=list)
@@ -73,15 +79,16 @@ class Provenance:
             screen_sha256=screen.sha256,
         )
 
-    def asked(self, identity: EngineIdentity, form: Form, seed: int, sampling: Sampling) -> None:
-        """Note which engine was asked for what."""
-        self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
+    def asked(self, form: Form, seed: int, sampling: Sampling) -> None:
+        """Note what an engine is asked for."""
         self.form = form
         self.seed = seed
         self.sampling = asdict(sampling)
 
-    def written(self, raw: str, usage: Usage | None, first_sentence_ms: float | None) -> None:
-        """Note what the engine made of it."""
+    def written(self, identity: EngineIdentity, raw: str, usage: Usage | None, first_sentence_ms: float | None) -> None:
+        """Note what the engine made of it, and which it was, as it is known by now: it may have been loading before."""
+        self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
+        self.precision = identity.precision
         self.raw = raw
         self.first_sentence_ms = _rounded(first_sentence_ms)
         if usage is not None:
