@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -17,13 +18,13 @@ from study.messages import address_mistakes
 from study.protocol import EngineChoice, Protocol, load
 from study.study import Study
 from therapist.engine import Engine
-from therapist.engines import open_engine
+from therapist.engines import begin_opening, open_engine
 from therapist.errors import EngineError
 from therapist.exercise import exercise_names
 from therapist.languages import ENGLISH_ONLY, lacks
 from therapist.persona import persona_names
 
-__all__ = ["check", "open_engines", "open_study", "portal_of"]
+__all__ = ["Source", "check", "open_choice", "open_engines", "open_study", "portal_of", "source_of"]
 
 log = structlog.get_logger()
 
@@ -120,12 +121,16 @@ def open_study(folder: Path, *, clock: Clock | None = None, rehearsal: Path | No
 
 
 def open_engines(
-    protocols: Iterable[Protocol], progress: Callable[[str], None], instead: str | None = None
+    protocols: Iterable[Protocol],
+    progress: Callable[[str], None],
+    instead: str | None = None,
+    failed: Callable[[Exception], None] | None = None,
 ) -> Mapping[EngineChoice, Engine]:
     """An engine for each choice that an arm of `protocols` makes; arms that choose alike share one.
 
     `progress` is told of long work. With `instead`, an engine of that kind stands in for every choice: for rehearsals.
-    Raises `EngineError`.
+    With `failed`, a model on this machine goes on loading when this returns, and `failed` is told, in another thread,
+    why that did not succeed. Raises `EngineError`.
     """
     choices = {
         choice for protocol in protocols for arm in protocol.arms if (choice := protocol.engine_of(arm)) is not None
@@ -134,33 +139,54 @@ def open_engines(
         engine = open_engine(instead, progress=progress)
         return dict.fromkeys(choices, engine)
     # Two choices that differ only in how replies are drawn share a model too: there is memory for one.
-    opened: dict[tuple[str, str | None, str | None, str | None], Engine] = {}
+    opened: dict[Source, Engine] = {}
     engines: dict[EngineChoice, Engine] = {}
     for choice in sorted(choices, key=lambda one: one.kind):
-        source = (choice.kind, choice.model, choice.base_url, choice.api_key_env)
+        source = source_of(choice)
         if source not in opened:
-            opened[source] = open_engine(
-                choice.kind,
-                model=choice.model,
-                base_url=choice.base_url,
-                api_key_env=choice.api_key_env,
-                timeout_s=choice.timeout_s,
-                progress=progress,
-            )
+            open_it = partial(open_choice, choice, progress)
+            opened[source] = begin_opening(choice.kind, choice.model, open_it, failed) if failed else open_it()
         engines[choice] = opened[source]
     return engines
+
+
+Source = tuple[str, str | None, str | None, str | None, str]
+
+
+def source_of(choice: EngineChoice) -> Source:
+    """What two choices have in common when one engine serves both."""
+    return (choice.kind, choice.model, choice.base_url, choice.api_key_env, choice.precision)
+
+
+def open_choice(choice: EngineChoice, progress: Callable[[str], None]) -> Engine:
+    """The engine that `choice` names. Raises `EngineError`."""
+    return open_engine(
+        choice.kind,
+        model=choice.model,
+        base_url=choice.base_url,
+        api_key_env=choice.api_key_env,
+        timeout_s=choice.timeout_s,
+        at_once=choice.at_once,
+        precision=choice.precision,
+        progress=progress,
+    )
 
 
 def portal_of(
     study: Study,
     progress: Callable[[str], None],
+    failed: Callable[[Exception], None],
     instead: str | None = None,
     *,
     second_factor: bool = True,
     behind_proxy: bool = False,
 ) -> Flask:
-    """The portal of `study`, its engines loaded and being warmed."""
-    engines = open_engines(study.protocols(), progress, instead)
+    """The portal of `study`, its engines being loaded and warmed; `failed` is told, in another thread, if one cannot.
+
+    Pages are served meanwhile. In a rehearsal nobody waits for a page, and every answer is to be the engine's, so there
+    the engines are loaded before this returns. Raises `EngineError` for what can be seen at once.
+    """
+    engines = open_engines(study.protocols(), progress, instead, None if study.rehearsal else failed)
     app = create_app(study, engines, second_factor=second_factor, behind_proxy=behind_proxy)
     sessions: Sessions = app.extensions["bedside"]
     threading.Thread(target=_warm, args=(sessions,), name="warm").start()

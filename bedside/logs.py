@@ -8,8 +8,8 @@ import structlog
 __all__ = ["set_up"]
 
 
-def set_up() -> None:
-    """Send structlog's events to standard error, and quiet the libraries."""
+def set_up(level: int = logging.INFO) -> None:
+    """Send structlog's events of at least this level to standard error, and quiet the libraries."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -17,7 +17,7 @@ def set_up() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     logging.getLogger("apprise").setLevel(logging.CRITICAL)

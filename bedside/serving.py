@@ -65,15 +65,13 @@ def serve(
             app = portal_of(
                 mine,
                 lambda said: console.print(f"  {said}", style="dim"),
+                _give_up,
                 instead,
                 second_factor=second_factor,
                 behind_proxy=behind_proxy,
             )
-        except TherapistError as error:
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(CANNOT_LOAD)
-        except Exception:
-            log.exception("the portal cannot be loaded")
+        except Exception as error:
+            _say_why(error)
             sys.exit(CANNOT_LOAD)
         threading.Thread(target=_keep_ticking, args=(mine,), daemon=True, name="tick").start()
         console.print(
@@ -93,6 +91,24 @@ def serve(
     except SystemExit as stop:
         # The worker is a fork that comes by here, too; its status is for its parent, this process's for the user.
         sys.exit(2 if os.getpid() == parent and stop.code == CANNOT_LOAD else stop.code)
+
+
+def _give_up(error: Exception) -> None:
+    """End the process that serves, from whatever thread: without its engine it would only say the script's sentences.
+
+    At once, as a kill would: nothing that a participant saw confirmed is lost by it.
+    """
+    _say_why(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(CANNOT_LOAD)
+
+
+def _say_why(error: Exception) -> None:
+    if isinstance(error, TherapistError):
+        click.echo(f"Error: {error}", err=True)
+    else:
+        log.error("the portal cannot be loaded", exc_info=error)
 
 
 def _greet(console: Console, study: Study, folder: Path, url: str, second_factor: bool) -> None:

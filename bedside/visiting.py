@@ -7,6 +7,7 @@ then speaks over ROS topics with the robot's node, which is another process.
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,10 @@ from study.forms import SCREENING, measure_of
 from study.study import Participant, Study
 
 __all__ = ["Visitor"]
+
+
+LATER_S = 2.0
+"""As soon as a page's script asks again when it was told `later`."""
 
 
 class Visitor:
@@ -129,12 +134,22 @@ class Visitor:
 
     def _read_reply(self, path: str, visit: str, after: int) -> dict[str, Any]:
         """Read along to the end of the answer; the visit as it is then."""
+        while True:
+            ended = self._read_on(path, visit, after)
+            if ended is not None:
+                return ended
+            time.sleep(LATER_S)
+
+    def _read_on(self, path: str, visit: str, after: int) -> dict[str, Any] | None:
+        """The same; None when the portal has no room for another reader just now."""
         with self._http.stream("GET", path + "reply", params={"visit": visit, "after": after}) as answer:
             name = ""
             for line in answer.iter_lines():
                 if line.startswith("event: "):
                     name = line.removeprefix("event: ")
                     self._heard(name)
+                    if name == "later":
+                        return None
                 elif name == "end" and line.startswith("data: "):
                     ended: dict[str, Any] = json.loads(line.removeprefix("data: "))
                     return ended

@@ -79,6 +79,10 @@ repeated as well: the record takes one rating for each occasion, one turn for ea
 The answer to a turn is a stream of server-sent events, each with an `id`, an `event` and its `data` in JSON:
 
 ```
+id: 1
+event: place
+data: {{"reply_to": 2, "place": 3}}
+
 id: 1.2.31.5a0c3f1e
 event: sentence
 data: {{"reply_to": 2, "index": 0, "text": "That sounds like a hard moment."}}
@@ -98,8 +102,10 @@ data: {{"visit": 12, "state": "exercise", "pending": false, ...}}
 
 Say each sentence as it comes. `reply_to` is the number of the participant's turn that is answered, and null for the
 opening. Every answer after turn `after` comes: those that are recorded in one `sentence` with `whole` true, then what
-is being written. `turn` says that an answer is whole and recorded; `end`, with the visit, that nothing more comes.
-Lines that begin with a colon are a sign of life, every second.
+is being written. While the model writes for others, `place` says how many answers come before this one, each time that
+changes and to whoever begins to read; it is no part of what is said, and an answer that has not to wait has none.
+`turn` says that an answer is whole and recorded; `end`, with the visit, that nothing more comes. Lines that begin with
+a colon are a sign of life, every second.
 
 A stream that broke off before `end` is asked for again, with the id of the last event that came as `Last-Event-ID`:
 what follows is the rest, without a sentence twice or left out. (Should the answer have become another one, because

@@ -16,7 +16,7 @@ import worksheet
 from portal import words
 from portal.joining import before_enrolment, form_page
 from portal.looking import person_of_link, sessions
-from portal.stream import reply_stream
+from portal.stream import read_to_its_end, reply_stream
 from portal.today import begun, outlook, window_text
 from study import enrolment, forms, visits
 from study.access import devices
@@ -195,8 +195,7 @@ def say() -> Page:
     if request.is_json:
         state = visits.find(running.study, visit.id).state
         return _json({"number": turn.number, "words": turn.text, "state": state}, 201)
-    for _ in running.follow(visit, turn.number):
-        pass
+    read_to_its_end(running, visit, turn.number)
     return redirect(g.home + "now", 303)
 
 

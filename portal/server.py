@@ -1,5 +1,6 @@
 """Running the portal under gunicorn: one process, because there is one model, and many threads."""
 
+import resource
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +9,18 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from portal.errors import PortalError
+from portal.stream import STREAMS
 
 __all__ = ["CANNOT_LOAD", "listen_on", "serve"]
 
 CANNOT_LOAD = 4
 """gunicorn's own status for an application that cannot be loaded: it does not try again."""
 
-THREADS = 64
-"""Requests served at a time. An answer being streamed holds one; two hundred participants are rarely all waiting."""
+THREADS = STREAMS + 32
+"""Requests served at a time: pages that read an answer, and everything else. A thread is begun when it is needed."""
+
+FILES = 4096
+"""Open files that so many threads may need: each has a connection to the browser and one to the record."""
 
 
 def listen_on(host: str, port: int) -> socket.socket:
@@ -42,6 +47,10 @@ def serve(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
 
     When `make_app` exits with `CANNOT_LOAD`, having said why, the server ends with that status too.
     """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     _Server(listener, make_app).run()
 
 

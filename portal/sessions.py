@@ -8,21 +8,22 @@ record which answers are owed and writes them.
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
+from portal.conversations import conversation_of, crisis_of
+from portal.holding import Holding
 from portal.takeovers import Desk
 from study import visits
 from study.enrolment import may_record
 from study.errors import DraftChanged, NotDue
-from study.protocol import EngineChoice, Protocol
+from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Study
-from study.texts import crisis_message
 from study.turns import TurnKeeper
 from study.visits import Visit
 from therapist.conversation import Conversation
@@ -30,7 +31,6 @@ from therapist.engine import Engine, Sampling
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
 from therapist.prompting import opening_prompt
-from therapist.rails import Rails
 from therapist.screen import Screen
 from therapist.transcript import RecordedTurn
 
@@ -38,8 +38,8 @@ __all__ = ["Event", "Sessions"]
 
 log = structlog.get_logger()
 
-WRITERS = 64
-"""Answers written at a time. A local model writes one after another whatever this is; a server writes many."""
+WRITERS = 256
+"""Answers that are written or wait for the model at a time: whoever waits here has no place in its queue."""
 
 KEEP_ALIVE_S = 10.0
 """A stream that has nothing to say for so long sends a comment, which also finds out that nobody listens any more."""
@@ -47,7 +47,7 @@ KEEP_ALIVE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a reply stream: `sentence`, `turn`, `end`, or `wait` (nothing yet)."""
+    """One event of a reply stream: `place` in the queue, `sentence`, `turn`, `end`, or `wait` (nothing yet)."""
 
     name: str
     data: dict[str, Any]
@@ -58,13 +58,24 @@ class _Writing:
     """Answers being written for one visit, and what has been written of them."""
 
     events: list[Event] = field(default_factory=list)
+    place: Event | None = None
+    """Where the answer stands that waits for the model: only the latest is of interest, and none once it has begun."""
     done: bool = False
     since: float = field(default_factory=time.monotonic)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    """Set when the visit was stopped: nothing of it is held back any more."""
 
     def put(self, event: Event) -> None:
         with self.changed:
             self.events.append(event)
+            self.place = None
+            self.changed.notify_all()
+
+    def stand(self, reply_to: int, place: int) -> None:
+        """The answer to turn `reply_to` has so many others before it."""
+        with self.changed:
+            self.place = Event("place", {"reply_to": reply_to, "place": place})
             self.changed.notify_all()
 
     def finish(self) -> None:
@@ -73,27 +84,34 @@ class _Writing:
             self.changed.notify_all()
 
     def read(self, every: float) -> Iterator[Event]:
-        """All events from the first, as they come; a `wait` event for every so many seconds of silence."""
-        position = 0
+        """All events from the first, as they come; a `wait` event for every so many seconds of silence.
+
+        Of the places in the queue a reader is told the one that holds when it looks.
+        """
+        position, told = 0, None
         while True:
             with self.changed:
-                while position == len(self.events) and not self.done:
+                while position == len(self.events) and self.place in (None, told) and not self.done:
                     if not self.changed.wait(every):
                         break
                 fresh = self.events[position:]
+                place = self.place
                 done = self.done
             if not fresh and done:
                 return
             position += len(fresh)
-            yield from fresh or [Event("wait", {})]
+            news = [*fresh, *([place] if place and place != told else [])]
+            told = place
+            yield from news or [Event("wait", {})]
 
 
 class Sessions:
     """All visits under way. Safe to use from several threads."""
 
-    def __init__(self, study: Study, engines: Mapping[EngineChoice, Engine]) -> None:
+    def __init__(self, study: Study, engines: Mapping[EngineChoice, Engine], *, holding: Holding | None = None) -> None:
         """`engines` has one engine for each choice that an arm of the protocol makes."""
         self.study = study
+        self.holding = holding or Holding(study)
         self.engines = engines
         self.desk = Desk(study)
         self._writing: dict[int, _Writing] = {}
@@ -114,33 +132,30 @@ class Sessions:
                     )
                     key = f"shared {protocol.language} {arm.persona} {name}"
                     for _ in self.engines[choice].generate(
-                        prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key
+                        prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key, priority="batch"
                     ):
                         pass
 
-    def conversation(self, visit: Visit) -> Conversation:
-        """The conversation of a visit, as the record has it now."""
+    def conversation(
+        self,
+        visit: Visit,
+        waiting: Callable[[int], None] = lambda place: None,
+        hurry: threading.Event | None = None,
+    ) -> Conversation:
+        """The conversation of a visit, as the record has it now; `waiting` is told of its answers' places. Whoever
+        sets `hurry` ends what holds its answers."""
         participant = self.study.participant(visit.participant)
-        arm, protocol = participant.arm, participant.protocol
-        choice = protocol.engine_of(arm)
-        engine = self.engines[choice] if choice else None
-        settings = choice or EngineChoice()
-        return Conversation(
-            exercise=load_exercise(visit.exercise, protocol.language),
-            persona=load_persona(arm.persona, protocol.language),
-            engine=engine,
-            screen=Screen.load(protocol.language),
-            transcript=TurnKeeper(self.study, visit),
-            medium=arm.medium,
-            crisis_message=self._crisis(protocol),
-            key=f"visit {visit.id}",
-            seed=protocol.allocation.seed,
-            rails=Rails(sentences=1, grounded=True) if _is_small(engine) else Rails(),
-            sampling=Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
-            deadline_s=settings.timeout_s,
-            wait_s=settings.wait_s,
-            priority="batch" if self.study.rehearsal else "interactive",
+        choice = participant.protocol.engine_of(participant.arm)
+        return conversation_of(
+            self.study,
+            visit,
+            self.engines[choice] if choice else None,
+            TurnKeeper(self.study, visit),
+            waiting=waiting,
+            over=lambda: self._is_over(visit),
             wizard=self.desk.seat(visit.id),
+            hold=self.holding.of(visit, participant),
+            hurry=hurry,
         )
 
     def enter(self, visit: Visit) -> tuple[Visit, Conversation]:
@@ -177,6 +192,8 @@ class Sessions:
                 raise DraftChanged(standing or "", confirmed=False)
             conversation.open()
             turn = conversation.hear(words, token, step)
+            if turn.hit is not None:
+                self._hurry(visit)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
         self._write(visit)
         return turn
@@ -197,7 +214,11 @@ class Sessions:
         """Screen words that become no turn; a hit stops the visit as it does for any other words."""
         language = self.study.participant(visit.participant).protocol.language
         hit = Screen.load(language).check(text, "participant")
-        return visits.stop(self.study, visit, source, hit) if hit else visit
+        if hit is None:
+            return visit
+        visit = visits.stop(self.study, visit, source, hit)
+        self._hurry(visit)
+        return visit
 
     def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
@@ -237,9 +258,9 @@ class Sessions:
             "day": visit.day,
             "days": participant.protocol.days,
             "language": participant.protocol.language,
-            "pending": conversation.pending is not None,
+            "pending": self._owed(visit, conversation) is not None,
             "claimed": visit.device is not None,
-            "message": self._crisis(participant.protocol) if visit.state == "stopped" else None,
+            "message": crisis_of(self.study, participant.protocol) if visit.state == "stopped" else None,
             "reflect": step is not None and conversation.exercise.step(step).reflect,
             "record": may_record(self.study, participant),
             "turns": [
@@ -256,11 +277,9 @@ class Sessions:
     def close(self) -> None:
         """Wait for the answers that are being written, by engines now; begin no more."""
         self.desk.close()
+        for writing in list(self._writing.values()):
+            writing.hurry.set()
         self._workers.shutdown()
-
-    def _crisis(self, protocol: Protocol) -> str:
-        """What is said when a visit is stopped: in the participant's language, with the contacts of today."""
-        return crisis_message(protocol.language, self.study.protocol.safety.contacts)
 
     def _write(self, visit: Visit) -> _Writing | None:
         """The answers being written for this visit; begun if one is owed; None when there is nothing to write."""
@@ -268,28 +287,35 @@ class Sessions:
             writing = self._writing.get(visit.id)
             if writing is not None:
                 return writing
-            if self.conversation(visit).pending is None:
+            if self._owed(visit, self.conversation(visit)) is None:
                 return None
             writing = self._writing[visit.id] = _Writing()
         self._workers.submit(self._work, visit, writing)
         return writing
 
+    def _hurry(self, visit: Visit) -> None:
+        writing = self._writing.get(visit.id)
+        if writing is not None:
+            writing.hurry.set()
+
     def _work(self, visit: Visit, writing: _Writing) -> None:
-        conversation = self.conversation(visit)
+        to = 0
+        conversation = self.conversation(visit, lambda place: writing.stand(to, place), writing.hurry)
         try:
             while True:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left
                 # without an answer: either it sees them here, or whoever recorded them starts another worker.
                 with self._lock(visit):
-                    pending = conversation.pending
+                    pending = self._owed(visit, conversation)
                     if pending is None:
                         self._close_if_finished(visits.find(self.study, visit.id), conversation)
                         del self._writing[visit.id]
                         return
+                to = pending.number
                 for index, sentence in enumerate(conversation.reply()):
                     writing.put(Event("sentence", {"reply_to": pending.number, "index": index, "text": sentence}))
                 for turn in TurnKeeper(self.study, visit).turns():
-                    if turn.reply_to == pending.number:  # none, when the visit was stopped while a person wrote
+                    if turn.reply_to == pending.number:  # none, when the visit was stopped meanwhile
                         writing.put(Event("turn", {"number": turn.number, "reply_to": pending.number}))
         except Exception:
             # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
@@ -300,6 +326,22 @@ class Sessions:
         finally:
             writing.finish()
 
+    def _owed(self, visit: Visit, conversation: Conversation) -> RecordedTurn | None:
+        """The turn whose answer is owed. In a visit that was ended early nothing is owed but the fixed message."""
+        pending = conversation.pending
+        return pending if pending is not None and (conversation.stopped or not self._is_over(visit)) else None
+
+    def _is_over(self, visit: Visit) -> bool:
+        """Whether the visit was stopped or ended early, or its participant left: by whomever, in whatever process."""
+        return (
+            self.study.records.row(
+                "SELECT 1 FROM visit JOIN participant ON participant.code = visit.participant WHERE visit.id = ?"
+                " AND (visit.state IN ('stopped', 'missed', 'unfinished') OR participant.status = 'withdrawn')",
+                visit.id,
+            )
+            is not None
+        )
+
     def _lock(self, visit: Visit) -> threading.Lock:
         return self._locks[visit.id % len(self._locks)]
 
@@ -307,8 +349,3 @@ class Sessions:
         if visit.state == "exercise" and conversation.finished:
             return visits.finish_exercise(self.study, visit)
         return visit
-
-
-def _is_small(engine: Engine | None) -> bool:
-    """Whether this is the model in the package, which is too small to be believed: its sentences are held tightly."""
-    return engine is not None and engine.identity.kind == "transformers" and engine.identity.model == "smollm2"

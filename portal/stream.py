@@ -8,7 +8,9 @@ rest. The hash is there because an answer may become another one: written anew a
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 
@@ -17,11 +19,17 @@ from flask import Response, request
 from portal.sessions import KEEP_ALIVE_S, Event, Sessions
 from study.visits import Visit
 
-__all__ = ["LAST_EVENT_ID", "Numbered", "follow", "reply_stream", "stream"]
+__all__ = ["LAST_EVENT_ID", "STREAMS", "Numbered", "follow", "read_to_its_end", "reply_stream", "stream"]
+
+STREAMS = 224
+"""Pages that read an answer at a time. Each holds a thread of the server (0.3 MB), so that there has to be a limit; who
+comes beyond it asks again every two seconds, and the threads that are left serve everything else."""
 
 LAST_EVENT_ID = r"^([0-9]{1,15})(?:\.([0-9]{1,15})\.([0-9]{1,15})\.([0-9a-f]{8}))?$"
 
 Numbered = Iterator[tuple[str, Event]]
+
+_room = threading.BoundedSemaphore(STREAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +51,31 @@ class _Part:
 def reply_stream(sessions: Sessions, visit: Visit) -> Response:
     """What the therapist says after turn `?after=`, as docs/api.md describes the stream, for a page's script.
 
-    It begins with an event `wait`, and a long silence has more of them: a script in a browser sees neither comments nor
-    headers that wait for the first event, and could not tell a server that is thinking from a line that is dead. An
-    answer of which the page has a part comes whole: the page puts it in the place of the part.
+    A page for which there is no room is told `later`, and asks again: its answer is being written all the same.
+
+    The stream begins with an event `wait`, and a long silence has more of them: a script in a browser sees neither
+    comments nor headers that wait for the first event, and could not tell a server that is thinking from a line that is
+    dead. An answer of which the page has a part comes whole: the page puts it in the place of the part.
     """
+    if not _room.acquire(blocking=False):
+        return stream(iter([("", Event("later", {}))]))
+    held = ExitStack()  # given back once: at the end of the stream, or when it is closed before it was begun
+    held.callback(_room.release)
     events = follow(sessions, visit, request.args.get("after", default=0, type=int), parts=False)
     at_once: list[tuple[str, Event]] = [("", Event("wait", {}))]
-    return stream(chain(at_once, events), silence="event: wait\ndata:\n\n")
+    answer = stream(_within(held, chain(at_once, events)), silence="event: wait\ndata:\n\n")
+    answer.call_on_close(held.close)
+    return answer
+
+
+def read_to_its_end(sessions: Sessions, visit: Visit, after: int) -> None:
+    """Wait until what is said after turn `after` is written, for a page without a script; not at all without room."""
+    if _room.acquire(blocking=False):
+        try:
+            for _ in sessions.follow(visit, after):
+                pass
+        finally:
+            _room.release()
 
 
 def follow(
@@ -73,6 +99,11 @@ def stream(events: Numbered, silence: str = ": still writing\n\n") -> Response:
         mimetype="text/event-stream",
         headers={"X-Accel-Buffering": "no"},  # a proxy in front must pass each sentence on at once
     )
+
+
+def _within(held: ExitStack, events: Numbered) -> Numbered:
+    with held:
+        yield from events
 
 
 def _numbered(events: Iterator[Event], last: int, known: _Part | None) -> Numbered:

@@ -64,7 +64,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a reply stream."""
+    """One event of a reply stream; `wait` for its sign of life, after a second in which nothing came."""
 
     name: str
     data: dict[str, Any]
@@ -118,6 +118,11 @@ class DeviceAPI:
         """Have words screened that are no part of the exercise; a hit stops the visit."""
         return _visit(self._fine(self._send("POST", f"/visits/{visit_id}/screen", {"words": words})))
 
+    def sound(self, visit_id: int, reply_to: int, after_ms: float) -> None:
+        """Say how long after the participant's words the answer to them began to sound. Raises `Refused`."""
+        fields = {"reply_to": reply_to, "after_ms": after_ms}
+        self._fine(self._send("POST", f"/visits/{visit_id}/sounds", fields))
+
     def reply(self, visit_id: int, after: int) -> Iterator[Event]:
         """What the therapist says after turn `after`, event by event, up to and with `end`.
 
@@ -139,6 +144,8 @@ class DeviceAPI:
                         number = line.removeprefix("id: ")
                     elif line.startswith("event: "):
                         name = line.removeprefix("event: ")
+                    elif line.startswith(":"):
+                        yield Event("wait", {})
                     elif line.startswith("data: "):
                         ended, last = name == "end", number
                         yield Event(name, json.loads(line.removeprefix("data: ")))

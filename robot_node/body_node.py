@@ -118,11 +118,14 @@ class Body(RobotNode):
         with self._lock:
             if self._stopped:
                 return
+            made = self._name == message.data == self._bearing.gesture
             try:
                 self._bearing.ask(message.data)
             except KeyError:
                 self.get_logger().warning(f"there is no gesture {message.data!r}; they are {', '.join(gestures())}")
                 return
+            if made and gestures()[message.data].hold:
+                return  # it stays in it
             self._name = None  # also the one under way begins anew
 
     def _on_word(self, message: Any) -> None:

@@ -45,6 +45,9 @@ AWAIT_S = 20.0
 LONGEST_SENTENCE_S = 10.0
 """A voice that has not said a sentence within this and a sixth of a second a letter does not answer."""
 
+SAME_WORDS_S = 1.0
+"""The ear says that speech has ended, and what was understood, within this of each other."""
+
 REPORT_EVERY_S = 10.0
 """How often the portal is told how the robot is; after three such times without it, it counts as not connected."""
 
@@ -77,6 +80,12 @@ class Companion(RobotNode):
         self._clock_jumped = threading.Event()
         self._language = "en"
         self._battery: float | None = None
+        self._heard_at = 0.0
+        self._ended_at = (0.0, 0.0)
+        """When the ear last said that speech had ended, and when that had been."""
+        self._spoken = ""
+        self._sound = ("", 0.0)
+        """The sentence that began to sound last, and when."""
 
     # Lifecycle
 
@@ -95,7 +104,9 @@ class Companion(RobotNode):
         self._gesture_topic = self.sends("gesture")
         self._colleagues = Colleagues(self.get_namespace(), ("ear", "voice") if self.value("voice") else ())
         self.takes("heard", self._on_heard)
+        self.takes("speech_ended", self._on_speech_ended)
         self.takes("spoken", self._on_spoken)
+        self.takes("speaking", self._on_speaking)
         self.takes("hush", self._on_hush)
         self.takes("stop", self._on_stop)
         self.takes("battery_state", self._on_battery)
@@ -145,6 +156,7 @@ class Companion(RobotNode):
             attend=self._attend,
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
+            sounded=self._sounded,
             notice=lambda level, what: self.report("code", level, what),
             language=self._language,
         )
@@ -214,6 +226,7 @@ class Companion(RobotNode):
     def _speak(self, sentence: str) -> bool:
         """Say a sentence; with a voice, until it is said. False when the participant spoke into this answer."""
         self._waiting_since = None
+        self._spoken = sentence
         if self._stop.is_set():
             raise Stopped
         if not self.value("voice"):
@@ -228,6 +241,7 @@ class Companion(RobotNode):
         while self._halted:
             self._pause(LOOK_S)
         self._outstanding = sentence
+        self._sound = ("", 0.0)
         self._over.clear()
         voice = self._colleagues.run("voice")
         self._say_topic.publish(String(data=sentence))
@@ -252,6 +266,15 @@ class Companion(RobotNode):
             self._cut_sentence = sentence
             return False
         return True
+
+    def _sounded(self) -> float | None:
+        """Milliseconds from the end of the speech that was heard last to the first sound of the sentence said last."""
+        sentence, at = self._sound
+        told, ended = self._ended_at
+        # An ear that gives words without sound says of no end: they ended when they came.
+        began = ended if abs(told - self._heard_at) < SAME_WORDS_S else self._heard_at
+        self._ended_at = (0.0, 0.0)  # what is heard next has an end of its own
+        return 1000 * (at - began) if sentence == self._spoken and at > began > 0 else None
 
     def _keep_company(self) -> None:
         """Never silent for long: while an answer is being written, a short sound, then a sentence."""
@@ -375,7 +398,16 @@ class Companion(RobotNode):
 
     def _on_heard(self, message: Any) -> None:
         if (self._listening or self._interrupted.is_set()) and message.data.strip():
+            self._heard_at = time.monotonic()
             self._words.put(message.data)
+
+    def _on_speech_ended(self, message: Any) -> None:
+        now = time.monotonic()
+        self._ended_at = (now, now - float(message.data))
+
+    def _on_speaking(self, message: Any) -> None:
+        if message.data and self._sound[0] != self._outstanding:
+            self._sound = (self._outstanding, time.monotonic())
 
     def _on_spoken(self, message: Any) -> None:
         if message.data == self._outstanding:

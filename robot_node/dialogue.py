@@ -51,6 +51,9 @@ class Dialogue:
     """What is said from now to the next `hear` is not to be interrupted."""
     gesture: Callable[[str], None] = lambda name: None
     """Moves: `greet`, `nod`, `think` or `farewell`."""
+    sounded: Callable[[], float | None] = lambda: None
+    """How many milliseconds after the end of what was heard last the sentence said last began to sound; None when it
+    did not sound, or nobody can tell."""
     notice: Callable[[str, str], None] = lambda level, what: None
     """Told how it is with the code, for the researcher: `ok`, `warning` or `error`, and what is the matter."""
     language: str = "en"
@@ -60,6 +63,10 @@ class Dialogue:
     _said: dict[int | None, list[str]] = field(default_factory=dict)
     _cut: bool = False
     """Whether the participant spoke into the answer that is being said."""
+    _heard: int | None = None
+    """The turn of the words that were heard last."""
+    _sounds: dict[int, float] = field(default_factory=dict)
+    """Of answers to turns: when they began to sound, where the portal was not told yet."""
 
     def hold_visit(self, code: str | None = None, greet: bool = True) -> str:
         """Hold one visit to its end, or to where it was stopped, and return that state.
@@ -150,7 +157,7 @@ class Dialogue:
     # The exercise
 
     def _exercise(self, visit: Visit, resumed: bool) -> Visit:
-        self._said = {}
+        self._said, self._heard, self._sounds = {}, None, {}
         if resumed and visit.turns:
             self._tell("go_on")
         if not visit.pending:
@@ -160,7 +167,7 @@ class Dialogue:
                 self.say(sentence)
         while visit.state == "exercise":
             if visit.pending:
-                visit = self._listen_to_reply(visit)
+                visit = self._listen_to_reply(visit, thinks=True)
                 if visit.pending:
                     self.pause(1.0)  # the portal could not record its answer this time
                 continue
@@ -174,47 +181,70 @@ class Dialogue:
                 self._tell("over")
                 visit = self._patiently(self.api.visit, visit.id)
                 continue
+            self._heard = heard.number
             if heard.stopped:
                 self.hold_floor()
-            else:
-                self.gesture("think")
-            visit = self._listen_to_reply(visit)
+            visit = self._listen_to_reply(visit, thinks=not heard.stopped)
         if visit.state == "stopped" and visit.pending:
-            visit = self._listen_to_reply(visit)
+            visit = self._listen_to_reply(visit, thinks=False)
         return visit
 
-    def _listen_to_reply(self, visit: Visit) -> Visit:
-        """Say the answer that is owed, sentence by sentence, and return the visit as it is then."""
+    def _listen_to_reply(self, visit: Visit, *, thinks: bool) -> Visit:
+        """Say the answer that is owed, sentence by sentence, and return the visit as it is then.
 
+        One that `thinks` does so while the answer waits for the model or is being written, and nothing came for a
+        moment. It is asked to again and again: a short sound that it makes meanwhile ends the gesture.
+        """
         self._cut = False
 
         def follow() -> Visit:
+            silent = thinks
             for event in self.api.reply(visit.id, visit.last_number):
-                if event.name == "sentence":
+                if event.name in ("wait", "place") and silent:
+                    self.gesture("think")
+                elif event.name == "sentence":
+                    silent = False
                     self._say_once(
                         event.data["reply_to"], event.data["index"], event.data["text"], event.data.get("whole", False)
                     )
             return self.api.visit(visit.id)
 
-        return self._patiently(follow)
+        visit = self._patiently(follow)
+        self._report_sounds(visit.id)
+        return visit
+
+    def _report_sounds(self, visit_id: int) -> None:
+        """Tell the portal when answers began to sound. Nobody is kept waiting for that: it is tried again next time."""
+        for reply_to, after_ms in list(self._sounds.items()):
+            try:
+                self.api.sound(visit_id, reply_to, after_ms)
+            except NotReachable:
+                return
+            except Refused as error:
+                log.warning("first sound refused", error=str(error))
+            del self._sounds[reply_to]
 
     def _say_once(self, reply_to: int | None, index: int, text: str, whole: bool) -> None:
         """Say a sentence of an answer, unless it was said before the connection broke."""
         said = self._said.setdefault(reply_to, [])
         if not whole:
             if index >= len(said):
-                said.append(text)
-                self._aloud(text)
+                self._aloud(reply_to, text)
             return
         already = " ".join(said)
         rest = text.removeprefix(already) if text.startswith(already) else text
         for sentence in split(rest):
-            said.append(sentence)
-            self._aloud(sentence)
+            self._aloud(reply_to, sentence)
 
-    def _aloud(self, sentence: str) -> None:
+    def _aloud(self, reply_to: int | None, sentence: str) -> None:
+        said = self._said[reply_to]
+        said.append(sentence)
         if self.say(sentence) is False:
             self._cut = True
+        if reply_to is not None and reply_to == self._heard and len(said) == 1:
+            after_ms = self.sounded()
+            if after_ms is not None:
+                self._sounds[reply_to] = round(after_ms, 1)
 
     def _finish_stopped(self, visit: Visit) -> None:
         """Say the fixed message, if the answer that carries it was not said, and heard to its end, already."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from std_msgs.msg import Bool, Empty, String
+from std_msgs.msg import Bool, Empty, Float32, String
 
 from robot_node.errors import SoundError, SpeechError
 from robot_node.node import RobotNode
@@ -44,6 +44,8 @@ class _Utterance:
     recording: str
     samples: list[Any] = field(default_factory=list)
     quiet: bool = False
+    ended: float = 0.0
+    """When the speech in it ended, on the monotonic clock: before the pause by which that was known."""
 
 
 class Ear(RobotNode):
@@ -77,6 +79,7 @@ class Ear(RobotNode):
         folder = self.value("recordings")
         self._recordings = Recordings(Path(folder).expanduser()) if folder else None
         self._heard_topic = self.sends("heard")
+        self._ended_topic = self.sends("speech_ended")
         self._live_topic = self.sends("live_speech")
         self._activity_topic = self.sends("voice_activity")
         self._hush_topic = self.sends("hush")
@@ -201,7 +204,8 @@ class Ear(RobotNode):
                     self._work.put(("peek", None))
                 case "resumed" if utterance is not None:
                     utterance.quiet = False
-                case "ended" if utterance is not None:
+                case "ended" if event is not None and utterance is not None:
+                    utterance.ended = time.monotonic() - (event.at_s - event.speech_until_s)
                     self._work.put(("finish", utterance))
                     self._activity_topic.publish(Bool(data=False))
                     utterance = None
@@ -268,6 +272,7 @@ class Ear(RobotNode):
                     self.report("recogniser", "ok", recogniser.name, last_ms=took)
                     if heard.text:
                         self._tell(final=heard.text, confidence=heard.confidence)
+                        self._ended_topic.publish(Float32(data=time.monotonic() - given.ended))
                         self._heard_topic.publish(String(data=heard.text))
                     self._record(given, heard.text)
 

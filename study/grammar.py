@@ -77,7 +77,7 @@ class EngineChoice(Table):
     )
     equalise: bool = Field(
         False,
-        description="hold back the answers of faster media, so that every medium answers as late as the slowest",
+        description="hold answers back so that participants wait alike in all arms that have this, as in the slowest",
     )
     temperature: Annotated[float, Field(ge=0, le=2)] = Field(
         0.0, description="0 takes the likeliest word each time; higher values vary more"

@@ -46,7 +46,7 @@ RecordKind = Literal["study", "rehearsal"]
 _APPLICATION = {"study": 0x42454453, "rehearsal": 0x42454452}
 """SQLite's application id, in the file's header: "BEDS" and "BEDR". A rehearsal can't be opened as a study."""
 
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 
 KEYS = {
     "protocol": "version",
@@ -60,6 +60,7 @@ KEYS = {
     "answer": "id",
     "correction": "id",
     "turn": "id",
+    "first_sound": "id",
     "draft": "id",
     "takeover": "id",
     "safety_event": "id",

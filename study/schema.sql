@@ -175,6 +175,29 @@ CREATE TABLE turn (
     UNIQUE (visit, reply_to)
 );
 
+-- How long after the participant's words the answer to them began to sound, as the robot measured it.
+CREATE TABLE first_sound (
+    id INTEGER PRIMARY KEY,
+    visit INTEGER NOT NULL REFERENCES visit (id),
+    reply_to INTEGER NOT NULL, -- the number of the participant's turn
+    after_ms REAL NOT NULL,
+    reported_at TEXT NOT NULL,
+    UNIQUE (visit, reply_to)
+);
+
+-- Turns with the times of each: the engine's, which stand in the provenance, and the robot's, which come later.
+CREATE VIEW turn_timed AS
+SELECT turn.*,
+    turn.provenance ->> '$.queue_ms' AS queue_ms,
+    turn.provenance ->> '$.first_token_ms' AS first_token_ms,
+    turn.provenance ->> '$.first_sentence_ms' AS first_sentence_ms,
+    turn.provenance ->> '$.last_token_ms' AS last_token_ms,
+    turn.provenance ->> '$.ready_ms' AS ready_ms,
+    turn.provenance ->> '$.held_ms' AS held_ms,
+    turn.provenance ->> '$.total_ms' AS total_ms,
+    first_sound.after_ms AS first_sound_ms
+FROM turn LEFT JOIN first_sound ON first_sound.visit = turn.visit AND first_sound.reply_to = turn.reply_to;
+
 CREATE TABLE draft (
     id INTEGER PRIMARY KEY,
     visit INTEGER NOT NULL REFERENCES visit (id),
@@ -294,6 +317,9 @@ BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 
 CREATE TRIGGER turn_is_never_changed BEFORE UPDATE ON turn
 BEGIN SELECT RAISE(ABORT, 'turns are append-only'); END;
+
+CREATE TRIGGER first_sound_is_never_changed BEFORE UPDATE ON first_sound
+BEGIN SELECT RAISE(ABORT, 'first sounds are append-only'); END;
 
 CREATE TRIGGER rating_is_never_changed BEFORE UPDATE ON rating
 BEGIN SELECT RAISE(ABORT, 'ratings are append-only'); END;

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from study.errors import NotDue
 from study.records import stamp
 from study.study import Study
 from study.visits import Visit, stop_within
 
-__all__ = ["Hit", "Origin", "Turn", "TurnKeeper"]
+__all__ = ["Hit", "Origin", "Turn", "TurnKeeper", "provenance_of"]
 
 Speaker = Literal["participant", "therapist"]
 Origin = Literal["participant", "script", "model", "fallback", "person", "crisis"]
@@ -107,11 +108,14 @@ class TurnKeeper:
         """Record one turn durably; where the screen hit, with its safety event and the visit stopped, together.
 
         A turn whose token or whose `reply_to` is recorded already is not added again: the one that stands is
-        returned. So is the first opening turn.
+        returned. So is the first opening turn. Raises `NotDue` when the participant has left: what they asked to have
+        erased must not come back with an answer that was being written.
         """
         now = self._study.clock.now()
         records = self._study.records
         with records.write() as write:
+            if write.row("SELECT 1 FROM withdrawal WHERE participant = ?", self._visit.participant):
+                raise NotDue("The participant has left the study.")
             value: str | int | None
             if turn.speaker == "participant":
                 known, value = "token", turn.token
@@ -153,6 +157,14 @@ class TurnKeeper:
             if turn.hit and turn.speaker == turn.hit.source:
                 stop_within(self._study, write, self._visit, turn.hit.source, turn.hit, number, now)
         return _turn(row)
+
+
+def provenance_of(study: Study, visit_id: int) -> dict[int, dict[str, Any]]:
+    """How each of the therapist's turns of a visit came about, by the number of the turn."""
+    rows = study.records.rows(
+        "SELECT number, provenance FROM turn WHERE visit = ? AND provenance IS NOT NULL ORDER BY number", visit_id
+    )
+    return {row["number"]: json.loads(row["provenance"]) for row in rows}
 
 
 def _hit(hit: _HitLike) -> Hit:

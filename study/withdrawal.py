@@ -15,6 +15,7 @@ _ERASED = {
     "draft": "visit IN (SELECT id FROM visit WHERE participant = ?)",
     "takeover": "visit IN (SELECT id FROM visit WHERE participant = ?)",  # the reason may repeat what they said
     "turn": "visit IN (SELECT id FROM visit WHERE participant = ?)",
+    "first_sound": "visit IN (SELECT id FROM visit WHERE participant = ?)",
     "correction": "person = ?",
     "rating": "visit IN (SELECT id FROM visit WHERE participant = ?)",
     "answer": "form IN (SELECT id FROM form WHERE person = ?)",

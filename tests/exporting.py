@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
-from study import forms, visits
+from study import forms, sounding, visits
 from study.enrolment import take_in
 from study.errors import StudyError
 from study.study import Participant, Study, create
@@ -117,13 +117,15 @@ def _visit(study: Study, participant: Participant, number: int) -> None:
     asked = Turn("therapist", step, "What happened?", "script", next_step=step, provenance={"medium": medium})
     opening = keeper.add(asked)
     said = keeper.add(Turn("participant", step, WORDS, "participant", token=f"t{number}"))
-    told = {"persona": participant.arm.persona, "prompt": WORDS}
+    times = {"queue_ms": 0.5, "first_token_ms": 80.5, "first_sentence_ms": 120.25, "last_token_ms": 300.5}
+    told = {"persona": participant.arm.persona, "prompt": WORDS, **times, "ready_ms": 120.5, "total_ms": 310.5}
     keeper.add(Turn("therapist", step, "I see.", "model", reply_to=said.number, provenance=told))
     assert opening.number == 1
     if medium == "worksheet":
         visits.save_draft(study, visit, "evidence", "")
     if medium == "robot":
         visits.claim(study, visit.code, "robot-1")
+        sounding.report(study, visit, said.number, 1180.5 + number, by="robot-1")
     visit = visits.finish_exercise(study, visit)
     visit = visits.rate(study, visit, "after", 30)
     while (due := forms.due_in_visit(study, visit)) is not None:

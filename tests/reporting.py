@@ -5,12 +5,12 @@ from typing import Any
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Provenance, Results, Section
-from study.analysis.sections import adherence, flow, methods, primary, secondary, sessions
+from study.analysis.sections import adherence, flow, latency, methods, primary, secondary, sessions
 from study.report.build import draw
 from study.report.figure import Figure
 from tests.analysing import synthetic
 
-SECTIONS = (flow, primary, secondary, sessions, adherence, methods)
+SECTIONS = (flow, primary, secondary, sessions, adherence, latency, methods)
 
 QUICK = {"randomisations": 100, "imputations": 2}
 

@@ -9,13 +9,17 @@ on the same transcript goes on where the last one stood.
 """
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import structlog
 
+from therapist._holding import Hold, held_back
 from therapist._writing import Interrupted, Runaway, Writing
 from therapist.engine import Engine, Form, Priority, Sampling
 from therapist.errors import EngineError, ExerciseOver, ReplyPending
@@ -28,11 +32,14 @@ from therapist.screen import Screen
 from therapist.transcript import Origin, RecordedTurn, SafetyHit, Transcript, Turn
 from therapist.wizard import Wizard, Written
 
-__all__ = ["Conversation", "Due", "Medium"]
+__all__ = ["Conversation", "Due", "Hold", "Medium"]
 
 Medium = Literal["robot", "chat", "worksheet"]
 
 log = structlog.get_logger()
+
+PATIENCE_S = 600.0
+"""The longest wait for a sentence, or for a place, where nobody waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class _Crisis(Exception):
 
 
 class _Overtaken(Exception):
-    """While a person was writing, the visit was stopped: what they write is owed to nobody any more."""
+    """While it was waited for or written, the visit was stopped or left: the answer is owed to nobody any more."""
 
 
 class Conversation:
@@ -75,19 +82,23 @@ class Conversation:
         seed: int,
         rails: Rails | None = None,
         sampling: Sampling | None = None,
-        retry_after_s: float = 0.3,
         deadline_s: float = 20.0,
         wait_s: float = 10.0,
         priority: Priority = "interactive",
         waiting: Callable[[int], None] = lambda place: None,
+        over: Callable[[], bool] = lambda: False,
         wizard: Wizard | None = None,
+        hold: Hold | None = None,
+        hurry: threading.Event | None = None,
     ) -> None:
         """Without an `engine`, a worksheet is answered by nobody; a chat or a robot says the script's own sentences.
 
         `key` names the visit: with `seed` and the number of the turn it gives each answer its own seed, and it is the
         name under which the engine keeps what it has read. `deadline_s` is the longest wait for one sentence,
-        `wait_s` for a place at a busy engine; `waiting` is told each new place there, and 0 at last. A person at the
-        `wizard`'s place writes the answers for as long as they hold it, and the engine none.
+        `wait_s` for a place at a busy engine; `waiting` is told each new place there, and 0 at last. When `over`
+        says that the visit was ended elsewhere, the engine is stopped at once. A person at the `wizard`'s place writes
+        the answers for as long as they hold it, and the engine none. `hold` may hold back the first sentence of an
+        answer, never the fixed message; whoever sets `hurry` ends that.
         """
         self.exercise = exercise
         self.medium: Medium = medium
@@ -100,12 +111,22 @@ class Conversation:
         self._seed = seed
         self._rails = rails or Rails()
         self._sampling = sampling or Sampling()
-        self._retry_after_s = retry_after_s
         self._deadline_s = deadline_s
         self._wait_s = wait_s
         self._priority: Priority = priority
         self._waiting = waiting
+        self._over = over
         self._wizard = wizard
+        self._hold = hold
+        self._hurry = hurry or threading.Event()
+
+    def again(self, transcript: Transcript, engine: Engine, sampling: Sampling) -> "Conversation":
+        """The same conversation on another `transcript`, to write an answer again: nobody waits for it."""
+        twin = copy(self)
+        twin._transcript, twin._engine, twin._sampling = transcript, engine, sampling
+        twin._deadline_s = twin._wait_s = PATIENCE_S
+        twin._priority = "interactive"  # behind nothing that it is written beside
+        return twin
 
     # Where the exercise stands
 
@@ -228,8 +249,8 @@ class Conversation:
         """The sentences of the oldest answer that is owed, each as soon as it may be said; none when none is owed.
 
         The answer is recorded after its last sentence, so the caller has to read to the end; an answer that was left
-        half read is owed still and written anew. No failure of an engine reaches the participant. Nothing is said or
-        recorded when the visit was stopped elsewhere while a person was writing.
+        half read is owed still and written anew. No failure of an engine reaches the participant. When the visit is
+        stopped or ended elsewhere meanwhile, nothing is said or recorded beyond what had been said by then.
         """
         pending = self.pending
         if pending is None:
@@ -241,15 +262,17 @@ class Conversation:
         printed = self.medium == "worksheet"
         hit = _own(pending)
         stopped = self.stopped
+        ended = False
         origin: Origin = "crisis"
         said: list[str] = []
         if not stopped:
             try:
                 answer = self._answer(pending, self._answers(step), step, due.form, provenance)
-                for origin, sentence in answer:  # noqa: B007 - the last origin is the turn's
+                for origin, sentence in self._in_time(answer, pending.number, started, provenance):  # noqa: B007 - the last is the turn's
                     said.append(sentence)
                     yield sentence
-                for sentence in split(self.says_next(due)):
+                ended = self._over()
+                for sentence in split("" if ended else self.says_next(due)):
                     said.append(sentence)
                     yield sentence
             except _Crisis as crisis:
@@ -257,6 +280,8 @@ class Conversation:
             except _Overtaken:
                 return
         if stopped:
+            if provenance.ready_ms is None:
+                provenance.ready_ms = round(1000 * (time.monotonic() - started), 1)
             said = split(self._crisis_message)
             yield from said
         provenance.total_ms = round(1000 * (time.monotonic() - started), 1)
@@ -267,7 +292,7 @@ class Conversation:
                 text=" ".join(said),
                 origin=origin,
                 reply_to=pending.number,
-                next_step=following.id if following and not stopped and not printed else None,
+                next_step=following.id if following and not stopped and not ended and not printed else None,
                 hit=hit,
                 provenance=provenance.as_dict(),
             )
@@ -291,7 +316,7 @@ class Conversation:
         while True:
             written = self._wizard.write(pending.number) if self._wizard is not None else None
             owed = self.pending
-            if owed is None or owed.number != pending.number:
+            if owed is None or owed.number != pending.number or self._over():
                 raise _Overtaken
             try:
                 if written is not None:
@@ -301,6 +326,26 @@ class Conversation:
                 return
             except Interrupted:
                 continue
+
+    def _in_time(
+        self, answer: Iterator[tuple[Origin, str]], number: int, started: float, provenance: Provenance
+    ) -> Iterator[tuple[Origin, str]]:
+        """The sentences of the answer to turn `number`, the first when it is its time. A person's is not held back."""
+        hold = self._hold
+        first = next(answer, None)
+        if first is None:
+            return
+        ready_ms = 1000 * (time.monotonic() - started)
+        provenance.ready_ms = round(ready_ms, 1)
+        if hold is None or first[0] == "person":
+            yield first
+            yield from answer
+            return
+
+        def wait() -> None:
+            provenance.held_ms = round(hold(number, ready_ms, self._hurry), 1)
+
+        yield from held_back(chain([first], answer), wait, self._hurry)
 
     def _persons(self, written: Written, form: Form, provenance: Provenance) -> Iterator[tuple[Origin, str]]:
         """What a person wrote, all of it screened before any of it is said."""
@@ -323,7 +368,7 @@ class Conversation:
     ) -> Iterator[tuple[Origin, str]]:
         """The model's words, or the step's own in their place.
 
-        Raises `Interrupted` when a person takes over before any of them was said.
+        Raises `Interrupted` when a person takes over, or the visit ends, before any of them was said.
         """
         if self._engine is None:
             yield "script", self._own_words(step, form)
@@ -332,13 +377,7 @@ class Conversation:
         for sentence in self._attempt(self._engine, pending, answers, step, form, provenance):
             spoken = True
             yield "model", sentence
-        # Once more if the engine failed before anything was said. Not if it was late: the participant has waited.
-        if not spoken and provenance.failures and provenance.failures not in (["Late"], ["Busy"]):
-            time.sleep(self._retry_after_s)
-            provenance.retries = 1
-            for sentence in self._attempt(self._engine, pending, answers, step, form, provenance):
-                spoken = True
-                yield "model", sentence
+        # No second attempt here: what may be tried again, the engine has tried again.
         if not spoken:
             yield "fallback", self._own_words(step, form)
 
@@ -358,7 +397,7 @@ class Conversation:
             self.exercise, self._persona, [*earlier, pending], step, form, printed=printed, bare=self._rails.grounded
         )
         seed = self._seed_of(pending.number)
-        provenance.asked(engine.identity, form, seed, self._sampling)
+        provenance.asked(form, seed, self._sampling)
         passed = 0
         writing = Writing(
             engine,
@@ -370,7 +409,7 @@ class Conversation:
             wait_s=self._wait_s,
             priority=self._priority,
             waiting=self._waiting,
-            interrupted=lambda: not passed and self._wizard is not None and self._wizard.holds,
+            interrupted=lambda: self._over() or (not passed and self._wizard is not None and self._wizard.holds),
         )
         said = [sentence for turn in earlier if turn.speaker == "therapist" for sentence in split(turn.text)]
         heard = " ".join(turn.text for turn in answers)
@@ -403,6 +442,9 @@ class Conversation:
             else:
                 if not passed and not provenance.refused:
                     self._refuse(provenance, "empty", "")
+        except Interrupted:
+            if not passed:
+                raise
         except Runaway:
             self._refuse(provenance, "runaway", writing.raw)
         except EngineError as error:
@@ -410,7 +452,7 @@ class Conversation:
             log.warning("attempt failed", visit=self._key, error=type(error).__name__)
         finally:
             sentences.close()  # type: ignore[attr-defined] # a generator; this stops the engine at once
-            provenance.written(writing.raw, writing.usage, writing.first_sentence_ms)
+            provenance.written(engine.identity, writing.raw, writing.usage, writing.first_sentence_ms)
 
     def _refuse(self, provenance: Provenance, reason: Reason, sentence: str) -> None:
         provenance.refused.append({"reason": reason, "text": sentence})

@@ -5,7 +5,7 @@ Engines live in `therapist.engines`; nothing outside it depends on which one is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 __all__ = [
     "Engine",
@@ -14,6 +14,7 @@ __all__ = [
     "Generation",
     "Priority",
     "Prompt",
+    "Remote",
     "Sampling",
     "Speaker",
     "Usage",
@@ -85,6 +86,8 @@ class Usage:
     """Waiting for a place, before the model began to read this prompt."""
     first_token_ms: float | None = None
     last_token_ms: float | None = None
+    retries: int = 0
+    """How often the engine tried again by itself before the first word."""
     messages: list[dict[str, str]] = field(default_factory=lambda: [])
     """The prompt as this engine sent it, for the record."""
 
@@ -93,7 +96,7 @@ class Generation(Protocol):
     """A reply being written. Iterate for pieces of text; `usage` is complete when iteration ends.
 
     `close()` stops the writing at once and frees the engine; it is safe to call twice or at the end.
-    Iteration raises `EngineError` when the engine fails.
+    Iteration raises `EngineError` when the engine fails. What may be tried again, the engine itself tries again.
     """
 
     @property
@@ -118,6 +121,8 @@ class EngineIdentity:
     model: str
     sha256: str | None
     """Of the weights file, or of the script; None where a remote server does not tell."""
+    precision: str | None = None
+    """How a model on this machine computes: `float32`, `bfloat16` or `int8`."""
 
 
 class Engine(Protocol):
@@ -139,4 +144,16 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give back memory and connections."""
+        ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """What an engine has besides, whose model is in another process."""
+
+    @property
+    def left_alone_s(self) -> float | None:
+        """None while the server is asked as usual. While it is left alone because it failed several times in a row,
+        the seconds until it is tried again.
+        """
         ...

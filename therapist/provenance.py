@@ -27,6 +27,8 @@ class Provenance:
     """`transformers`, `openai`, `eliza`; None where no engine was asked."""
     model: str | None = None
     model_sha256: str | None = None
+    precision: str | None = None
+    """`float32`, `bfloat16` or `int8`, for a model on the portal's own machine."""
     form: Form | None = None
     """What the reply had to be."""
     prompt: list[dict[str, str]] = field(default_factory=list)
@@ -43,16 +45,20 @@ class Provenance:
     first_sentence_ms: float | None = None
     """To the first whole sentence, accepted or not."""
     last_token_ms: float | None = None
+    ready_ms: float | None = None
+    """From the moment the answer was begun until its first sentence could be said, whoever wrote it."""
+    held_ms: float | None = None
+    """For how long that sentence was held back then; None where nothing is ever held back."""
     total_ms: float | None = None
-    """From the moment the answer was begun to its last sentence."""
+    """From the moment the answer was begun to its last sentence, with what it was held back."""
     raw: str = ""
     """All that the engine, or the person in its place, wrote, also what was refused."""
     refused: list[dict[str, str]] = field(default_factory=list)
     """The sentences that were not said, each with the reason."""
     retries: int = 0
-    """How often the engine was asked again; what it wrote at its last attempt is what stands here."""
+    """How often the engine tried again by itself, before the first word."""
     failures: list[str] = field(default_factory=list)
-    """The kinds of error, one for each attempt that failed."""
+    """The kind of error, where the engine failed."""
     person: str | None = None
     """Who wrote it, where somebody had taken over from the model: the name of their account."""
     person_ms: float | None = None
@@ -73,15 +79,16 @@ class Provenance:
             screen_sha256=screen.sha256,
         )
 
-    def asked(self, identity: EngineIdentity, form: Form, seed: int, sampling: Sampling) -> None:
-        """Note which engine was asked for what."""
-        self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
+    def asked(self, form: Form, seed: int, sampling: Sampling) -> None:
+        """Note what an engine is asked for."""
         self.form = form
         self.seed = seed
         self.sampling = asdict(sampling)
 
-    def written(self, raw: str, usage: Usage | None, first_sentence_ms: float | None) -> None:
-        """Note what the engine made of it."""
+    def written(self, identity: EngineIdentity, raw: str, usage: Usage | None, first_sentence_ms: float | None) -> None:
+        """Note what the engine made of it, and which it was, as it is known by now: it may have been loading before."""
+        self.engine, self.model, self.model_sha256 = identity.kind, identity.model, identity.sha256
+        self.precision = identity.precision
         self.raw = raw
         self.first_sentence_ms = _rounded(first_sentence_ms)
         if usage is not None:
@@ -91,6 +98,7 @@ class Provenance:
                 usage.tokens_cached,
                 usage.tokens_out,
             )
+            self.retries = usage.retries
             self.queue_ms = _rounded(usage.queue_ms)
             self.first_token_ms, self.last_token_ms = _rounded(usage.first_token_ms), _rounded(usage.last_token_ms)
 

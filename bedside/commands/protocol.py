@@ -2,13 +2,18 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bedside.commands.common import StudyFolder
 from study.errors import ProtocolError, StudyError
 from study.protocol import Protocol
+
+if TYPE_CHECKING:
+    from study.equalising import Waits
 
 __all__ = ["amend", "check", "init", "schema", "versions"]
 
@@ -56,6 +61,7 @@ def check(folder: Path, locked: bool) -> None:
     Example: bedside check mystudy
     """
     from bedside import assembly, calendar
+    from study.equalising import waits_of
     from study.records import Records
     from study.study import Study
 
@@ -75,7 +81,9 @@ def check(folder: Path, locked: bool) -> None:
         for mistake in error.mistakes:
             click.echo(f"Error: {mistake}", err=True)
         sys.exit(2)
-    Study.open(folder).close()
+    study = Study.open(folder)
+    waits = waits_of(study, protocol)
+    study.close()
     arms = ", ".join(f"{arm.name} ({arm.medium}, {arm.persona})" for arm in protocol.arms)
     click.echo(f"{folder / 'study.toml'} is right: {protocol.days} days; arms {arms}.")
     calendar.show(protocol)
@@ -84,6 +92,23 @@ def check(folder: Path, locked: bool) -> None:
         click.echo(f"Note: {left} texts in <angle brackets> are still to be filled in.")
     if not protocol.safety.notify:
         click.echo("Note: safety.notify is empty, so safety events wait on the console until somebody looks.")
+    if note := _equalising(waits):
+        click.echo(note)
+
+
+def _equalising(waits: Mapping[str, "Waits"]) -> str:
+    """What keeps `equalise` from holding anything yet, if it is on; empty when nothing does."""
+    from study.equalising import ENOUGH, lacking
+
+    if len(waits) == 1:
+        return f"Note: equalise is on for {next(iter(waits))} alone, so there is no other arm to be as late as."
+    short = ", ".join(f"{count} of {arm}" for arm, count in lacking(waits).items())
+    if not short:
+        return ""
+    return (
+        f"Note: equalise holds nothing back before there are {ENOUGH} answers of each arm whose wait is known; there "
+        f"are {short}. Hold visits with test participants first."
+    )
 
 
 def consent_gaps(protocol: Protocol) -> int:

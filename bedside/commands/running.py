@@ -1,5 +1,6 @@
 """Running: serving, robots, rehearsals, the demo."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from robot_node.description import BODIES
 from robot_node.errors import RobotError
 
 __all__ = ["demo", "robot", "serve", "simulate"]
+
+NICE = 10
+"""By so much a rehearsal gives way (nice(2)): whoever it shares the machine with, nobody waits for it."""
 
 
 @click.command()
@@ -140,12 +144,13 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
     """Rehearse the study in DIR with simulated participants, all days, on a clock that runs ahead.
 
     They open the real pages and speak to the real robot nodes. What they do goes into DIR/rehearsals, never into the
-    study's record, and uses up no allocation.
+    study's record, and uses up no allocation. A portal that serves participants on the same machine goes before.
 
     Example: bedside simulate mystudy --participants 38 --engine eliza
     """
     from bedside import simulation
 
+    os.nice(NICE)  # the processes that it starts, too
     simulation.simulate(folder, count, engine, seed, days)
 
 

@@ -15,6 +15,7 @@ const { writing, offline, onlyHere, cut, moved, pending, full, long } = statusLi
 
 const LATE = 15000; // milliseconds after which a message without an answer is sent again
 const SILENT = 25000; // the server sends something every ten seconds while it writes; after this the line is dead
+const LATER = 2000; // how soon a page asks again that found the server full of pages that wait
 const LOOK = 10000; // how often a page that waits for nothing looks whether another device has gone on
 
 let unsent = standing();
@@ -27,7 +28,9 @@ let wait = 500;
 let note = ""; // what happened besides, said together with what is happening
 
 function say(text) {
-  statusLine.textContent = text;
+  if (statusLine.textContent !== text) {
+    statusLine.textContent = text;
+  }
 }
 
 function newToken() {
@@ -118,6 +121,7 @@ function hangUp() {
   source?.close();
   source = null;
   clearTimeout(pulse);
+  place.over();
   typing.hidden = true;
 }
 
@@ -145,8 +149,15 @@ function listen() {
     say(`${note} ${writing}`.trim());
   });
   source.addEventListener("wait", alive);
+  source.addEventListener("place", (event) => {
+    alive();
+    place.show(JSON.parse(event.data).place, say);
+  });
   source.addEventListener("sentence", (event) => {
     alive();
+    if (place.over()) {
+      say(writing);
+    }
     hear(JSON.parse(event.data));
   });
   source.addEventListener("turn", (event) => {
@@ -170,6 +181,12 @@ function listen() {
       note = "";
       ended(now.state !== "exercise");
     }
+  });
+  source.addEventListener("later", () => {
+    hangUp();
+    typing.hidden = false;
+    clearTimeout(retry);
+    retry = setTimeout(listen, LATER);
   });
   source.addEventListener("error", lost);
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REFUSALS", "document"]
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """The API's own: its second number grows with what is added, its first (and the path) with what is taken away."""
 
 REFUSALS = {
@@ -38,7 +38,12 @@ REFUSALS = {
 }
 """What a call may be refused for that others may be refused for, too."""
 
-_EVENTS: dict[str, type[BaseModel]] = {"sentence": models.Sentence, "turn": models.WholeTurn, "end": models.Visit}
+_EVENTS: dict[str, type[BaseModel]] = {
+    "place": models.Place,
+    "sentence": models.Sentence,
+    "turn": models.WholeTurn,
+    "end": models.Visit,
+}
 
 _WHOLE = {"type": "integer", "minimum": 1, "maximum": models.LARGEST}
 

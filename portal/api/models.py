@@ -14,10 +14,12 @@ __all__ = [
     "Claim",
     "Device",
     "Error",
+    "FirstSound",
     "Rating",
     "Reply",
     "Said",
     "Sentence",
+    "Sounded",
     "SpokenTurn",
     "Telemetry",
     "Turn",
@@ -72,6 +74,18 @@ class Turn(Words):
         description="1 to 100 visible ASCII characters that the client makes up for this turn: the same token again is "
         "the same turn",
         examples=["5f1c0a"],
+    )
+
+
+class FirstSound(Body):
+    reply_to: Annotated[int, BeforeValidator(_whole)] = Field(
+        ge=1, le=LARGEST, description="the number of the participant's turn that was answered", examples=[2]
+    )
+    after_ms: float = Field(
+        ge=0,
+        le=600_000,
+        description="milliseconds from the end of the participant's speech to the first sound of the answer",
+        examples=[1180.5],
     )
 
 
@@ -135,11 +149,23 @@ class Said(BaseModel):
     stopped: bool = Field(description="whether the safety screen stopped the visit for these words")
 
 
+class Sounded(BaseModel):
+    reply_to: int = Field(description="the number of the participant's turn that was answered")
+    after_ms: float = Field(description="what stands: of several reports the first")
+
+
 class Device(BaseModel):
     device: str = Field(description="the device's name")
     expires_at: str | None = Field(
         description="when this token ends, ISO 8601; after a rotation soon; null if it does not expire"
     )
+
+
+class Place(BaseModel):
+    """The data of an event `place`: an answer waits until the model is free, or no longer."""
+
+    reply_to: int = Field(description="the number of the participant's turn that is answered")
+    place: int = Field(description="how many answers are begun before this one; 0: it is begun, or next")
 
 
 class Sentence(BaseModel):

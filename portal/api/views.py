@@ -15,7 +15,7 @@ from portal.api.calling import CALLS, call
 from portal.api.document import document
 from portal.looking import sessions
 from portal.stream import LAST_EVENT_ID, Numbered, follow, stream
-from study import forms, visits
+from study import forms, sounding, visits
 from study.access import devices
 from study.access.devices import Caller
 from study.errors import NotDue, UnknownCode
@@ -178,6 +178,25 @@ def reply(caller: Caller, visit: Visit, query: models.Reply) -> Response:
     if last is not None and not re.fullmatch(LAST_EVENT_ID, last):
         abort(422, "Last-Event-ID must be the id of an event of this stream.")
     return stream(_while_good(sessions().study, caller, follow(sessions(), visit, query.after, every=LOOK_S)))
+
+
+@call(
+    blueprint,
+    "POST",
+    f"{VISIT}/sounds",
+    scope="visits",
+    body=models.FirstSound,
+    answer=models.Sounded,
+    refusals={**HELD, 409: "the participant said no such turn, has left, or the study is paused"},
+)
+def sound(caller: Caller, visit: Visit, body: models.FirstSound) -> models.Sounded:
+    """Say when the answer began to sound.
+
+    Once for each answer that the device spoke, when it has: how late a robot answers is data of the study, and nobody
+    but the robot knows. The first report of an answer stands.
+    """
+    stands = sounding.report(sessions().study, visit, body.reply_to, body.after_ms, by=caller.device)
+    return models.Sounded(reply_to=body.reply_to, after_ms=stands)
 
 
 @call(

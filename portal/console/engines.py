@@ -8,7 +8,8 @@ from typing import Any
 
 from portal.looking import sessions
 from study.records import stamp
-from therapist.engine import EngineIdentity
+from therapist.engine import EngineIdentity, Remote
+from therapist.engines.opening import OpeningEngine
 
 __all__ = ["Health", "health", "shown"]
 
@@ -24,16 +25,20 @@ class Health:
 
     identity: EngineIdentity
     where: str
-    """The server's address; empty for an engine in this process, which is loaded before anybody is let in."""
+    """The server's address; empty for an engine in this process."""
+    loading: bool
+    """Whether it is still being loaded: answers wait for it."""
     last: datetime | None
     """When it last wrote an answer."""
     failing: bool
     """Whether its last answer could not be had."""
+    left_alone_s: float | None
+    """Seconds until a server is asked again that failed several times in a row; None while it is asked as usual."""
     answers: int
     fallbacks: int
     """Answers in place of which the exercise's own words were said."""
     failures: int
-    """Attempts that failed, also those after which another one went well."""
+    """Answers at which the engine failed."""
     median: float | None
     """From the call of the engine to the first whole sentence."""
     p95: float | None
@@ -49,7 +54,9 @@ def health() -> list[Health]:
         where = choice.base_url or ""
         if (identity, where) not in found:
             rows = asked[identity.kind, identity.model]
-            found[identity, where] = _health(identity, where, rows)
+            loading = isinstance(engine, OpeningEngine) and not engine.is_open
+            alone = engine.left_alone_s if isinstance(engine, Remote) else None
+            found[identity, where] = _health(identity, where, loading, alone, rows)
     return list(found.values())
 
 
@@ -82,14 +89,18 @@ def _last_hour() -> dict[tuple[str, str], list[dict[str, Any]]]:
     return asked
 
 
-def _health(identity: EngineIdentity, where: str, rows: list[dict[str, Any]]) -> Health:
+def _health(
+    identity: EngineIdentity, where: str, loading: bool, alone: float | None, rows: list[dict[str, Any]]
+) -> Health:
     times = sorted(row["first_ms"] / 1000 for row in rows if row["first_ms"] is not None)
     written = [row for row in rows if row["first_ms"] is not None]
     return Health(
         identity,
         where,
+        loading,
         datetime.fromisoformat(written[0]["recorded_at"]) if written else None,
         bool(rows) and rows[0]["first_ms"] is None and bool(rows[0]["failures"]),
+        alone,
         len(rows),
         sum(row["origin"] == "fallback" for row in rows),
         sum(row["failures"] or 0 for row in rows),

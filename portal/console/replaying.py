@@ -137,7 +137,8 @@ def _seen(turn: Mapping[str, Any]) -> tuple[datetime, datetime]:
     total, first = told.get("total_ms"), told.get("first_sentence_ms")
     if turn["origin"] != "model" or total is None or first is None or first > total:
         return whole, whole
-    return whole - timedelta(milliseconds=total - first), whole
+    shown = first + (told.get("held_ms") or 0.0)
+    return whole - timedelta(milliseconds=total - shown), whole
 
 
 def _latencies(moments: Sequence[Moment]) -> list[Latency]:

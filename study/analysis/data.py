@@ -16,7 +16,7 @@ from study import blinding
 from study.analysis import record
 from study.analysis.masking import label_order, masked
 from study.analysis.record import ScaleInfo
-from study.analysis.tables import CORRECTIONS, HISTORY, SCREENING, digest
+from study.analysis.tables import ANSWERS, CORRECTIONS, HISTORY, SCREENING, digest, table
 from study.blinding import Role
 from study.errors import StudyError
 from study.export.reading import reading
@@ -90,6 +90,11 @@ class AnalysisData:
     corrections: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRECTIONS))
     """One row for each value of a participant that was corrected: participant, arm, measure, item, occasion,
     corrected_at (the last time). `scores` and `screening` have the values as they hold now."""
+    answers: pd.DataFrame = field(default_factory=lambda: table(ANSWERS, ()))
+    """One row for each answer of the model, or of the script in its place: participant, arm, day, origin (model,
+    fallback), late (bool: the script's words because the model was late or busy), and as the export's table `turn` has
+    them queue_ms, first_token_ms, first_sentence_ms, last_token_ms, ready_ms, held_ms, first_sound_ms (NaN where there
+    is none). Empty when blinded."""
     versions: tuple[Protocol, ...] = ()
     """Every version of the protocol, the newest last: that of a participant is `versions[version - 1]`. Masked like
     `protocol`."""
@@ -98,8 +103,8 @@ class AnalysisData:
         """The same data of some participants only, for the analysis of a part of them. The hash stays that of all."""
         chosen = set(participants)
         tables = {
-            name: (table := getattr(self, name))[table["participant"].isin(chosen)].reset_index(drop=True)
-            for name in ("participants", "visits", "scores", "turns", "events", "screening", "corrections")
+            name: (whole := getattr(self, name))[whole["participant"].isin(chosen)].reset_index(drop=True)
+            for name in ("participants", "visits", "scores", "turns", "answers", "events", "screening", "corrections")
         }
         return replace(self, **tables)
 

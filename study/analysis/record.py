@@ -14,6 +14,7 @@ import pandas as pd
 from study import schedule
 from study.amendment import changes_between
 from study.analysis.tables import (
+    ANSWERS,
     CORRECTIONS,
     EVENTS,
     HISTORY,
@@ -129,6 +130,7 @@ def tables(study: Study, source: Reading, levels: Levels, names: Mapping[str, st
         "scores": table(SCORES, _scores(source, instruments(study, source), order)),
         "screening": table(SCREENING, _screening(source, order)),
         "turns": table(TURNS, () if source.variant.blinded else _turns(source, order)),
+        "answers": table(ANSWERS, () if source.variant.blinded else _answers(source, order)),
         "events": table(EVENTS, _events(source)),
         "corrections": table(CORRECTIONS, _corrections(source)),
         "history": table(HISTORY, _history(source)),
@@ -221,6 +223,20 @@ def _turns(source: Reading, order: Order) -> list[tuple[Any, ...]]:
         took = (median(latencies) if latencies else None, (last - first) / timedelta(minutes=1))
         rows.append((code, order[code][1], day, exercise, *counts, *took))
     return sorted(rows, key=lambda row: (order[row[0]][0], row[2]))
+
+
+def _answers(source: Reading, order: Order) -> list[tuple[Any, ...]]:
+    """Of the model and of the script in its place; `late` when the model took too long, or was too busy to begin."""
+    rows = []
+    for code, *row in source.connection.execute(
+        "SELECT v.participant, v.day, t.origin, EXISTS (SELECT 1 FROM json_each(t.provenance, '$.failures')"
+        " WHERE value IN ('Late', 'Busy')) AND t.origin = 'fallback',"
+        " t.queue_ms, t.first_token_ms, t.first_sentence_ms, t.last_token_ms, t.ready_ms, t.held_ms, t.first_sound_ms"
+        " FROM turn_timed t JOIN visit v ON v.id = t.visit JOIN people p ON p.code = v.participant"
+        " WHERE t.origin IN ('model', 'fallback') ORDER BY t.visit, t.number"
+    ):
+        rows.append((code, order[code][1], *row))
+    return sorted(rows, key=lambda row: order[row[0]][0])
 
 
 def _events(source: Reading) -> Iterable[tuple[Any, ...]]:

@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, str] = {
     "departures": "Departures from the plan",
     "adherence": "Adherence",
     "engagement": "Engagement",
+    "latency": "Latency",
     "diary": "Questions to the diary",
     "dimensions": "Bond, clinical safety and epistemic cost",
     "harms": "Harms",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 __all__ = [
+    "ANSWERS",
     "CORRECTIONS",
     "EVENTS",
     "HISTORY",
@@ -67,6 +68,20 @@ TURNS = [
     "first_sentence_s",
     "minutes",
 ]
+ANSWERS = [
+    "participant",
+    "arm",
+    "day",
+    "origin",
+    "late",
+    "queue_ms",
+    "first_token_ms",
+    "first_sentence_ms",
+    "last_token_ms",
+    "ready_ms",
+    "held_ms",
+    "first_sound_ms",
+]
 EVENTS = [
     "participant",
     "arm",
@@ -117,11 +132,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFr
     for name in columns:
         if name in TIMES:
             frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").astype("datetime64[ms, UTC]")
-        elif name in NUMBERS:
+        elif name in NUMBERS or name.endswith("_ms"):
             frame[name] = frame[name].astype("float64")
         elif name in ("version", "days") or name.endswith(("_turns", "_words")):
             frame[name] = frame[name].astype("int64")
-        elif name in ("withdrawal_reason_given", "erased"):
+        elif name in ("withdrawal_reason_given", "erased", "late"):
             frame[name] = frame[name].astype("bool")
     return frame
 

@@ -26,7 +26,8 @@ _FROM = {
     "answer": "answer_now t JOIN forms f ON f.id = t.form JOIN people p ON p.code = f.person",
     "correction": "correction t JOIN people p ON p.code = t.person"
     " LEFT JOIN visits v ON v.id = t.visit LEFT JOIN forms f ON f.id = t.form",
-    "turn": "turn t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
+    "turn": "turn_timed t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
+    "first_sound": "first_sound t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "draft": "draft t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "takeover": "takeover t JOIN visits v ON v.id = t.visit JOIN people p ON p.code = v.person",
     "safety_event": "safety_event t JOIN people p ON p.code = t.participant LEFT JOIN visits v ON v.id = t.visit",
@@ -47,6 +48,7 @@ _ORDER = {
     "form": "f.new",
     "answer": "f.new, t.id",
     "turn": "v.new, t.number",
+    "first_sound": "v.new, t.reply_to",
 }
 """The order in a de-identified export. In the record's own order the rows would tell who came when."""
 
@@ -70,7 +72,7 @@ class Reading:
         source = _FROM[table.name]
         if person:
             source += f" {'AND' if 'WHERE' in source else 'WHERE'} p.code = ?"
-        order = "t.id" if table.name in ("rating", "answer") else "t.rowid"  # a view has no rowid
+        order = "t.id" if table.name in ("rating", "answer", "turn") else "t.rowid"  # a view has no rowid
         if self.variant.deidentified:
             order = _ORDER.get(table.name, "p.place, t.rowid" if " p " in source else order)
         # Tables and columns come from dictionary.toml and from above, which are ours.

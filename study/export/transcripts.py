@@ -11,7 +11,11 @@ from study.export.reading import Reading
 __all__ = ["write_transcripts"]
 
 _VISIT = ("visit", "participant", "arm", "day", "exercise", "state")
-_TURN = ("number", "speaker", "step", "text", "origin", "recorded_at", "reply_to", "next_step", "screen")
+_TIMES = (
+    "queue_ms", "first_token_ms", "first_sentence_ms", "last_token_ms", "ready_ms", "held_ms", "total_ms",
+    "first_sound_ms",
+)  # fmt: skip
+_TURN = ("number", "speaker", "step", "text", "origin", "recorded_at", "reply_to", "next_step", "screen", *_TIMES)
 
 
 def write_transcripts(path: Path, reading: Reading, step: Callable[[int], None] = lambda rows: None) -> int:
@@ -22,7 +26,7 @@ def write_transcripts(path: Path, reading: Reading, step: Callable[[int], None] 
         "SELECT visit.id, p.new, p.arm, visit.day, visit.exercise, visit.state,"  # noqa: S608 - ours
         f" json_object({turn})"
         " FROM visit JOIN visits v ON v.id = visit.id JOIN people p ON p.code = visit.participant"
-        " JOIN turn t ON t.visit = visit.id ORDER BY visit.id, t.number"
+        " JOIN turn_timed t ON t.visit = visit.id ORDER BY visit.id, t.number"
     )
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:

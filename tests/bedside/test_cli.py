@@ -1,6 +1,7 @@
 """The command line: every command teaches itself, and every mistake gets one line that says what to do."""
 
 import csv
+import re
 import shutil
 import socket
 import subprocess
@@ -143,6 +144,27 @@ def test_an_engine_that_cannot_be_opened_ends_the_server_with_a_line(folder: Pat
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 2
     assert "no-such-model" in result.stderr
+    assert "Serving" not in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_an_engine_that_turns_out_to_be_broken_while_it_loads_ends_the_server_with_a_line(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Pages are served by then: what can be seen without loading anything is as it should be."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"no weights")
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace('kind = "eliza"', f'kind = "transformers"\nmodel = "{model}"', 1))
+    command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 2
+    assert "Serving" in result.stdout
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    assert len(errors) == 1
+    assert f"The model in {model} cannot be loaded" in errors[0]
     assert "Traceback" not in result.stderr
 
 
@@ -202,3 +224,17 @@ def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
 def test_heavy_libraries_are_not_loaded_to_print_help(module: str) -> None:
     code = f"import sys, bedside.cli; sys.exit('{module}' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_check_says_that_equalise_lacks_answers(tmp_path: Path) -> None:
+    folder = tmp_path / "mystudy"
+    run("init", str(folder))
+    assert "Note: equalise" not in run("check", str(folder)).output
+    path = folder / "study.toml"
+    text = path.read_text()
+    path.write_text(text.replace('model = "smollm2"', 'model = "smollm2"\nequalise = true', 1))
+    said = run("check", str(folder)).output
+    assert "before there are 20 answers of each arm whose wait is known; there are 0 of robot, 0 of chat" in said
+    engine = 'engine = { kind = "eliza", equalise = true }'
+    path.write_text(re.sub(r'(medium = "chat")', rf"\1\n{engine}", text, count=1))  # the study's own is off
+    assert "Note: equalise is on for chat alone" in run("check", str(folder)).output

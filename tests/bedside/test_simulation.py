@@ -1,11 +1,14 @@
 """A rehearsal: through the real pages and the real ROS topics, into a record that is no study's."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from bedside.commands.running import NICE
 from bedside.simulated import Character
 from study.errors import RecordError
 from study.records import Records
@@ -48,6 +51,25 @@ def test_three_participants_make_three_days_in_all_arms(folder: Path) -> None:
     own = Study.open(folder)
     assert own.participants() == []
     own.close()
+
+
+@pytest.mark.timeout(120)
+def test_a_rehearsal_gives_way_to_whatever_else_the_machine_does(folder: Path) -> None:
+    """Itself and the portal that it starts, which inherits it before it has done anything."""
+    command = [sys.executable, "-m", "bedside", "simulate", str(folder), "--engine", "eliza", "--participants", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        children: list[int] = []
+        while not children:
+            assert process.poll() is None
+            found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+            children = [int(one) for one in found.stdout.split()]
+            time.sleep(0.05)
+        own = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
+        assert {os.getpriority(os.PRIO_PROCESS, one) for one in (process.pid, *children)} == {own}
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def test_the_same_seed_is_the_same_person() -> None:

@@ -168,6 +168,13 @@ def test_thinking_is_held_and_a_greeting_is_made_once(robot: Robot) -> None:
     count = len(rest.positions)
     until(lambda: len(rest.positions) > count + 50)
     assert moved(rest.positions[count:]) < 0.01
+    told = len(rest.trajectories)
+    for _ in range(3):
+        rest.tell("gesture", "think")  # renewed, it goes on: nothing moves
+    count = len(rest.positions)
+    until(lambda: len(rest.positions) > count + 50)
+    assert moved(rest.positions[count:]) < 0.01
+    assert len(rest.trajectories) == told
     rest.tell("gesture", "greet")
     until(lambda: rest.here[0] > 0.2 and rest.here[1] > 0.2)
     until(lambda: rest.here[0] < -0.18)

@@ -14,6 +14,7 @@ from robot_node.companion import Companion
 from robot_node.running import spinning
 from robot_node.topics import TOPICS
 from study.access import devices
+from tests.queueing import QueueingEngine
 from tests.robot import wait_until
 from tests.robot_node.test_dialogue import ANSWER, Desk
 
@@ -69,6 +70,35 @@ def test_a_visit_over_topics(graph: Any, desk: Desk) -> None:
     assert "goodbye" in heard[-1]
     assert node.finished.wait(5)
     assert desk.visit.state == "done"
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+
+
+def test_the_robot_thinks_while_its_answer_waits_until_the_first_word(graph: Any, desk: Desk) -> None:
+    """The gesture is renewed: a sound that the robot makes meanwhile, or a body that was started anew, ends it."""
+    engine = QueueingEngine(place=2)
+    desk.app.extensions["bedside"].engines = {desk.study.protocol.engine: engine}
+    node = companion(graph, desk, once=True)
+    listener = Listener()
+    graph.add_node(listener)
+    gestures: list[str] = []
+    topic = TOPICS["gesture"]
+    listener.create_subscription(
+        topic.message(), topic.name, lambda message: gestures.append(message.data), topic.quality.profile
+    )
+    node.trigger_configure()
+    listener.wait_for_robot()
+    node.trigger_activate()
+    for words in (desk.visit.code, "70", "yes"):
+        listener.until_listening()
+        listener.speak(words)
+    listener.until_listening()
+    assert "think" not in gestures
+    listener.speak(ANSWER)
+    wait_until(lambda: gestures.count("think") > 2, 30, "the robot does not think")
+    engine.let()
+    said, _ = listener.until_listening()
+    assert said[0] == engine.text
     node.trigger_deactivate()
     node.trigger_cleanup()
 

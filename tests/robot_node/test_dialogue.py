@@ -225,6 +225,38 @@ def test_a_stream_that_broke_off_is_taken_up_after_its_last_event() -> None:
     assert asked == [None, "1.2.3.aaaaaaaa", None]
 
 
+@pytest.mark.parametrize(("stopped", "thinks"), [(False, 3), (True, 0)])
+def test_thinking_begins_after_a_moment_is_renewed_and_ends_with_the_first_word(stopped: bool, thinks: int) -> None:
+    """Whoever has just been told whom to call sees no robot that thinks about it."""
+    stream = (
+        ": still writing\n\n"
+        'id: 2\nevent: place\ndata: {"reply_to": 2, "place": 1}\n\n'
+        ": still writing\n\n"
+        'id: 2.2.4.aaaaaaaa\nevent: sentence\ndata: {"reply_to": 2, "index": 0, "text": "One."}\n\n'
+        ": still writing\n\n"
+        "id: 3\nevent: end\ndata: {}\n\n"
+    )
+    visit = {"visit": 1, "state": "done", "pending": False, "turns": [], "language": "en", "reflect": False}
+    visit |= {"code": "123456", "record": False}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/reply"):
+            return httpx2.Response(200, text=stream)
+        if request.url.path.endswith("/turns"):
+            return httpx2.Response(201, json={"number": 2, "stopped": stopped})
+        return httpx2.Response(200, json=visit if request.url.path.endswith("/1") else {**visit, "state": "exercise"})
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    talk = Talk(api, [ANSWER])
+    done: list[str] = []
+    talk.dialogue.gesture = done.append
+    talk.dialogue.say = done.append  # type: ignore[assignment]
+    assert talk.dialogue.hold_visit("123456", greet=False) == "done"
+    assert done[: 2 + thinks] == ["nod", *["think"] * thinks, "One."]
+    assert done.count("think") == thinks
+
+
 def test_a_wrong_token_or_address_is_said_to_the_person_who_set_the_robot_up(desk: Desk) -> None:
     with pytest.raises(WrongToken, match="bedside device"):
         desk.api("robot-1.wrong").claim("123456")
@@ -232,3 +264,35 @@ def test_a_wrong_token_or_address_is_said_to_the_person_who_set_the_robot_up(des
     with pytest.raises(NotReachable, match="cannot be reached"):
         nobody.claim("123456")
     assert issubclass(WrongToken, RobotError)
+
+
+def test_the_portal_is_told_when_each_answer_began_to_sound_and_again_when_it_was_away(desk: Desk) -> None:
+    api = desk.api()
+    sounds = iter([1180.54, 900.0, None, *[700.0] * 20])
+    reports: list[tuple[int, float]] = []
+    tell = api.sound
+
+    def sound(visit_id: int, reply_to: int, after_ms: float) -> None:
+        reports.append((reply_to, after_ms))
+        if len(reports) == 1:
+            raise NotReachable("away")
+        tell(visit_id, reply_to, after_ms)
+
+    api.sound = sound  # type: ignore[method-assign]
+    talk = Talk(api, [desk.visit.code, "70", "yes", *[ANSWER] * 3])
+    talk.dialogue.sounded = lambda: next(sounds)
+    with pytest.raises(Stopped):
+        talk.dialogue.hold_visit()
+    assert reports == [(2, 1180.5), (2, 1180.5), (4, 900.0)]  # nobody knows of the third
+    kept = rows(desk, "SELECT reply_to, after_ms FROM first_sound ORDER BY reply_to")
+    assert kept == [{"reply_to": 2, "after_ms": 1180.5}, {"reply_to": 4, "after_ms": 900.0}]
+
+
+def test_a_robot_that_goes_on_after_a_restart_does_not_know_when_the_words_were_said(desk: Desk) -> None:
+    with pytest.raises(Stopped):
+        Talk(desk.api(), [desk.visit.code, "70", "yes", ANSWER]).dialogue.hold_visit()
+    talk = Talk(desk.api(), [desk.visit.code])
+    talk.dialogue.sounded = lambda: 500.0
+    with pytest.raises(Stopped):
+        talk.dialogue.hold_visit()
+    assert rows(desk, "SELECT * FROM first_sound") == []

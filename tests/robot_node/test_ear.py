@@ -34,7 +34,7 @@ class Room:
         self.ear = Ear(parameter_overrides=overrides({"source": "topic", "autostart": True, **parameters}))
         self.node = rclpy.create_node("room")
         self.got: list[tuple[str, Any]] = []
-        for name in ("heard", "live_speech", "voice_activity", "hush"):
+        for name in ("heard", "speech_ended", "live_speech", "voice_activity", "hush"):
             topic = TOPICS[name]
             self.node.create_subscription(
                 topic.message(), name, lambda message, name=name: self._put(name, message), topic.quality.profile
@@ -96,6 +96,9 @@ def test_an_answer_is_given_when_it_is_over_with_what_was_heard_on_the_way(graph
     assert any(one["incremental"] for one in speech)
     assert all(set(one) == {"incremental", "final", "confidence", "locale"} for one in speech)
     assert room.received("voice_activity") == [True, False]
+    wait_until(lambda: room.received("speech_ended"), 10, str(room.got))
+    # 0.7 s of silence end an utterance; they are heard here at no more than twice the pace of a microphone.
+    assert 0.3 < room.received("speech_ended")[0] < 30
     room.ear.autostop()
 
 

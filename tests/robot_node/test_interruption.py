@@ -35,11 +35,13 @@ class Partner:
 
         self.said: list[str] = []
         self.interrupt_at = "nothing at all"
+        self.aloud = False
+        """Whether it says when it begins a sentence, and takes a moment for each."""
         self.listening = threading.Event()
         self.node = rclpy.create_node("partner")
         self._senders = {
             name: self.node.create_publisher(TOPICS[name].message(), name, TOPICS[name].quality.profile)
-            for name in ("heard", "spoken", "hush", "/diagnostics")
+            for name in ("heard", "speech_ended", "speaking", "spoken", "hush", "/diagnostics")
         }
         for name, callback in (("say", self._say), ("listening", self._listen)):
             self.node.create_subscription(TOPICS[name].message(), name, callback, TOPICS[name].quality.profile)
@@ -47,15 +49,21 @@ class Partner:
         self.node.create_timer(0.3, lambda: self._senders["/diagnostics"].publish(DiagnosticArray(status=well)))
         executor.add_node(self.node)
 
-    def speak(self, words: str, when_asked: bool = True) -> None:
+    def speak(self, words: str, when_asked: bool = True, ended_s_ago: float | None = None) -> None:
         if when_asked:
             assert self.listening.wait(20), self.said[-3:]
             self.listening.clear()
+        if ended_s_ago is not None:
+            self._senders["speech_ended"].publish(TOPICS["speech_ended"].message()(data=ended_s_ago))
         self._senders["heard"].publish(TOPICS["heard"].message()(data=words))
 
     def _say(self, message: Any) -> None:
         self.said.append(message.data)
-        if self.interrupt_at in message.data:
+        if self.aloud:
+            self._senders["speaking"].publish(TOPICS["speaking"].message()(data=True))
+            # A sentence has a length: that it began is known well before it is over.
+            threading.Timer(0.3, self._senders["spoken"].publish, [message]).start()
+        elif self.interrupt_at in message.data:
             self.interrupt_at = "nothing at all"
             self._senders["hush"].publish(TOPICS["hush"].message()())
         else:
@@ -132,3 +140,30 @@ def test_nobody_waits_in_silence_for_a_portal_that_is_away(desk: Desk, partner: 
     partner.speak(ANSWER)
     wait_until(lambda: len(turns(desk)) == 1, 30, str(partner.said))
     assert "I am connected again." in partner.said
+
+
+def first_sounds(desk: Desk) -> list[dict[str, float]]:
+    return desk.study.records.rows("SELECT reply_to, after_ms FROM first_sound ORDER BY reply_to")
+
+
+def test_the_portal_is_told_how_long_after_the_end_of_speech_each_answer_began_to_sound(
+    desk: Desk, partner: Partner
+) -> None:
+    for words in (desk.visit.code, "70", "yes"):
+        partner.speak(words)
+    partner.aloud = True
+    partner.speak(ANSWER, ended_s_ago=30.0)
+    wait_until(lambda: len(first_sounds(desk)) == 1, 30, str(partner.said))
+    partner.speak(ANSWER)  # an ear that does not hear sound, so it knows of no end
+    wait_until(lambda: len(first_sounds(desk)) == 2, 30, str(partner.said))
+    ended, words = first_sounds(desk)
+    assert (ended["reply_to"], words["reply_to"]) == (2, 4)
+    assert ended["after_ms"] >= 30_000
+    assert 0 < words["after_ms"] < 30_000
+
+
+def test_an_answer_that_makes_no_sound_is_not_reported(desk: Desk, partner: Partner) -> None:
+    for words in (desk.visit.code, "70", "yes", ANSWER, ANSWER):
+        partner.speak(words)
+    wait_until(lambda: len(turns(desk)) == 2, 20, str(partner.said))
+    assert first_sounds(desk) == []

@@ -35,8 +35,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     study.close()
 
 
-NOW = {"rating": "rating_now", "answer": "answer_now"}
-"""Values are exported as they hold now."""
+NOW = {"rating": "rating_now", "answer": "answer_now", "turn": "turn_timed"}
+"""Values are exported as they hold now, turns with their times."""
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,7 @@ def test_the_tables_are_the_record_value_by_value(trial: Study, out: Path) -> No
         "participant": f"code IN ({tests})",
         "visit": f"participant IN ({tests})",
         "turn": f"visit IN (SELECT id FROM visit WHERE participant IN ({tests}))",
+        "first_sound": f"visit IN (SELECT id FROM visit WHERE participant IN ({tests}))",
         "rating": f"visit IN (SELECT id FROM visit WHERE participant IN ({tests}))",
         "form": f"person IN ({tests})",
         "answer": f"form IN (SELECT id FROM form WHERE person IN ({tests}))",
@@ -93,7 +94,7 @@ def test_the_tables_are_the_record_value_by_value(trial: Study, out: Path) -> No
         assert parquet_rows(out / "parquet" / f"{table.name}.parquet") == [
             {column.name: typed(column, row[column.name]) for column in table.columns} for row in rows
         ]
-        if table.name in ("person", "visit", "turn", "answer", "event"):
+        if table.name in ("person", "visit", "turn", "first_sound", "answer", "event"):
             assert rows  # the trial has some, so this was no comparison of nothing
 
 
@@ -377,3 +378,20 @@ def test_the_secrets_of_the_study_are_in_no_export(trial: Study, out: Path) -> N
         text = path.read_text()
         assert key not in text
         assert not re.search(rf'"({"|".join(codes)})"', text), path
+
+
+def test_every_turn_of_the_transcripts_has_its_times(trial: Study, out: Path) -> None:
+    visits = [json.loads(line) for line in (out / "transcripts.jsonl").read_text(encoding="utf-8").splitlines()]
+    answers = [(visit["arm"], turn) for visit in visits for turn in visit["turns"] if turn["reply_to"] is not None]
+    assert answers
+    for arm, turn in answers:
+        assert (turn["queue_ms"], turn["first_sentence_ms"], turn["held_ms"]) == (0.5, 120.25, None)
+        assert (turn["first_sound_ms"] is not None) == (trial.protocol.arm(arm).medium == "robot")
+
+
+def test_a_blinded_export_tells_no_time_of_an_answer(trial: Study, tmp_path: Path) -> None:
+    export(trial, tmp_path / "blind", role="analyst")
+    for path in (tmp_path / "blind").rglob("*"):
+        assert path.name.split(".")[0] not in ("turn", "first_sound")
+        if path.suffix in (".csv", ".md", ".json", ".xml"):
+            assert not re.search("first_sound|first_sentence|ready_ms|1180", path.read_text(encoding="utf-8")), path

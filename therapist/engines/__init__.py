@@ -3,14 +3,17 @@
 Heavy libraries are imported only by the engine that needs them.
 """
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
-from therapist.engine import Engine
+from therapist.engine import Engine, EngineIdentity
+from therapist.engines.opening import OpeningEngine
 from therapist.errors import EngineError
 
-__all__ = ["KINDS", "open_engine"]
+__all__ = ["KINDS", "begin_opening", "open_engine"]
 
 KINDS = ("transformers", "openai", "eliza")
 
@@ -22,13 +25,16 @@ def open_engine(
     base_url: str | None = None,
     api_key_env: str | None = None,
     timeout_s: float = 30.0,
+    at_once: int = 16,
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto",
     progress: Callable[[str], None] | None = None,
 ) -> Engine:
     """Open an engine, ready to write.
 
     `model` is for `transformers` a folder, a `.gguf` file, a hub name or `smollm2` (the default, whose weights come
     with a package), for `openai` the server's name for it. `base_url`, `api_key_env` (the environment variable that
-    holds the key) and `timeout_s` (the longest silence of the server, in seconds) are for `openai`. `progress` is told
+    holds the key) and `timeout_s` (the longest silence of the server, in seconds) are for `openai`. `at_once` replies
+    are written at a time. `precision` (`auto`, `float32`, `bfloat16`, `int8`) is for `transformers`. `progress` is told
     of work that takes more than a moment. Raises `EngineError`, saying what to do.
     """
     tell = progress or (lambda said: None)
@@ -40,20 +46,42 @@ def open_engine(
             with _needed("torch, transformers and gguf"):
                 from therapist.engines.local import LocalEngine
 
-            return LocalEngine.open(model or "smollm2", tell)
+            return LocalEngine.open(
+                model or "smollm2", tell, precision=None if precision == "auto" else precision, at_once=at_once
+            )
         case "openai":
             if not base_url or not base_url.startswith(("http://", "https://")):
                 raise EngineError("An openai engine needs base_url, for example http://localhost:8000/v1.")
             with _needed("openai and httpx2"):
                 from therapist.engines.remote import RemoteEngine
 
-            return RemoteEngine(base_url, model, api_key_env, timeout_s, tell)
+            return RemoteEngine(base_url, model, api_key_env, timeout_s, tell, at_once=at_once)
         case "eliza":
             from therapist.engines.eliza import ElizaEngine
 
             return ElizaEngine()
         case _:
             raise EngineError(f"There is no engine {kind!r}; there are {', '.join(KINDS)}.")
+
+
+def begin_opening(
+    kind: str, model: str | None, open_it: Callable[[], Engine], failed: Callable[[Exception], None]
+) -> Engine:
+    """The engine that `open_it` opens by `open_engine`, without waiting until a model on this machine is loaded.
+
+    It can be asked at once. `failed` is told, in another thread, why it cannot be opened after all. What can be seen
+    without loading anything is looked at first: raises `EngineError` as `open_engine` does.
+    """
+    if kind != "transformers":
+        return open_it()
+    from therapist.engines._weights import DEFAULT, located
+
+    with _needed("torch, transformers and gguf"):
+        for package in ("torch", "transformers", "gguf"):
+            if importlib.util.find_spec(package) is None:
+                raise ImportError(name=package)
+    located(model or DEFAULT)
+    return OpeningEngine(EngineIdentity(kind, model or DEFAULT, None), open_it, failed)
 
 
 @contextmanager

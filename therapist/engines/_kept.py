@@ -1,97 +1,102 @@
-"""The keys and values of conversations, kept between their turns.
+"""The keys and values that were computed before, kept for whoever's prompt begins with the same tokens.
 
 A prompt begins with the same tokens as the conversation's last one, and a new visit with the same tokens as another
-visit to the same exercise. What is the same need not be computed again.
+visit to the same exercise. What is the same is not computed again, and not held twice: it is kept in blocks of a
+fixed number of tokens, each found by the tokens up to its end (as vLLM does, arXiv 2309.06180).
+
+Only whole blocks of prompts are kept. A prompt is read in the same blocks whether or not some of them were kept, so
+that the same arithmetic is done for a token either way, and a reply cannot depend on what was kept. The words that
+the model wrote are read again at the next turn, in the blocks of that turn's prompt: one by one they were computed
+in another order.
 """
 
+import hashlib
 import threading
+from array import array
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transformers import DynamicCache
+import torch
 
-__all__ = ["KeptCaches"]
+__all__ = ["BLOCK", "Block", "KeptBlocks"]
 
-
-@dataclass(slots=True)
-class _Kept:
-    tokens: list[int]
-    cache: DynamicCache
-    bytes: int
+BLOCK = 32
+"""Tokens in a block. At most so many are read again at each turn that were read before."""
 
 
-class KeptCaches:
-    """The caches of the conversations used last, within bounds of number and memory. Safe to use from any thread."""
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Keys and values of one block: each (layers, heads, BLOCK, head size)."""
 
-    def __init__(self, *, conversations: int = 64, most_bytes: int = 1 << 30) -> None:
-        """At most so many `conversations`, and `most_bytes` of keys and values together."""
-        self._conversations = conversations
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    @property
+    def bytes(self) -> int:
+        return self.keys.nbytes + self.values.nbytes
+
+
+class KeptBlocks:
+    """The blocks used last, within a budget of memory. Safe to use from any thread."""
+
+    def __init__(self, most_bytes: int = 1 << 30) -> None:
         self._most_bytes = most_bytes
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._lock = threading.RLock()
+        self._blocks: OrderedDict[bytes, Block] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._blocks)
 
     @property
     def bytes(self) -> int:
         """How much memory the keys and values take."""
+        return self._bytes
+
+    def beginning(self, tokens: Sequence[int]) -> list[Block]:
+        """The blocks that `tokens` begin with, as far as they are kept. The last token is never in one of them: a
+        model has to read one at least."""
+        found: list[tuple[bytes, Block]] = []
         with self._lock:
-            return sum(kept.bytes for kept in self._kept.values())
+            for name in _names(tokens[: len(tokens) - 1]):
+                block = self._blocks.get(name)
+                if block is None:
+                    break
+                found.append((name, block))
+            # The first block is touched last: a beginning outlives what follows it, without which it is still of use.
+            for name, _ in reversed(found):
+                self._blocks.move_to_end(name)
+        return [block for _, block in found]
 
-    def take(self, conversation: str, tokens: list[int]) -> tuple[DynamicCache, int]:
-        """A cache that holds a beginning of `tokens`, and how many of them. It is the caller's, to `put` back.
+    def keep(self, tokens: Sequence[int], blocks: Sequence[Block | None]) -> None:
+        """Keep the blocks that `tokens` begin with; a None stands for one that is kept already.
 
-        It is the conversation's own, cut back to where the two part; or a copy of that part of another's where more
-        is the same, as at the first turn of a visit. The last token is never in it: a model has to read one at least.
+        Those used longest ago are let go of when there is no room; they are computed again when they are needed.
         """
         with self._lock:
-            best = own = self._kept.pop(conversation, None)
-            source = None
-            shared = common_beginning(own.tokens, tokens) if own else 0
-            for name, kept in self._kept.items():
-                length = common_beginning(kept.tokens, tokens)
-                if length > shared:
-                    best, source, shared = kept, name, length
-            shared = min(shared, len(tokens) - 1)
-            if best is None or shared <= 0:
-                return DynamicCache(), 0
-            if source is not None:
-                # In use: a beginning that every visit shares must outlive the visits.
-                self._kept.move_to_end(source)
-                return _beginning(best.cache, shared), shared
-            if surplus := best.cache.get_seq_length() - shared:
-                best.cache.crop(-surplus)
-            return best.cache, shared
-
-    def put(self, conversation: str, tokens: list[int], cache: DynamicCache) -> None:
-        """Keep `cache`, which has read the beginning of `tokens`; let go of what was not used for longest."""
-        held = cache.get_seq_length()
-        size = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers if layer.is_initialized)
-        with self._lock:
-            self._kept[conversation] = _Kept(tokens[:held], cache, size)
-            self._kept.move_to_end(conversation)
-            while len(self._kept) > self._conversations or (len(self._kept) > 1 and self.bytes > self._most_bytes):
-                self._kept.popitem(last=False)
+            named = list(zip(_names(tokens), blocks, strict=False))
+            for name, block in reversed(named):
+                if block is not None and name not in self._blocks:
+                    self._blocks[name] = block
+                    self._bytes += block.bytes
+                if name in self._blocks:
+                    self._blocks.move_to_end(name)
+            while self._bytes > self._most_bytes:
+                _, block = self._blocks.popitem(last=False)
+                self._bytes -= block.bytes
 
     def clear(self) -> None:
         """Let go of everything."""
         with self._lock:
-            self._kept.clear()
+            self._blocks.clear()
+            self._bytes = 0
 
 
-def common_beginning(one: list[int], other: list[int]) -> int:
-    """How many tokens two sequences have in common from the beginning."""
-    for place, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return place
-    return min(len(one), len(other))
-
-
-def _beginning(cache: DynamicCache, length: int) -> DynamicCache:
-    """A copy of the first `length` tokens of `cache`. Keys and values are (batch, heads, tokens, head size)."""
-    part = DynamicCache()
-    for index, layer in enumerate(cache.layers):
-        if layer.is_initialized:
-            part.update(layer.keys[..., :length, :].clone(), layer.values[..., :length, :].clone(), index)
-    return part
+def _names(tokens: Sequence[int]) -> list[bytes]:
+    """A name for each whole block: a hash of its tokens and all before them."""
+    digest, names = hashlib.sha256(), []
+    for start in range(0, len(tokens) - BLOCK + 1, BLOCK):
+        digest.update(array("q", tokens[start : start + BLOCK]).tobytes())
+        names.append(digest.digest())
+    return names

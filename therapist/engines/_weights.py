@@ -17,7 +17,7 @@ from pathlib import Path
 
 from therapist.errors import EngineError
 
-__all__ = ["DEFAULT", "cache_folder", "find_model", "packaged_gguf", "sha256_of", "unpack"]
+__all__ = ["DEFAULT", "cache_folder", "find_model", "located", "packaged_gguf", "sha256_of", "unpack", "weight_files"]
 
 DEFAULT = "smollm2"
 """The name of the model in the package."""
@@ -40,21 +40,40 @@ def find_model(name: str, tell: Callable[[str], None]) -> tuple[Path, str | None
     hash is of the GGUF file, or of the weight files' bytes one after the other in the order of their names: for a
     model of one file it is what `sha256sum` prints. Raises `EngineError`, saying what is missing.
     """
+    path = located(name) or _fetched(name, tell)
+    return unpack(path, tell) if path.is_file() else (path, sha256_of(_weights_in(path, name)))
+
+
+def located(name: str) -> Path | None:
+    """The folder or `.gguf` file of a model that is on this machine, not read yet; None for a hub name.
+
+    Raises `EngineError` for what can be seen to be missing.
+    """
     if name == DEFAULT:
-        return unpack(packaged_gguf(), tell)
+        return packaged_gguf()
     path = Path(name).expanduser()
     if path.suffix == ".gguf" and path.is_file():
-        return unpack(path, tell)
-    if not path.is_dir():
-        if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-            raise EngineError(f"There is no folder {name}; give one that holds a model with its tokenizer.")
-        path = _fetched(name, tell)
-    if not (path / "config.json").is_file():
+        return path
+    if path.is_dir():
+        _weights_in(path, name)
+        return path
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise EngineError(f"There is no folder {name}; give one that holds a model with its tokenizer.")
+    return None
+
+
+def _weights_in(folder: Path, name: str) -> list[Path]:
+    if not (folder / "config.json").is_file():
         raise EngineError(f"The folder {name} holds no model: config.json is missing.")
-    found = next((files for kind in WEIGHTS if (files := sorted(path.glob(kind)))), [])
+    found = weight_files(folder)
     if not found:
         raise EngineError(f"The folder {name} holds no weights ({' or '.join(WEIGHTS)}).")
-    return path, sha256_of(found)
+    return found
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of a model's folder that hold its weights, in the order of their names; none when there are none."""
+    return next((files for kind in WEIGHTS if (files := sorted(folder.glob(kind)))), [])
 
 
 def packaged_gguf() -> Path:

@@ -10,6 +10,7 @@ const remaining = document.querySelector("#remaining");
 const PAUSE = 800; // milliseconds without a key before a field is saved
 const LATE = 15000; // milliseconds after which a save without an answer is tried again
 const SILENT = 25000; // the server sends something every ten seconds while it writes; after this the line is dead
+const LATER = 2000; // how soon a page asks again that found the server full of pages that wait
 const LOOK = 10000; // how often a page that waits for nothing looks whether another device has gone on
 
 const fields = new Map(); // by step, those that can still be written
@@ -289,6 +290,7 @@ function hangUp(said) {
   source?.close();
   source = null;
   clearTimeout(pulse);
+  place.over();
   for (const line of owed()) {
     line.textContent = said && !written.has(line.dataset.replyTo) ? said : line.textContent;
   }
@@ -318,8 +320,18 @@ function listen() {
     }
   });
   source.addEventListener("wait", alive);
+  source.addEventListener("place", (event) => {
+    alive();
+    const { reply_to: to, place: before } = JSON.parse(event.data);
+    place.show(before, (text) => {
+      for (const line of owed().filter((one) => one.dataset.replyTo === String(to))) {
+        line.textContent = text;
+      }
+    });
+  });
   source.addEventListener("sentence", (event) => {
     alive();
+    place.over();
     const { reply_to: to, index, text, whole } = JSON.parse(event.data);
     const line = to === null ? null : document.querySelector(`.reply[data-reply-to="${to}"]`);
     if (line && !line.dataset.whole) {
@@ -346,6 +358,10 @@ function listen() {
     } else if (now.state !== "exercise") {
       finished();
     }
+  });
+  source.addEventListener("later", () => {
+    hangUp();
+    setTimeout(listen, LATER);
   });
   source.addEventListener("error", lost);
 }

@@ -16,7 +16,7 @@ Drawing = Callable[[AnalysisData, Results], Figure]
 
 def drawings() -> dict[str, tuple[str, Drawing]]:
     """Every figure by its name, with the section in which it stands, in the order of the report."""
-    from study.report.figures import adherence, course, flow, forest, residuals, sessions, survival
+    from study.report.figures import adherence, course, flow, forest, latency, residuals, sessions, survival
 
     return {
         "flow": ("flow", flow.figure),
@@ -26,4 +26,5 @@ def drawings() -> dict[str, tuple[str, Drawing]]:
         "sessions": ("sessions", sessions.figure),
         "adherence": ("adherence", adherence.figure),
         "survival": ("adherence", survival.figure),
+        "latency": ("latency", latency.figure),
     }

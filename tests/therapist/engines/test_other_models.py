@@ -92,7 +92,7 @@ def bare(folder: Path, prompt: Prompt) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_visit_reads_alike_whatever_was_kept(kind: str, tmp_path: Path, visit: list[Prompt]) -> None:
-    engine = LocalEngine.open(str(make(tmp_path, kind)), lambda said: None)
+    engine = LocalEngine.open(str(make(tmp_path, kind)), lambda said: None, precision="float32")
     kept, cached = texts(engine, visit[:4], "one visit")
     assert kept[0] == bare(tmp_path, visit[0])
     fresh = []

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,10 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from therapist.engine import Engine, Prompt, Sampling, Utterance
+from therapist.engine import Engine, Priority, Prompt, Sampling, Utterance
 from therapist.engines import open_engine
+from therapist.engines._breaker import Pass
+from therapist.engines._door import LeftAlone, Ticket
 from therapist.engines.eliza import ElizaEngine
-from therapist.engines.remote import begun
+from therapist.engines.remote import RemoteEngine, begun
 from therapist.errors import EngineError
 
 SECRET = "sk-very-secret"
@@ -42,6 +45,11 @@ class Server:
     """Set when the server has fallen silent."""
     released: threading.Event = field(default_factory=threading.Event)
     """Set at the end, so that silent handlers go home."""
+    refusals: list[int] = field(default_factory=list)
+    """The status codes with which the next requests are refused, one each."""
+    retry_after: str = ""
+    gate: threading.Event | None = None
+    """When it is there, every stream waits for it before its first word."""
     url: str = ""
 
     def handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
@@ -63,7 +71,9 @@ class Server:
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.requests.append(request)
-                if server.fault == "500":
+                if server.refusals:
+                    self.answer(server.refusals.pop(0), {"error": {"message": "marmalade"}})
+                elif server.fault == "500":
                     self.answer(500, {"error": {"message": f"cannot digest {request['messages']}"}})
                 elif server.fault == "old" and "stream_options" in request:
                     self.answer(400, {"error": {"message": "stream_options: extra fields not permitted"}})
@@ -77,10 +87,15 @@ class Server:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
+                if server.retry_after:
+                    self.send_header("Retry-After", server.retry_after)
                 self.end_headers()
                 self.wfile.write(data)
 
             def stream(self, request: dict[str, Any]) -> None:
+                if server.gate is not None:
+                    server.hung.set()
+                    server.gate.wait(60)
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.send_header("Transfer-Encoding", "chunked")
@@ -148,9 +163,9 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Starts servers on ports that the system chooses."""
     running: list[tuple[ThreadingHTTPServer, Server]] = []
 
-    def start(fault: str = "", **settings: Any) -> Server:
+    def start(fault: str = "", *, port: int = 0, **settings: Any) -> Server:
         server = Server(settings.pop("engine", None) or ElizaEngine(), fault, **settings)
-        http = ThreadingHTTPServer(("127.0.0.1", 0), server.handler())
+        http = ThreadingHTTPServer(("127.0.0.1", port), server.handler())
         server.url = f"http://127.0.0.1:{http.server_port}/v1"
         threading.Thread(target=http.serve_forever, args=(0.02,)).start()
         running.append((http, server))
@@ -159,6 +174,8 @@ def serve() -> Iterator[Callable[..., Server]]:
     yield start
     for http, server in running:
         server.released.set()
+        if server.gate is not None:
+            server.gate.set()
         http.shutdown()
         http.server_close()
 
@@ -171,6 +188,21 @@ PROMPT = Prompt(
     form="statement",
     begin="It sounds like",
 )
+
+
+def impatient(server: Server) -> RemoteEngine:
+    """An engine whose pauses are of no length, unless the server asks for one."""
+    return RemoteEngine(server.url, None, None, 20, print, draw=lambda: 0.0)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Look until it holds; a test that waits in vain fails."""
+    given_up = threading.Event()
+    for _ in range(2000):
+        if holds():
+            return
+        given_up.wait(0.005)
+    raise AssertionError("It never held.")
 
 
 def ask(engine: Engine, sampling: Sampling | None = None) -> Any:
@@ -257,6 +289,18 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     assert refused.value.__cause__ is None
 
 
+def test_a_server_is_asked_to_count_with_every_piece_and_one_that_refuses_that_at_the_end(
+    serve: Callable[..., Server],
+) -> None:
+    willing, strict = serve(), serve(refusals=[400])
+    for server in (willing, strict):
+        engine = open_engine("openai", base_url=server.url)
+        for _ in range(2):
+            list(ask(engine))
+    options = [request["stream_options"] for request in (*willing.requests, *strict.requests)]
+    assert ["continuous_usage_stats" in one for one in options] == [True, True, True, False, False]
+
+
 def test_a_key_that_happens_to_be_in_the_environment_is_not_sent(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,7 +317,7 @@ def test_an_older_server_is_asked_without_the_count_of_tokens_from_then_on(serve
         generation = ask(engine)
         assert "keys" in "".join(generation)
         assert generation.usage.tokens_out == 0
-    assert ["stream_options" in request for request in server.requests] == [True, False, False]
+    assert ["stream_options" in request for request in server.requests] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +342,7 @@ def test_a_fault_of_the_server_is_an_error_of_the_engine_without_anybody_s_words
     assert "marmalade" not in str(failed.value)
     assert failed.value.__cause__ is None
     assert failed.value.__suppress_context__ or failed.value.__context__ is None
-    assert len(server.requests) == 1  # whoever called decides about a second attempt
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("fault", ["silent", "hang"])
@@ -306,6 +350,217 @@ def test_a_server_that_falls_silent_is_left_after_the_time_out(serve: Callable[.
     engine = open_engine("openai", base_url=serve(fault).url, timeout_s=0.3)
     with pytest.raises(EngineError, match="Timeout"):
         list(ask(engine))
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_a_moment_can_mend_is_tried_again_before_the_first_word(serve: Callable[..., Server], status: int) -> None:
+    server = serve(refusals=[status, status])
+    generation = ask(impatient(server))
+    assert "keys" in "".join(generation)
+    assert len(server.requests) == 3
+    assert generation.usage.retries == 2
+
+
+def test_a_server_that_refuses_three_times_is_not_asked_a_fourth_time(serve: Callable[..., Server]) -> None:
+    server = serve(refusals=[503] * 9)
+    with pytest.raises(EngineError, match="status 503") as failed:
+        list(ask(impatient(server)))
+    assert len(server.requests) == 3
+    assert "marmalade" not in str(failed.value)
+
+
+def test_a_server_that_wants_to_be_left_alone_for_a_minute_is_not_waited_for(serve: Callable[..., Server]) -> None:
+    server = serve(refusals=[429], retry_after="60")
+    with pytest.raises(EngineError, match="status 429"):
+        list(ask(impatient(server)))
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_says_how_long_is_obeyed(serve: Callable[..., Server]) -> None:
+    server = serve(refusals=[429], retry_after="1")
+    generation = ask(impatient(server))
+    assert "keys" in "".join(generation)
+    assert generation.usage.first_token_ms >= 1000
+
+
+def test_a_server_that_is_being_started_is_tried_again(serve: Callable[..., Server]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    drawn: list[int] = []
+
+    def start() -> float:  # between the first attempt, which was refused, and the second
+        if not drawn:
+            serve(port=port)
+        drawn.append(1)
+        return 0.0
+
+    engine = RemoteEngine(f"http://127.0.0.1:{port}/v1", "m", None, 20, print, draw=start)
+    generation = ask(engine)
+    assert "keys" in "".join(generation)
+    assert (generation.usage.retries, len(drawn)) == (1, 1)
+
+
+def test_a_reply_is_not_begun_anew_when_words_of_it_were_handed_out(serve: Callable[..., Server]) -> None:
+    server = serve("cut")
+    generation = ask(impatient(server))
+    read: list[str] = []
+    with pytest.raises(EngineError):
+        read.extend(generation)
+    assert len(server.requests) == 1
+    assert generation.usage.retries == 0
+
+
+def test_closing_ends_the_pause_between_two_attempts(serve: Callable[..., Server]) -> None:
+    server = serve(refusals=[503])
+    paused = threading.Event()
+
+    def draw() -> float:
+        paused.set()
+        return 1e6
+
+    generation = ask(RemoteEngine(server.url, None, None, 20, print, draw=draw))
+    reader = threading.Thread(target=lambda: list(generation))
+    reader.start()
+    assert paused.wait(10)
+    generation.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_keeps_failing_is_left_alone_and_then_tried_by_one(serve: Callable[..., Server]) -> None:
+    seconds = [100.0]
+    server = serve("500")
+    engine = RemoteEngine(server.url, None, None, 20, print, now=lambda: seconds[0])
+    for _ in range(5):
+        assert engine.left_alone_s is None
+        with pytest.raises(EngineError, match="status 500"):
+            list(ask(engine))
+    assert engine.left_alone_s == 10
+    server.fault = ""
+    with pytest.raises(LeftAlone):
+        list(ask(engine))
+    assert len(server.requests) == 5
+    seconds[0] += 10
+    assert "keys" in "".join(ask(engine))
+    assert engine.left_alone_s is None
+
+
+def test_a_request_that_is_wrong_in_itself_says_nothing_against_the_server(serve: Callable[..., Server]) -> None:
+    server = serve(refusals=[400] * 24)
+    engine = impatient(server)
+    for _ in range(8):
+        with pytest.raises(EngineError, match="status 400"):
+            list(ask(engine))
+    assert engine.left_alone_s is None
+
+
+def test_a_server_that_lets_everybody_wait_is_left_alone(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve("silent")
+    engine = RemoteEngine(server.url, None, None, 0.2, print)
+    for number in range(5):
+        assert engine.left_alone_s is None
+        generation = ask(engine)
+        with pytest.raises(EngineError, match="Timeout"):
+            list(generation)
+        assert len(server.requests) == number + 1
+    assert engine.left_alone_s is not None
+
+
+def test_a_server_that_was_given_up_after_most_of_its_time_has_failed(serve: Callable[..., Server]) -> None:
+    server = serve("silent")
+    engine = RemoteEngine(server.url, None, None, 0.4, print)
+    for _ in range(5):
+        assert engine.left_alone_s is None
+        generation = ask(engine)
+        closer = threading.Timer(0.3, generation.close)  # just before the time-out or just after it: it is the same
+        closer.start()
+        with suppress(EngineError):
+            list(generation)
+        closer.join()
+    assert engine.left_alone_s is not None
+
+
+def test_those_who_wait_in_the_queue_are_told_at_once_that_the_server_is_left_alone(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve("silent")
+    engine = RemoteEngine(server.url, None, None, 60, print, at_once=1)
+    first, second = ask(engine), ask(engine)
+    readers = [threading.Thread(target=lambda reply=reply: list(reply)) for reply in (first,)]
+    found: list[str] = []
+
+    def wait_in_vain() -> None:
+        try:
+            list(second)
+        except LeftAlone:
+            found.append("left alone")
+
+    readers.append(threading.Thread(target=wait_in_vain))
+    readers[0].start()
+    assert server.hung.wait(10)
+    readers[1].start()
+    until(lambda: engine.door.waiting == 1)
+    for _ in range(5):  # five others found it out meanwhile
+        outside = Ticket("x", "interactive")
+        outside.leave = Pass(probe=False)
+        engine.door.tell(outside, False)
+    readers[1].join(10)
+    assert found == ["left alone"]
+    first.close()
+    readers[0].join(10)
+    assert not readers[0].is_alive()
+
+
+def test_so_many_at_once_and_the_rest_in_turn(serve: Callable[..., Server]) -> None:
+    server = serve(gate=threading.Event())
+    engine = RemoteEngine(server.url, None, None, 60, print, at_once=2)
+
+    def wanted(conversation: str, priority: Priority = "interactive") -> Any:
+        generation = engine.generate(PROMPT, sampling=Sampling(), seed=1, conversation=conversation, priority=priority)
+        readers.append(threading.Thread(target=lambda: list(generation)))
+        readers[-1].start()
+        return generation
+
+    readers: list[threading.Thread] = []
+    inside = [wanted("a"), wanted("b")]
+    until(lambda: len(server.requests) == 2)
+    batch = wanted("rehearsal", "batch")
+    until(lambda: engine.door.waiting == 1)
+    greedy = [wanted("c"), wanted("c")]
+    until(lambda: engine.door.waiting == 3)
+    modest = wanted("d")
+    until(lambda: engine.door.waiting == 4)
+    assert [one.place for one in inside] == [0, 0]
+    assert sorted(one.place for one in greedy) == [0, 2]
+    assert (modest.place, batch.place) == (1, 3)
+    modest.close()  # who leaves the queue makes room for those behind
+    assert sorted(one.place for one in greedy) == [0, 1]
+    assert batch.place == 2
+    server.gate.set()
+    for reader in readers:
+        reader.join(10)
+        assert not reader.is_alive()
+    assert len(server.requests) == 5
+    assert batch.usage.queue_ms > 0
+
+
+@pytest.mark.parametrize("fault", ["silent", "hang"])
+def test_hanging_up_frees_the_server_whether_it_has_answered_or_not(serve: Callable[..., Server], fault: str) -> None:
+    server = serve(fault)
+    engine = RemoteEngine(server.url, None, None, 60, print, at_once=1)
+    generation = ask(engine)
+    reader = threading.Thread(target=lambda: list(generation))
+    reader.start()
+    assert server.hung.wait(10)
+    generation.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert engine.left_alone_s is None
+    server.fault = ""
+    assert "keys" in "".join(ask(engine))
 
 
 def test_closing_wakes_a_reader_who_waits_for_the_server(serve: Callable[..., Server]) -> None:

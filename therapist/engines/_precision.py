@@ -1,0 +1,46 @@
+"""How a model's weights are held while it computes, and with how many threads."""
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from transformers import AutoModelForCausalLM, GenerationConfig
+
+from therapist.engines._int8 import with_int8
+from therapist.engines._probing import processors
+from therapist.errors import EngineError
+
+__all__ = ["PRECISIONS", "Precision", "load", "threads"]
+
+Precision = Literal["float32", "bfloat16", "int8"]
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+MOST_THREADS = 8
+"""A small model gains nothing from more."""
+
+
+def threads() -> int:
+    """Bound the threads that compute, and say how many there are: from three processors on, one is left to what hears,
+    speaks and serves pages."""
+    free = processors()
+    count = min(MOST_THREADS, free - 1 if free > 2 else free)
+    torch.set_num_threads(count)
+    return count
+
+
+def load(where: Path, precision: Precision) -> Any:
+    """The model in the folder `where`, ready to be read. Raises `EngineError`."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    try:
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
+    except Exception as error:  # a broken file raises whatever its reader raises
+        raise EngineError(
+            f"The model in {where} cannot be loaded ({type(error).__name__}); is it whole, and a language model "
+            "that transformers knows? If Bedside unpacked it, remove the folder and start again."
+        ) from error
+    model.eval()
+    # What its makers advise for drawing must not leak into a study: here only `Sampling` decides.
+    ends = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=ends)
+    return with_int8(model) if precision == "int8" else model

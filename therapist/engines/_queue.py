@@ -1,0 +1,75 @@
+"""Whose turn it is at an engine that is busy. Pure: no threads, no clock."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from therapist.engine import Priority
+
+__all__ = ["FairQueue"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Ticket(Generic[T]):
+    job: T
+    conversation: str
+    priority: Priority
+    number: int
+
+
+class FairQueue(Generic[T]):
+    """What waits, in the order in which it is begun. Not safe to use from several threads at once.
+
+    What somebody waits for comes before what nobody waits for. Then each conversation's first comes before any
+    conversation's second: who asks for much does not hold up those who ask for one answer. Then who asked first.
+    """
+
+    def __init__(self) -> None:
+        self._tickets: list[_Ticket[T]] = []
+        self._issued = 0
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def __contains__(self, job: object) -> bool:
+        return any(ticket.job is job for ticket in self._tickets)
+
+    def add(self, job: T, conversation: str, priority: Priority) -> None:
+        """Put `job` in its place."""
+        self._issued += 1
+        self._tickets.append(_Ticket(job, conversation, priority, self._issued))
+
+    def withdraw(self, job: T) -> bool:
+        """Take `job` out. False when it is not there."""
+        for ticket in self._tickets:
+            if ticket.job is job:
+                self._tickets.remove(ticket)
+                return True
+        return False
+
+    def place(self, job: T) -> int:
+        """How many are begun before `job`; 0 also for what is not there."""
+        return next((place for place, one in enumerate(self.order()) if one is job), 0)
+
+    def urgent(self) -> bool:
+        """Whether somebody waits for one of them."""
+        return any(ticket.priority == "interactive" for ticket in self._tickets)
+
+    def next(self, *, batch: bool = True) -> T | None:
+        """Take out the first; without `batch`, the first that somebody waits for. None when there is none."""
+        if not self._tickets or not (batch or self.urgent()):
+            return None
+        job = self.order()[0]
+        self.withdraw(job)
+        return job
+
+    def order(self) -> list[T]:
+        """All of them, the next one first."""
+        seen: dict[tuple[str, Priority], int] = {}
+        ranked = []
+        for ticket in self._tickets:  # in the order in which they came
+            key = (ticket.conversation, ticket.priority)
+            seen[key] = seen.get(key, 0) + 1
+            ranked.append((ticket.priority == "batch", seen[key], ticket.number, ticket.job))
+        return [job for _, _, _, job in sorted(ranked, key=lambda one: one[:3])]

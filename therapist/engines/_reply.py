@@ -1,0 +1,102 @@
+"""One reply, from its being asked for to its last word, as the engine's thread and its reader share it."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from therapist.engine import Priority, Prompt, Sampling, Usage
+from therapist.engines._drawing import Choice
+from therapist.errors import EngineError
+
+__all__ = ["Reply"]
+
+
+@dataclass(eq=False, slots=True)
+class Reply:
+    """It does not know its reader, who may be gone."""
+
+    prompt: Prompt
+    sampling: Sampling
+    seed: int
+    conversation: str
+    priority: Priority
+    text_of: Callable[[list[int]], str]
+    usage: Usage = field(default_factory=Usage)
+    pieces: "SimpleQueue[str | EngineError | None]" = field(default_factory=SimpleQueue)
+    """What it says, piece by piece; an error if it fails; then None."""
+    closed: threading.Event = field(default_factory=threading.Event)
+    tokens: list[int] = field(default_factory=list)
+    """The prompt's, and then the model's own."""
+    state: Any = None
+    """Its keys and values, for whoever reads the model."""
+    read: int = 0
+    """How many of the tokens the model has read."""
+    kept: int = 0
+    """How many of the blocks at its beginning had been kept."""
+    _ends: frozenset[int] = frozenset()
+    _begin: list[int] = field(default_factory=list)
+    _prompt_tokens: int = 0
+    _choice: Choice = field(init=False)
+    _handed: int = 0
+    _started: float = field(default_factory=time.monotonic)
+    _over: bool = False
+
+    @property
+    def reading(self) -> bool:
+        """Whether the prompt is still being read."""
+        return self.read < self._prompt_tokens
+
+    @property
+    def most_tokens(self) -> int:
+        """The length it has at the most, with its prompt."""
+        return self._prompt_tokens + self.sampling.max_tokens
+
+    def begin(self) -> None:
+        """It has got its place."""
+        self.usage.queue_ms = self._milliseconds()
+
+    def asked(self, tokens: list[int], begin: list[int], ends: frozenset[int]) -> None:
+        """The prompt as the model reads it, whose last tokens, `begin`, are the reply's first; and what ends it."""
+        self.tokens = tokens
+        self.usage.tokens_in = self._prompt_tokens = len(tokens)
+        self._begin, self._ends = begin, ends
+        self._choice = Choice(self.sampling, self.seed)
+
+    def take(self, scores: Any) -> bool:
+        """Choose the next token from the scores (vocabulary) and hand on what it says. True when it was the last."""
+        token = self._choice.next(self.tokens, scores)
+        self.tokens.append(token)
+        written = len(self.tokens) - self._prompt_tokens
+        self.usage.tokens_out = written
+        if self.usage.first_token_ms is None:
+            self.usage.first_token_ms = self._milliseconds()
+        last = token in self._ends or written == self.sampling.max_tokens
+        # Decoded together with the beginning: some tokenizers drop the space before a first word.
+        text = self.text_of(self._begin + self.tokens[self._prompt_tokens :])
+        # A letter of several tokens shows as a replacement mark until its last one is there.
+        if len(text) > self._handed and (last or not text.endswith("\ufffd")):
+            self.pieces.put(text[self._handed :])
+            self._handed = len(text)
+        return last
+
+    def end(self, error: Exception | None = None) -> None:
+        """Nothing more is written. Safe to call twice."""
+        if self._over:
+            return
+        self._over = True
+        self.state = None
+        self.usage.last_token_ms = self._milliseconds()
+        if isinstance(error, EngineError):
+            self.pieces.put(error)
+        elif error is not None:
+            # Only the kind of error: a message may quote what it could not digest.
+            failure = EngineError(f"The language model failed: {type(error).__name__}.")
+            failure.__cause__ = error
+            self.pieces.put(failure)
+        self.pieces.put(None)
+
+    def _milliseconds(self) -> float:
+        return 1000 * (time.monotonic() - self._started)
