@@ -11,14 +11,19 @@ from therapist.engines._probe import FAITHFUL, Measured, choose, probe_model, pr
 from therapist.errors import EngineError
 
 ROWS = [
-    Measured("float32", alone=10, many=100, agrees=1.0),
-    Measured("bfloat16", alone=12, many=90, agrees=0.99),
-    Measured("int8", alone=20, many=80, agrees=0.95),
+    Measured("float32", alone=10, many=100, prompt=400, agrees=1.0),
+    Measured("bfloat16", alone=12, many=95, prompt=390, agrees=0.99),
+    Measured("int8", alone=20, many=120, prompt=500, agrees=0.95),
 ]
 
 
-def test_the_fastest_for_one_reply_is_chosen() -> None:
+def test_the_fastest_is_chosen() -> None:
     assert choose(ROWS).precision == "int8"
+
+
+def test_what_is_fast_alone_and_slow_with_others_or_with_prompts_is_not() -> None:
+    fast = Measured("bfloat16", alone=24, many=26, prompt=60, agrees=1.0)
+    assert choose([*ROWS[:1], fast]).precision == "float32"
 
 
 def test_what_changes_the_model_is_not_chosen_however_fast_it_is() -> None:
