@@ -13,13 +13,18 @@ import psutil
 
 from study.study import create
 
-__all__ = ["memory_of", "portal", "prepare"]
+__all__ = ["local", "memory_of", "portal", "prepare"]
 
 LOCAL = 'kind = "transformers"\nmodel = "smollm2"\n'
 """The engine of the template."""
 
 TIMEOUT = "timeout_s = 20"
 """How long it may take over a sentence, in the template."""
+
+
+def local(model: str, precision: str) -> str:
+    """A model on this machine, as the protocol names an engine."""
+    return f'kind = "transformers"\nmodel = "{model}"\nprecision = "{precision}"\n'
 
 
 def prepare(folder: Path, engine: str = 'kind = "eliza"\n', patience_s: int | None = None) -> Path:

@@ -135,7 +135,7 @@ class Prompts:
 def main(file: Path | None, check: bool, rounds: int, **chosen: Any) -> None:
     """Have each write the same, alone and together, and print how fast each was."""
     console = Console(stderr=True)
-    summary: dict[str, Any] = {"machine": machine(), "rounds": rounds, **chosen}
+    summary: dict[str, Any] = {"machine": machine(), "rounds": rounds, **chosen, "llama": bool(chosen["llama"])}
     with ExitStack() as stack:
         found, tried = _race(stack, console, rounds, **chosen)
     summary |= {"contestants": found, "continuous_batching": tried}
@@ -228,7 +228,7 @@ def _llamas(stack: ExitStack, python: str, at_once: int, begin: Any, prompts: Pr
         trials = []
         for threads in sorted({1, len(os.sched_getaffinity(0))}):
             settings = {"threads": threads, "at_once": at_once}
-            one = begin(f"llama.cpp, {says}, {threads} threads", "llama", str(path), settings, python)
+            one = begin(f"llama.cpp, {says}, threads: {threads}", "llama", str(path), settings, python)
             trials.append((_rates(one.write(prompts.order([60])), None)["alone"], one))
         fastest = max(trials, key=lambda pair: pair[0])[1]
         for _, one in trials:

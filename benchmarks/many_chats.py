@@ -19,7 +19,7 @@ import click
 import psutil
 from _chats import Answer, Chat
 from _measuring import give, line, machine, markdown, percentile, ratio
-from _portal import memory_of, portal, prepare
+from _portal import local, memory_of, portal, prepare
 from rich.console import Console
 
 from study.study import Study
@@ -33,16 +33,17 @@ LEAST = 5.0
 @click.option("--rounds", default=5, show_default=True, help="Of all numbers; medians count.")
 @click.option("--seconds", default=10.0, show_default=True, help="Of each number of chats in a round.")
 @click.option("--model", default="smollm2", show_default=True, help="Another model: a folder or a hub name.")
+@click.option("--precision", default="auto", show_default=True, help="float32, bfloat16 or int8.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there, too.")
 @click.option("--check", is_flag=True, help=f"Exit 1 when most chats get under {LEAST:.0f} times the tokens of one.")
-def main(chats: str, rounds: int, seconds: float, model: str, file: Path | None, check: bool) -> None:
+def main(chats: str, rounds: int, seconds: float, model: str, precision: str, file: Path | None, check: bool) -> None:
     """Let some chat at once, and print what they get."""
     console = Console(stderr=True)
     about = machine()
     numbers = [int(one) for one in chats.split(",")]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "study"
-        prepare(folder, f'kind = "transformers"\nmodel = "{model}"\n', patience_s=300)
+        prepare(folder, local(model, precision), patience_s=300)
         with portal(folder) as (url, process):
             study = Study.open(folder)
             levels, memory = _measure(url, study, process, numbers, rounds, seconds, console)
@@ -50,6 +51,7 @@ def main(chats: str, rounds: int, seconds: float, model: str, file: Path | None,
     summary: dict[str, Any] = {
         "machine": about,
         "model": model,
+        "precision": precision,
         "rounds": rounds,
         "seconds": seconds,
         "chats": levels,

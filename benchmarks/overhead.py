@@ -19,7 +19,7 @@ from typing import Any
 import click
 from _chats import Answer, Chat
 from _measuring import give, line, machine, markdown, percentile
-from _portal import portal, prepare
+from _portal import local, portal, prepare
 from rich.console import Console
 from write_throughput import Turn as OneTurn
 
@@ -43,16 +43,17 @@ SAID = "My supervisor said that my draft was weak, in front of the whole group."
 @click.option("--turns", default=60, show_default=True, help="Turns with ELIZA's rules.")
 @click.option("--model-turns", default=25, show_default=True, help="Turns with the model; 0 leaves it out.")
 @click.option("--model", default="smollm2", show_default=True, help="Another model: a folder or a hub name.")
+@click.option("--precision", default="auto", show_default=True, help="float32, bfloat16 or int8.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there, too.")
 @click.option("--check", is_flag=True, help=f"Exit 1 when a median is {MOST_MS:.0f} ms or more.")
-def main(turns: int, model_turns: int, model: str, file: Path | None, check: bool) -> None:
+def main(turns: int, model_turns: int, model: str, precision: str, file: Path | None, check: bool) -> None:
     """Measure what a turn takes beside the engine, and what its parts take."""
     console = Console(stderr=True)
     about = machine()
     found = {"ELIZA's rules": _measure('kind = "eliza"\n', turns, console)}
     if model_turns:
-        found[f"the model {model}"] = _measure(f'kind = "transformers"\nmodel = "{model}"\n', model_turns, console)
-    summary: dict[str, Any] = {"machine": about, "turns": found, "parts_ms": _parts(console)}
+        found[f"the model {model}"] = _measure(local(model, precision), model_turns, console)
+    summary: dict[str, Any] = {"machine": about, "precision": precision, "turns": found, "parts_ms": _parts(console)}
     rows = [
         (
             name,
@@ -79,7 +80,7 @@ def _measure(engine: str, turns: int, console: Console) -> dict[str, list[float]
     """Of each turn in milliseconds: the client's view, the engine's, and the difference."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "study"
-        prepare(folder, engine)
+        prepare(folder, engine, patience_s=300)  # the model may still be loading
         with portal(folder) as (url, _):
             study = Study.open(folder)
             chat = Chat(url, study)

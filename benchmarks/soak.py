@@ -29,7 +29,7 @@ import click
 import psutil
 from _chats import Chat
 from _measuring import give, line, machine, markdown, percentile
-from _portal import memory_of, portal, prepare
+from _portal import local, memory_of, portal, prepare
 from rich.console import Console
 
 from study.study import Study
@@ -72,16 +72,19 @@ class Growth:
 @click.option("--minutes", default=30.0, show_default=True, help="How long, of which the last two thirds count.")
 @click.option("--chats", default=16, show_default=True, help="Who chat at once.")
 @click.option("--model", default="smollm2", show_default=True, help="Another model: a folder or a hub name.")
+@click.option("--precision", default="auto", show_default=True, help="float32, bfloat16 or int8.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="For the samples and the plot.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there, too.")
 @click.option("--check", is_flag=True, help="Exit 1 when something fails or grows.")
-def main(minutes: float, chats: int, model: str, folder: Path | None, file: Path | None, check: bool) -> None:
+def main(
+    minutes: float, chats: int, model: str, precision: str, folder: Path | None, file: Path | None, check: bool
+) -> None:
     """Chat for some minutes, and tell what grew."""
     console = Console(stderr=True)
     about = machine()
     with tempfile.TemporaryDirectory() as place:
         study_folder = Path(place) / "study"
-        prepare(study_folder, f'kind = "transformers"\nmodel = "{model}"\n', patience_s=300)
+        prepare(study_folder, local(model, precision), patience_s=300)
         with portal(study_folder) as (url, process):
             study = Study.open(study_folder)
             samples, first, failures = _soak(url, study, process, chats, 60 * minutes, console)
@@ -96,6 +99,7 @@ def main(minutes: float, chats: int, model: str, folder: Path | None, file: Path
         "minutes": minutes,
         "chats": chats,
         "model": model,
+        "precision": precision,
         "answers": samples[-1].answers,
         "visits": samples[-1].visits,
         "failures": failures,

@@ -103,13 +103,21 @@ class Row:
 )
 @click.option("--repeats", default=5, show_default=True, help="Visits, and bare runs of each prompt; medians count.")
 @click.option("--model", help="A folder or hub name instead of the default model.")
+@click.option("--precision", default="auto", show_default=True, help="float32, bfloat16 or int8.")
 @click.option("--history", is_flag=True, help="Give the model all turns and the guidance, not the last words alone.")
 @click.option("--cold", is_flag=True, help="Do not read the beginning that all visits share before the first turn.")
 @click.option("--no-bare", is_flag=True, help="Leave out the bare library, which takes most of the time.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there, too.")
 @click.option("--check", is_flag=True, help=f"Exit 1 when turn 1 takes over 3 s, or turn 10 {LATER} times turn 1.")
 def main(
-    repeats: int, model: str | None, history: bool, cold: bool, no_bare: bool, file: Path | None, check: bool
+    repeats: int,
+    model: str | None,
+    precision: str,
+    history: bool,
+    cold: bool,
+    no_bare: bool,
+    file: Path | None,
+    check: bool,
 ) -> None:
     """Measure ten turns of a visit: time to the first token, to the first sentence, and to the whole answer.
 
@@ -119,7 +127,7 @@ def main(
     console = Console(stderr=True)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     about = machine()
-    engine: Any = open_engine("transformers", model=model, progress=console.print)
+    engine: Any = open_engine("transformers", model=model, precision=precision, progress=console.print)
     visits, kept = [], []
     for repeat in range(repeats):
         console.print(f"Visit {repeat + 1} of {repeats} ...")
