@@ -15,7 +15,7 @@ precision, with one thread and with as many as there are processors; each file's
 
     python benchmarks/engine_speed.py [--llama DIR/bin/python] [--check] [--json FILE]
 
-llama.cpp wants a virtual environment of its own: `python3 -m venv DIR && DIR/bin/pip install xllamacpp`.
+llama.cpp is in the package `xllamacpp`: in `.venv` with the packages of the tests, or in an environment of its own.
 """
 
 import json
