@@ -99,6 +99,7 @@ _COMPARED_ON = {
     "engine": "engine",
     "model": "model",
     "model_sha256": "model_sha256",
+    "precision": "precision",
     "persona_sha256": "persona_sha256",
     "exercise_sha256": "exercise_sha256",
     "screen_sha256": "screen_sha256",
@@ -152,8 +153,8 @@ def _causes(one: Replayed) -> str:
     """Whether what has changed since can be why."""
     if not one.changes:
         return (
-            "the engine, its model, the persona, the exercise and the screen are the same as then. What is left is the "
-            "engine itself (its version, how it computes), or Bedside's own version."
+            "the engine, its model and precision, the persona, the exercise and the screen are the same as then. What "
+            "is left is the engine itself (its version, how it computes), or Bedside's own version."
         )
     return "; ".join(_cause(change, differs=bool(one.differences)) for change in one.changes) + "."
 

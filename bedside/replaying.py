@@ -88,7 +88,7 @@ class Engines:
 def _as_recorded(provenance: Mapping[str, Any], choice: EngineChoice | None) -> EngineChoice:
     """The protocol's choice, unless another engine wrote: in a rehearsal one may stand in for all."""
     kind, model = provenance["engine"], provenance["model"]
-    local = {"model": model} if kind == "transformers" else {}
+    local = {"model": model, "precision": provenance.get("precision") or "auto"} if kind == "transformers" else {}
     if choice is not None and choice.kind == kind:
         return choice.model_copy(update=local)
     if kind not in KINDS or kind == "openai":

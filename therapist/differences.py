@@ -45,7 +45,7 @@ class Change:
     """Something that has changed since the answer was recorded."""
 
     what: str
-    """`engine`, `model`, `weights`, `persona`, `exercise` or `screen`; the last four by the hash of their file."""
+    """`engine`, `model`, `weights`, `precision`, `persona`, `exercise` or `screen`; files by their hash."""
     then: str | None
     now: str | None
     explains: bool
@@ -56,6 +56,7 @@ _EXPLAINS: dict[str, set[Part]] = {
     "engine": {"prompt", "raw", "refused", "said"},
     "model": {"raw", "refused", "said"},
     "weights": {"raw", "refused", "said"},
+    "precision": {"raw", "refused", "said"},
     "persona": {"prompt"},
     "exercise": {"prompt", "refused", "said"},
     "screen": {"prompt", "refused", "said"},
@@ -68,6 +69,7 @@ _RECORDED = {
     "engine": "engine",
     "model": "model",
     "weights": "model_sha256",
+    "precision": "precision",
     "persona": "persona_sha256",
     "exercise": "exercise_sha256",
     "screen": "screen_sha256",

@@ -94,8 +94,7 @@ def replay(
     written = transcript.written
     if written is None or written.provenance is None or written.reply_to != turn.reply_to:
         return Replayed(turn, then, "failed", error="The record does not say what it answered.")
-    # A server may tell a more precise name of its model with its answer, and the record of a later one has that.
-    now = {**written.provenance, "seed": then["seed"], "model": engine.identity.model}
+    now = {**written.provenance, "seed": then["seed"]}
     if _cut(now):
         return Replayed(turn, then, "failed", error=f"The engine failed ({now['failures'][-1]}).", now=now)
     cut = _cut(then) or _ended(turn, written)
@@ -229,8 +228,8 @@ class _Seeded:
 
 
 def _cut(provenance: Mapping[str, Any]) -> bool:
-    """Whether the last attempt failed: each that failed left its kind of error, and all but the first are retries."""
-    return len(provenance["failures"]) > int(provenance["retries"])
+    """Whether the answer ended with a failure: what could be tried again, the engine had tried again by then."""
+    return bool(provenance["failures"])
 
 
 def _ended(turn: RecordedTurn, written: Turn) -> bool:

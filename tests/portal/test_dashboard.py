@@ -23,6 +23,7 @@ from tests.conftest import HandClock
 from tests.portal.conftest import Browser
 from therapist.engine import Generation, Priority, Prompt, Sampling
 from therapist.engines import open_engine
+from therapist.engines.eliza import ElizaEngine
 
 SignIn = Callable[..., FlaskClient]
 Open = Callable[[str], Browser]
@@ -170,6 +171,19 @@ def test_an_engine_that_fails_is_said_to(study: Study, console_as: SignIn, brows
     assert "failing</span>" in shown
     assert "0.30 s (median), 0.48 s" in shown
     assert "answers: 4, of which the exercise’s own words instead: 1; failed attempts: 2" in shown
+
+
+def test_a_server_that_is_left_alone_is_said_to_be(study: Study) -> None:
+    class LeftAlone(ElizaEngine):
+        left_alone_s = 41.6
+
+    app = create_app(study, {study.protocol.engine: LeftAlone()})
+    accounts.add(study, "a", {"researcher"}, by="test")
+    client = app.test_client()
+    client.set_cookie(COOKIE, signing.begin(study, "a"))
+    shown = part(client.get("/console/").text, "engines")
+    assert "left alone</span>" in shown
+    assert "it is asked again in 42 s" in shown
 
 
 class Held:

@@ -91,7 +91,6 @@ def conversation(
         crisis_message="I am stopping here. Please call 112.",
         key="visit 1",
         seed=seed,
-        retry_after_s=0.0,
         **more,
     )
 
@@ -268,19 +267,6 @@ def test_an_answer_of_a_visit_that_was_ended_meanwhile_is_compared_as_far_as_it_
     assert (found.verdict, found.cut) == ("same", True)
     found = replay(conversation(None), [*transcript.turns()[:-1], ended], ended, raw, writes("It was hard for you. "))
     assert parts(found)[0] == "raw"
-
-
-def test_an_attempt_that_failed_and_was_made_again_is_compared_by_the_second() -> None:
-    attempts = iter([True, False])
-
-    def once(prompt: Prompt, seed: int) -> Iterator[str]:
-        if next(attempts):
-            raise EngineError("broken pipe")
-        yield REPLY
-
-    transcript = visit(Scripted(once), ANSWER)
-    assert told(transcript.turns()[-1])["failures"] == ["EngineError"]
-    assert again(writes(REPLY), transcript).verdict == "same"
 
 
 def test_what_no_engine_wrote_is_named_and_not_compared() -> None:

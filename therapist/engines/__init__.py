@@ -7,13 +7,16 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from therapist.engine import Engine, EngineIdentity
 from therapist.engines.opening import OpeningEngine
 from therapist.errors import EngineError
 
-__all__ = ["KINDS", "begin_opening", "open_engine"]
+if TYPE_CHECKING:
+    from therapist.engines._probe import Probe
+
+__all__ = ["KINDS", "begin_opening", "measure_engine", "open_engine"]
 
 KINDS = ("transformers", "openai", "eliza")
 
@@ -40,10 +43,7 @@ def open_engine(
     tell = progress or (lambda said: None)
     match kind:
         case "transformers":
-            # Read by torch when it is loaded: its threads are to sleep while they wait, not to spin. On a machine that
-            # does something else besides, a token then takes a tenth of a second and not a whole one.
-            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-            with _needed("torch, transformers and gguf"):
+            with _local():
                 from therapist.engines.local import LocalEngine
 
             return LocalEngine.open(
@@ -82,6 +82,24 @@ def begin_opening(
                 raise ImportError(name=package)
     located(model or DEFAULT)
     return OpeningEngine(EngineIdentity(kind, model or DEFAULT, None), open_it, failed)
+
+
+def measure_engine(model: str, progress: Callable[[str], None], *, again: bool = False) -> "Probe":
+    """What this machine makes of a model (as `open_engine` takes it) at each precision: as it was measured when the
+    model was first opened here, or, with `again` or where it was not, as it is measured now. Raises `EngineError`."""
+    with _local():
+        from therapist.engines._probe import probe_model
+    return probe_model(model, progress, again=again)
+
+
+@contextmanager
+def _local() -> Iterator[None]:
+    """Surrounds the import of what needs torch."""
+    # Read by torch when it is loaded: its threads are to sleep while they wait, not to spin. On a machine that does
+    # something else besides, a token then takes a tenth of a second and not a whole one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with _needed("torch, transformers and gguf"):
+        yield
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import logging as transformers_logging
 
 from therapist.engines._int8 import with_int8
 from therapist.engines._probing import processors
@@ -31,6 +32,8 @@ def threads() -> int:
 
 def load(where: Path, precision: Precision) -> Any:
     """The model in the folder `where`, ready to be read. Raises `EngineError`."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     try:
         model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)

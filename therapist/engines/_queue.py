@@ -15,7 +15,7 @@ class _Ticket(Generic[T]):
     job: T
     conversation: str
     priority: Priority
-    number: int
+    turn: int
 
 
 class FairQueue(Generic[T]):
@@ -23,11 +23,16 @@ class FairQueue(Generic[T]):
 
     What somebody waits for comes before what nobody waits for. Then each conversation's first comes before any
     conversation's second: who asks for much does not hold up those who ask for one answer. Then who asked first.
+
+    To that end each gets a turn when it comes: the one that is being served, or the one after its conversation's last
+    (start-time fair queueing, Goyal et al., SIGCOMM 1996, with every job counted alike).
     """
 
     def __init__(self) -> None:
         self._tickets: list[_Ticket[T]] = []
-        self._issued = 0
+        self._now = 0
+        self._last: dict[tuple[str, Priority], int] = {}
+        """The last turn of each conversation that is not over yet."""
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -37,8 +42,9 @@ class FairQueue(Generic[T]):
 
     def add(self, job: T, conversation: str, priority: Priority) -> None:
         """Put `job` in its place."""
-        self._issued += 1
-        self._tickets.append(_Ticket(job, conversation, priority, self._issued))
+        key = (conversation, priority)
+        turn = self._last[key] = max(self._now, self._last.get(key, -1) + 1)
+        self._tickets.append(_Ticket(job, conversation, priority, turn))
 
     def withdraw(self, job: T) -> bool:
         """Take `job` out. False when it is not there."""
@@ -60,16 +66,16 @@ class FairQueue(Generic[T]):
         """Take out the first; without `batch`, the first that somebody waits for. None when there is none."""
         if not self._tickets or not (batch or self.urgent()):
             return None
-        job = self.order()[0]
-        self.withdraw(job)
-        return job
+        first = self._ordered()[0]
+        self._tickets.remove(first)
+        self._now = max(self._now, first.turn)
+        self._last = {key: turn for key, turn in self._last.items() if turn >= self._now}
+        return first.job
 
     def order(self) -> list[T]:
         """All of them, the next one first."""
-        seen: dict[tuple[str, Priority], int] = {}
-        ranked = []
-        for ticket in self._tickets:  # in the order in which they came
-            key = (ticket.conversation, ticket.priority)
-            seen[key] = seen.get(key, 0) + 1
-            ranked.append((ticket.priority == "batch", seen[key], ticket.number, ticket.job))
-        return [job for _, _, _, job in sorted(ranked, key=lambda one: one[:3])]
+        return [ticket.job for ticket in self._ordered()]
+
+    def _ordered(self) -> list[_Ticket[T]]:
+        # The sort keeps the order in which they came.
+        return sorted(self._tickets, key=lambda ticket: (ticket.priority == "batch", ticket.turn))

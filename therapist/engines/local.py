@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
-from transformers import logging as transformers_logging
 
 from therapist.engine import EngineIdentity, Priority, Prompt, Sampling, Usage
 from therapist.engines._counts import Counts
@@ -62,8 +61,6 @@ class LocalEngine:
 
         Without a `precision`, that which was measured as the fastest on this machine; the first time, it is measured.
         """
-        transformers_logging.set_verbosity_error()
-        transformers_logging.disable_progress_bar()
         where, digest = find_model(name, tell)
         threads()
         tokenizer = _tokenizer(where, name)

@@ -153,15 +153,16 @@ class RemoteEngine:
             # Not in OpenAI's own interface, but in that of vLLM and most others.
             extra["repetition_penalty"] = sampling.repetition_penalty
         create = self._client.chat.completions.create
-        for left, counts in enumerate(self._counts):
+        ways = self._counts  # others may find out beside this one what the server takes
+        for left, counts in enumerate(ways):
             try:
                 stream = create(**request, extra_body={**extra, **counts})
             except (openai.BadRequestError, openai.UnprocessableEntityError):
                 # Some servers refuse what they do not know. If that was not the reason, the last call says so.
-                if left == len(self._counts) - 1:
+                if left == len(ways) - 1:
                     raise
             else:
-                self._counts = self._counts[left:]
+                self._counts = ways[left:]
                 return stream
         raise AssertionError("There is always one way to ask.")
 

@@ -48,6 +48,10 @@ class Server:
     refusals: list[int] = field(default_factory=list)
     """The status codes with which the next requests are refused, one each."""
     retry_after: str = ""
+    strict: threading.Barrier | None = None
+    """When it is there, a request with an option that OpenAI does not know is refused: when all have come, and each
+    when the one before has been served."""
+    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
     gate: threading.Event | None = None
     """When it is there, every stream waits for it before its first word."""
     url: str = ""
@@ -73,6 +77,10 @@ class Server:
                 server.requests.append(request)
                 if server.refusals:
                     self.answer(server.refusals.pop(0), {"error": {"message": "marmalade"}})
+                elif server.strict is not None and "timings_per_token" in request:
+                    server.strict.wait(20)
+                    server.turn.acquire(timeout=20)
+                    self.answer(422, {"error": {"message": "unknown"}})
                 elif server.fault == "500":
                     self.answer(500, {"error": {"message": f"cannot digest {request['messages']}"}})
                 elif server.fault == "old" and "stream_options" in request:
@@ -111,6 +119,7 @@ class Server:
                     self.event({"choices": [], "usage": {**counts, "prompt_tokens_details": {"cached_tokens": 4}}})
                 self.chunk(b"data: [DONE]\n\n")
                 self.chunk(b"")
+                server.turn.release()
 
             def go_wrong(self) -> None:
                 match server.fault:
@@ -299,6 +308,18 @@ def test_a_server_is_asked_to_count_with_every_piece_and_one_that_refuses_that_a
             list(ask(engine))
     options = [request["stream_options"] for request in (*willing.requests, *strict.requests)]
     assert ["continuous_usage_stats" in one for one in options] == [True, True, True, False, False]
+
+
+def test_several_find_out_at_once_what_a_server_takes(serve: Callable[..., Server]) -> None:
+    server = serve(strict=threading.Barrier(4))
+    engine = open_engine("openai", base_url=server.url)
+    found: list[str] = []
+    askers = [threading.Thread(target=lambda: found.append("".join(ask(engine)))) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(30)
+    assert ["keys" in text for text in found] == [True] * 4
 
 
 def test_a_key_that_happens_to_be_in_the_environment_is_not_sent(
