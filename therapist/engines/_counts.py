@@ -21,7 +21,7 @@ TRIED = (*range(1, SMALL + 1), 24, 33, 64, 128)
 """Beyond the small ones, a number that is not tried is taken to be like those that are."""
 
 ACTIVATIONS = ("act_fn", "act", "activation_fn")
-"""What the library's models call the function between two layers; threads that share its numbers may round otherwise."""
+"""The library's names for the function between two layers. Threads that share its numbers may round otherwise."""
 
 WIDE = 33
 """Of the layer that scores the vocabulary, which has far more outputs than inputs and is given the last token of each
