@@ -28,10 +28,17 @@ LEAST = 5.0
 """So many times the tokens a second of one chat the largest number of chats is to get together."""
 
 
+WARM_S = 60.0
+"""The portal has so long to read what all visits begin with."""
+
+LEAD_S = 2.0
+"""Everybody has chatted for so long when the measuring begins."""
+
+
 @click.command(epilog="Let the machine be quiet: the load it begins with is printed.")
 @click.option("--chats", default="1,4,8,16", show_default=True, help="How many chat at once, in turn.")
 @click.option("--rounds", default=5, show_default=True, help="Of all numbers; medians count.")
-@click.option("--seconds", default=10.0, show_default=True, help="Of each number of chats in a round.")
+@click.option("--seconds", default=8.0, show_default=True, help="Of each number of chats in a round.")
 @click.option("--model", default="smollm2", show_default=True, help="Another model: a folder or a hub name.")
 @click.option("--precision", default="auto", show_default=True, help="float32, bfloat16 or int8.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there, too.")
@@ -72,36 +79,44 @@ def _measure(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
     places = [Chat(url, study) for _ in range(max(numbers))]
     console.print("Warming up ...")
-    _together(places[:1], seconds)  # the portal reads what all visits begin with meanwhile
-    memory = [memory_of(process)]
+    # Until the portal has read what all visits begin with: until then its first answers wait.
+    limit = time.monotonic() + WARM_S
+    while places[0].say().provenance.get("queue_ms", WARM_S) > 200 and time.monotonic() < limit:
+        pass
+    first = memory_of(process)
     found: dict[int, list[tuple[float, list[Answer]]]] = {number: [] for number in numbers}
+    memory: dict[int, list[float]] = {number: [] for number in numbers}
     for turn in range(rounds):
         for number in numbers:
             found[number].append(_together(places[:number], seconds))
-            memory.append(memory_of(process))
-            rates = f"{found[number][-1][0]:.1f} tokens/s, portal {memory[-1]:.0f} MB"
+            memory[number].append(memory_of(process))
+            rates = f"{found[number][-1][0]:.1f} tokens/s, portal {memory[number][-1]:.0f} MB"
             console.print(f"Round {turn + 1} of {rounds}, {number:2} chats: {rates}")
     begun = sum(place.begun for place in places)
     for place in places:
         place.close()
-    levels = {str(number): _figures(runs) for number, runs in found.items()}
-    grown = max(memory) - memory[0]
+    levels = {str(number): {**_figures(runs), "memory_mb": median(memory[number])} for number, runs in found.items()}
+    fewest, most = min(numbers), max(numbers)
     return levels, {
         "conversations": begun,
-        "first_mb": memory[0],
-        "most_mb": max(memory),
-        "mb_a_conversation": grown / max(1, begun - 1),
+        "first_mb": first,
+        "most_mb": max(max(ones) for ones in memory.values()),
+        # Of the first round, in which nothing has been kept of others yet.
+        "mb_a_conversation": ratio(memory[most][0] - memory[fewest][0], most - fewest),
     }
 
 
 def _together(places: list[Chat], seconds: float) -> tuple[float, list[Answer]]:
-    """The tokens a second that all get, and every answer that was asked for in these seconds."""
+    """The tokens a second that all get, and every answer that was asked for in these seconds.
+
+    They begin a little after everybody has begun, so that answers are at all their stages, as in a longer time.
+    """
     gate = threading.Barrier(len(places) + 1)
 
     def chat(place: Chat) -> list[Answer]:
         answers = []
         gate.wait()
-        limit = time.monotonic() + seconds
+        limit = time.monotonic() + LEAD_S + seconds
         while time.monotonic() < limit:
             answers.append(place.say())
         return answers
@@ -109,13 +124,17 @@ def _together(places: list[Chat], seconds: float) -> tuple[float, list[Answer]]:
     with ThreadPoolExecutor(len(places)) as people:
         writing = [people.submit(chat, place) for place in places]
         gate.wait()
-        limit = time.monotonic() + seconds
+        begin = time.monotonic() + LEAD_S
         answers = [answer for one in writing for answer in one.result()]
-    return sum(answer.tokens_until(limit) for answer in answers) / seconds, answers
+    end = begin + seconds
+    tokens = sum(answer.tokens_until(end) - answer.tokens_until(begin) for answer in answers)
+    return tokens / seconds, [answer for answer in answers if begin <= answer.sent < end]
 
 
 def _figures(runs: list[tuple[float, list[Answer]]]) -> dict[str, Any]:
     answers = [answer for _, ones in runs for answer in ones]
+    if not answers:
+        raise click.ClickException("Nobody could ask for an answer in that time; give more --seconds.")
     first = [answer.first_sentence - answer.sent for answer in answers]
     queued = [answer.provenance["queue_ms"] / 1000 for answer in answers if answer.by_engine]
     return {
@@ -146,6 +165,7 @@ def _table(levels: dict[str, dict[str, Any]], one: float) -> str:
         "wait for a place: median, s",
         "95th percentile, s",
         "of the prompts kept",
+        "portal, MB",
     )
     rows = [
         (
@@ -158,6 +178,7 @@ def _table(levels: dict[str, dict[str, Any]], one: float) -> str:
             f"{of['queue_s']['median']:.2f}" if of["queue_s"] else "",
             f"{of['queue_s']['p95']:.2f}" if of["queue_s"] else "",
             f"{of['kept_share']:.0%}",
+            f"{of['memory_mb']:.0f}",
         )
         for number, of in levels.items()
     ]
@@ -166,8 +187,9 @@ def _table(levels: dict[str, dict[str, Any]], one: float) -> str:
 
 def _memory(of: dict[str, float]) -> str:
     return (
-        f"The portal's memory: {of['first_mb']:.0f} MB after the first answer, {of['most_mb']:.0f} MB at most; "
-        f"{of['conversations']:.0f} conversations, {of['mb_a_conversation']:.1f} MB for each."
+        f"The portal's memory: {of['first_mb']:.0f} MB after the first answer, and in the first round "
+        f"{of['mb_a_conversation']:.1f} MB more for each further conversation that is under way; "
+        f"{of['most_mb']:.0f} MB at most, after {of['conversations']:.0f} conversations."
     )
 
 

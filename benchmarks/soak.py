@@ -204,7 +204,7 @@ def _table(summary: dict[str, Any]) -> str:
     ]
     first = summary["first_sentence_s"]
     said = (
-        f"{summary['minutes']:.0f} minutes, {summary['chats']} chats: {summary['answers']} answers in "
+        f"{summary['minutes']:g} minutes, {summary['chats']} chats: {summary['answers']} answers in "
         f"{summary['visits']} visits, first sentence after {first['median']:.1f} s in the median, {first['p95']:.1f} s "
         f"at the 95th percentile, failures: {summary['failures'] or 'none'}."
     )

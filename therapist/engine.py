@@ -104,7 +104,7 @@ class Generation(Protocol):
 
     @property
     def place(self) -> int:
-        """How many replies are begun before this one: 0 when it is being written, or next."""
+        """How many replies have to end before this one is begun; 0 when it has been, or is at once."""
         ...
 
     def __iter__(self) -> Iterator[str]: ...

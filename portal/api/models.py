@@ -165,7 +165,9 @@ class Place(BaseModel):
     """The data of an event `place`: an answer waits until the model is free, or no longer."""
 
     reply_to: int = Field(description="the number of the participant's turn that is answered")
-    place: int = Field(description="how many answers are begun before this one; 0: it is begun, or next")
+    place: int = Field(
+        description="how many answers have to end before this one is begun; 0: it has been, or is at once"
+    )
 
 
 class Sentence(BaseModel):

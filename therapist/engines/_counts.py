@@ -20,6 +20,9 @@ SMALL = 16
 TRIED = (*range(1, SMALL + 1), 24, 33, 64, 128)
 """Beyond the small ones, a number that is not tried is taken to be like those that are."""
 
+ACTIVATIONS = ("act_fn", "act", "activation_fn")
+"""The library's names for the function between two layers. Threads that share its numbers may round otherwise."""
+
 WIDE = 33
 """Of the layer that scores the vocabulary, which has far more outputs than inputs and is given the last token of each
 piece alone, so many tokens are tried."""
@@ -43,11 +46,14 @@ class Counts:
 
 
 def find_counts(model: Any) -> Counts:
-    """Try the kernels on one of each shape of the model's linear layers."""
+    """Try the kernels on one of each shape of the model's linear layers, and on what stands between them."""
     layers: dict[tuple[int, int], nn.Module] = {}
-    for module in model.modules():
+    for name, module in model.named_modules():
         if hasattr(module, "in_features") and hasattr(module, "out_features"):
             layers.setdefault((module.in_features, module.out_features), module)
+        if name.rpartition(".")[2] in ACTIVATIONS:
+            width = model.config.get_text_config().intermediate_size
+            layers.setdefault((width, 0), module)
     agreeing = set(TRIED)
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode():

@@ -115,6 +115,8 @@ class Door:
             self._changed.notify_all()
 
     def place(self, ticket: Ticket) -> int:
-        """How many replies are begun before this one."""
+        """How many replies have to end before this one is begun."""
         with self._changed:
-            return self._waiting.place(ticket)
+            if ticket not in self._waiting:
+                return 0
+            return max(0, self._waiting.place(ticket) + 1 - (self._at_once - len(self._inside)))

@@ -18,6 +18,7 @@ from therapist.engines._kept import BLOCK, KeptBlocks
 from therapist.engines._passes import Passes, Piece
 from therapist.engines._queue import FairQueue
 from therapist.engines._reply import Reply
+from therapist.errors import EngineError
 
 __all__ = ["Loop"]
 
@@ -71,9 +72,12 @@ class Loop:
                 reply.end()
 
     def place(self, reply: Reply) -> int:
-        """How many replies are begun before this one."""
+        """How many replies have to end before this one is begun."""
         with self._changed:
-            return self._waiting.place(reply)
+            if reply not in self._waiting:
+                return 0
+            taken = sum(one.priority == "interactive" or reply.priority == "batch" for one in self._active)
+            return max(0, self._waiting.place(reply) + 1 - (self._at_once - taken))
 
     def close(self) -> None:
         """Give up what waits and what is being written, and end the thread. Safe to call twice."""
@@ -88,16 +92,25 @@ class Loop:
         if threading.current_thread() is not self._thread:
             self._thread.join()
         for reply in given_up:
-            reply.end()
+            # Not as if it were whole: what was written of it may end in the middle of a sentence.
+            reply.end(EngineError("The language model was closed."))
         atexit.unregister(self.close)
 
     def _work(self) -> None:
         if hasattr(os, "setpriority"):
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        with torch.inference_mode():
-            while self._turn():
-                pass
+        try:
+            with torch.inference_mode():
+                while self._turn():
+                    pass
+        except Exception as error:  # a defect; whoever waits must not wait for ever
+            with self._changed:
+                self._closed = True
+                left = [*self._waiting.order(), *self._active]
+            for reply in left:
+                reply.end(error)
+            raise
 
     def _turn(self) -> bool:
         """Let in whose turn it is, and make one pass. False when the loop is closed."""
@@ -116,7 +129,7 @@ class Loop:
             try:
                 self._pass(now)
             except Exception as error:
-                for reply in list(now):
+                for reply in now:
                     self._leave(reply, error)
         return True
 
@@ -146,8 +159,10 @@ class Loop:
             self._leave(reply, error)
 
     def _leave(self, reply: Reply, error: Exception | None = None) -> None:
+        """Free the place of `reply`, if it has not left already."""
         with self._changed:
-            self._active.remove(reply)
+            if reply in self._active:
+                self._active.remove(reply)
         reply.end(error)
 
     def _pass(self, now: Sequence[Reply]) -> None:
@@ -168,10 +183,13 @@ class Loop:
         for reply in writing:
             reply.read += 1
         for reply, its in zip(answered, scores, strict=True):
-            if reply not in writing:
-                self._keep(reply)
-            if not reply.closed.is_set() and reply.take(its):
-                self._leave(reply)
+            try:
+                if reply not in writing:
+                    self._keep(reply)
+                if not reply.closed.is_set() and reply.take(its):
+                    self._leave(reply)
+            except Exception as error:  # one reply's failure is no other's
+                self._leave(reply, error)
 
     def _piece(self, reply: Reply) -> Piece:
         """The next tokens of a prompt: to the end of a block, or to its own end."""

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, DynamicCache
 
 from therapist.engines._counts import Counts
+from therapist.engines._int8 import Int8Linear
 from therapist.engines._kept import BLOCK, Block
 
 __all__ = ["Alone", "Passes", "Piece", "Together", "passes_of"]
@@ -157,6 +159,8 @@ class Alone:
 def passes_of(model: Any, counts: Counts) -> Passes:
     """The way in which `model` can be read: several conversations together if that gives what the library's own code
     gives, else one after another."""
+    if not _is_plain(model):
+        return Alone(model)
     own = model.config._attn_implementation
     tokens = [index % min(1000, model.config.get_text_config().vocab_size) for index in range(2, 2 + 2 * BLOCK + 5)]
     with torch.inference_mode():
@@ -176,6 +180,19 @@ def passes_of(model: Any, counts: Counts) -> Passes:
             pass
     model.set_attn_implementation(own)
     return Alone(model)
+
+
+def _is_plain(model: Any) -> bool:
+    """Whether a token's result depends on its own conversation alone, as far as that can be seen of a model: its
+    weights are in layers that `_counts` tries, and its positions do not follow the longest one in a pass."""
+    config = model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    kinds = {rope.get("rope_type")} | {one.get("rope_type") for one in rope.values() if isinstance(one, dict)}
+    tried = (nn.Linear, Int8Linear, nn.Embedding)
+    return not kinds & {"dynamic", "longrope"} and all(
+        isinstance(module, tried) or all(parameter.dim() < 2 for parameter in module.parameters(recurse=False))
+        for module in model.modules()
+    )
 
 
 def _attend(

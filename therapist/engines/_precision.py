@@ -22,10 +22,15 @@ MOST_THREADS = 8
 
 
 def threads() -> int:
-    """Bound the threads that compute, and say how many there are: from three processors on, one is left to what hears,
-    speaks and serves pages."""
+    """Bound the threads that compute, and say how many there are.
+
+    From three processors on, one is left to what hears, speaks and serves pages. It is a power of two: seven threads
+    share a layer's numbers so that some are computed one by one and some eight at a time, which rounds otherwise, and
+    which those are depends on what else is in the pass.
+    """
     free = processors()
-    count = min(MOST_THREADS, free - 1 if free > 2 else free)
+    most = min(MOST_THREADS, free - 1 if free > 2 else free)
+    count = 1 << (most.bit_length() - 1)
     torch.set_num_threads(count)
     return count
 

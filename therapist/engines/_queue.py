@@ -10,7 +10,7 @@ __all__ = ["FairQueue"]
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Ticket(Generic[T]):
     job: T
     conversation: str
@@ -31,6 +31,8 @@ class FairQueue(Generic[T]):
     def __init__(self) -> None:
         self._tickets: list[_Ticket[T]] = []
         self._now = 0
+        self._in_order: list[_Ticket[T]] | None = []
+        """The tickets in their order, until they change."""
         self._last: dict[tuple[str, Priority], int] = {}
         """The last turn of each conversation that is not over yet."""
 
@@ -45,18 +47,20 @@ class FairQueue(Generic[T]):
         key = (conversation, priority)
         turn = self._last[key] = max(self._now, self._last.get(key, -1) + 1)
         self._tickets.append(_Ticket(job, conversation, priority, turn))
+        self._in_order = None
 
     def withdraw(self, job: T) -> bool:
         """Take `job` out. False when it is not there."""
         for ticket in self._tickets:
             if ticket.job is job:
                 self._tickets.remove(ticket)
+                self._in_order = None
                 return True
         return False
 
     def place(self, job: T) -> int:
         """How many are begun before `job`; 0 also for what is not there."""
-        return next((place for place, one in enumerate(self.order()) if one is job), 0)
+        return next((place for place, ticket in enumerate(self._ordered()) if ticket.job is job), 0)
 
     def urgent(self) -> bool:
         """Whether somebody waits for one of them."""
@@ -68,6 +72,7 @@ class FairQueue(Generic[T]):
             return None
         first = self._ordered()[0]
         self._tickets.remove(first)
+        self._in_order = None
         self._now = max(self._now, first.turn)
         self._last = {key: turn for key, turn in self._last.items() if turn >= self._now}
         return first.job
@@ -77,5 +82,7 @@ class FairQueue(Generic[T]):
         return [ticket.job for ticket in self._ordered()]
 
     def _ordered(self) -> list[_Ticket[T]]:
-        # The sort keeps the order in which they came.
-        return sorted(self._tickets, key=lambda ticket: (ticket.priority == "batch", ticket.turn))
+        if self._in_order is None:
+            # The sort keeps the order in which they came.
+            self._in_order = sorted(self._tickets, key=lambda ticket: (ticket.priority == "batch", ticket.turn))
+        return self._in_order

@@ -39,6 +39,7 @@ class Reply:
     _ends: frozenset[int] = frozenset()
     _begin: list[int] = field(default_factory=list)
     _prompt_tokens: int = 0
+    _most: int = 0
     _choice: Choice = field(init=False)
     _handed: int = 0
     _started: float = field(default_factory=time.monotonic)
@@ -52,17 +53,19 @@ class Reply:
     @property
     def most_tokens(self) -> int:
         """The length it has at the most, with its prompt."""
-        return self._prompt_tokens + self.sampling.max_tokens
+        return self._prompt_tokens + self._most
 
     def begin(self) -> None:
         """It has got its place."""
         self.usage.queue_ms = self._milliseconds()
 
-    def asked(self, tokens: list[int], begin: list[int], ends: frozenset[int]) -> None:
-        """The prompt as the model reads it, whose last tokens, `begin`, are the reply's first; and what ends it."""
+    def asked(self, tokens: list[int], begin: list[int], ends: frozenset[int], room: int | None = None) -> None:
+        """The prompt as the model reads it, whose last tokens, `begin`, are the reply's first; what ends it; and for
+        how many tokens more the model has room."""
         self.tokens = tokens
         self.usage.tokens_in = self._prompt_tokens = len(tokens)
         self._begin, self._ends = begin, ends
+        self._most = min(self.sampling.max_tokens, room) if room is not None else self.sampling.max_tokens
         self._choice = Choice(self.sampling, self.seed)
 
     def take(self, scores: Any) -> bool:
@@ -73,7 +76,7 @@ class Reply:
         self.usage.tokens_out = written
         if self.usage.first_token_ms is None:
             self.usage.first_token_ms = self._milliseconds()
-        last = token in self._ends or written == self.sampling.max_tokens
+        last = token in self._ends or written == self._most
         # Decoded together with the beginning: some tokenizers drop the space before a first word.
         text = self.text_of(self._begin + self.tokens[self._prompt_tokens :])
         # A letter of several tokens shows as a replacement mark until its last one is there.

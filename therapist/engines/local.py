@@ -93,7 +93,8 @@ class LocalEngine:
         begin = reply.prompt.begin.rstrip()
         reply.usage.messages = [*messages, *([{"role": "assistant", "content": begin}] if begin else [])]
         tokens, before = self._tokens_of(messages, begin)
-        reply.asked(tokens, tokens[before:], self._ends)
+        room = None if self._longest is None else self._longest - len(tokens)
+        reply.asked(tokens, tokens[before:], self._ends, room)
 
     def _tokens_of(self, messages: Messages, begin: str) -> tuple[list[int], int]:
         """The prompt as the model reads it, and how many of its tokens come before the reply's beginning."""

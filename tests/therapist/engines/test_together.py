@@ -101,9 +101,9 @@ def test_who_waits_is_told_their_place_and_a_place_that_is_left_is_free_at_once(
 ) -> None:
     running = [endless(narrow, first_turn, name) for name in "ab"]
     third, fourth = (narrow.generate(first_turn, sampling=GREEDY, seed=1, conversation=name) for name in "cd")
-    assert (third.place, fourth.place) == (0, 1)
+    assert (third.place, fourth.place) == (1, 2)
     third.close()
-    assert fourth.place == 0
+    assert fourth.place == 1
     assert list(third) == []
     running[0][0].close()
     assert "".join(fourth)
