@@ -175,7 +175,7 @@ def _race(
         console.print(f"{args[0]} begins ...")
         one = Contestant(*args)
         stack.callback(one.close)
-        one.write(prompts.order(range(at_once)))
+        one.write({**prompts.order(range(at_once)), "tokens": 4})  # caches and threads are there then
         return one
 
     racers = [
