@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 from tests.therapist.test_conversation import ANSWER, CRISIS, EXERCISE, Wilful, begun, said, writing
 from therapist.engine import Prompt
@@ -44,7 +45,7 @@ def test_the_person_answers_and_the_script_puts_its_next_question() -> None:
     assert last(transcript).next_step == EXERCISE.steps[1].id
     told = last(transcript).provenance or {}
     assert (told["person"], told["person_ms"], told["raw"]) == ("Dr Okafor", 4200.0, "That was hard. You kept going.")
-    assert told["in_place_of"] == {"kind": "wilful", "model": engine.identity.model, "sha256": engine.identity.sha256}
+    assert told["in_place_of"] == asdict(engine.identity)
     assert told["engine"] is None
 
 

@@ -28,8 +28,9 @@ class Int8Linear(nn.Module):
         super().__init__()
         weight = like.weight.detach().float()
         scale = weight.abs().amax(1).clamp_min(1e-12) / 127
+        whole = (weight / scale[:, None]).round_().to(torch.int8)
         zero = torch.zeros(len(weight), dtype=torch.long)
-        quantised = torch.quantize_per_channel(weight.contiguous(), scale.double(), zero, 0, torch.qint8)
+        quantised = torch._make_per_channel_quantized_tensor(whole, scale.double(), zero, 0)
         self._packed = torch.ops.quantized.linear_prepack(quantised, None)
         self._bias = None if like.bias is None else like.bias.detach().float()
         self._digits = digits

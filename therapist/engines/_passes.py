@@ -22,6 +22,7 @@ from transformers import AttentionInterface, DynamicCache
 from therapist.engines._counts import Counts
 from therapist.engines._int8 import Int8Linear
 from therapist.engines._kept import BLOCK, Block
+from therapist.engines._probing import can_be_cut_back
 
 __all__ = ["Alone", "Passes", "Piece", "Together", "passes_of"]
 
@@ -156,11 +157,14 @@ class Alone:
         return []
 
 
-def passes_of(model: Any, counts: Counts) -> Passes:
-    """The way in which `model` can be read: several conversations together if that gives what the library's own code
-    gives, else one after another."""
-    if not _is_plain(model):
+def passes_of(model: Any, counts: Counts, together: bool | None = None) -> Passes:
+    """The way in which `model` can be read: several conversations `together` if that gives what the library's own code
+    gives, else one after another. None: not tried yet."""
+    if together is False or not (can_be_cut_back(model) and _is_plain(model)):
         return Alone(model)
+    if together:
+        model.set_attn_implementation(OURS)
+        return Together(model, counts)
     own = model.config._attn_implementation
     tokens = [index % min(1000, model.config.get_text_config().vocab_size) for index in range(2, 2 + 2 * BLOCK + 5)]
     with torch.inference_mode():

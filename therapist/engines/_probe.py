@@ -24,9 +24,8 @@ from transformers import AutoTokenizer
 
 from therapist.engines._counts import find_counts
 from therapist.engines._kept import BLOCK
-from therapist.engines._passes import Alone, Passes, Piece, passes_of
+from therapist.engines._passes import Passes, Piece, passes_of
 from therapist.engines._precision import PRECISIONS, Precision, load, threads
-from therapist.engines._probing import can_be_cut_back
 from therapist.engines._weights import cache_folder, find_model, weight_files
 from therapist.errors import EngineError
 
@@ -79,6 +78,8 @@ class Measured:
     load_s: float = 0.0
     agrees: float | None = None
     """At which share of the places of a text the likeliest next token is that of float32."""
+    together: bool = False
+    """Whether it can be read for several conversations in one pass; see `_passes`."""
     counts: tuple[int, ...] = ()
     """The small numbers of tokens at which a token's result is the same to the bit; see `_counts`."""
     likeliest: tuple[int, ...] = ()
@@ -178,7 +179,7 @@ def _measure(where: Path, precision: Precision, reference: tuple[int, ...] | Non
         tokens = AutoTokenizer.from_pretrained(where)(TEXT, add_special_tokens=False)["input_ids"]
         with torch.inference_mode():
             likeliest = tuple(model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].argmax(-1).tolist())
-        passes: Passes = passes_of(model, counts) if can_be_cut_back(model) else Alone(model)
+        passes = passes_of(model, counts)
         with torch.inference_mode():
             prompt, alone, many = _speeds(passes, (tokens * (PROMPT // len(tokens) + 1))[:PROMPT])
     except EngineError:
@@ -190,10 +191,10 @@ def _measure(where: Path, precision: Precision, reference: tuple[int, ...] | Non
         agreed = sum(map(int.__eq__, likeliest, reference)) / len(likeliest)
     elif precision == "float32":
         agreed = 1.0
-    size = _size(model)
+    size, together = _size(model), passes.together
     del model, passes
     gc.collect()
-    return Measured(precision, alone, many, prompt, size, load_s, agreed, counts.small, likeliest)
+    return Measured(precision, alone, many, prompt, size, load_s, agreed, together, counts.small, likeliest)
 
 
 def _speeds(passes: Passes, prompt: list[int]) -> tuple[float, float, float]:

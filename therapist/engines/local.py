@@ -19,10 +19,10 @@ from therapist.engines._counts import Counts
 from therapist.engines._kept import BLOCK, KeptBlocks
 from therapist.engines._loop import READ_AT_ONCE, Loop
 from therapist.engines._messages import Messages, as_messages, without_system
-from therapist.engines._passes import Alone, Passes, passes_of
+from therapist.engines._passes import Passes, passes_of
 from therapist.engines._precision import Precision, load, threads
 from therapist.engines._probe import probed
-from therapist.engines._probing import can_be_cut_back, ends_of_turn, takes_system
+from therapist.engines._probing import ends_of_turn, takes_system
 from therapist.engines._reply import Reply
 from therapist.engines._weights import find_model
 from therapist.errors import EngineError
@@ -38,6 +38,7 @@ class LocalEngine:
         model: Any,
         tokenizer: Any,
         identity: EngineIdentity,
+        passes: Passes,
         counts: Counts,
         *,
         at_once: int = 16,
@@ -48,7 +49,6 @@ class LocalEngine:
         self._ends = frozenset(ends_of_turn(model, tokenizer))
         self._longest: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._takes_system = takes_system(tokenizer)
-        passes: Passes = passes_of(model, counts) if can_be_cut_back(model) else Alone(model)
         # A machine whose kernels agree at no two numbers of tokens: then every pass has to have the same one.
         free = counts.found or not passes.together
         self._loop = Loop(passes, self.kept, self._prepare, at_once if free else 1, READ_AT_ONCE if free else BLOCK)
@@ -68,7 +68,9 @@ class LocalEngine:
         tell("Loading the language model ...")
         model = load(where, chosen.precision)
         identity = EngineIdentity("transformers", name, digest, chosen.precision)
-        return cls(model, tokenizer, identity, Counts(chosen.counts), at_once=at_once)
+        counts = Counts(chosen.counts)
+        passes = passes_of(model, counts, chosen.together)
+        return cls(model, tokenizer, identity, passes, counts, at_once=at_once)
 
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"

@@ -151,7 +151,7 @@ def test_a_machine_that_never_agrees_with_itself_writes_one_at_a_time(
     from therapist.engines import local
     from therapist.engines._probe import Measured
 
-    monkeypatch.setattr(local, "probed", lambda *asked: Measured("float32"))
+    monkeypatch.setattr(local, "probed", lambda *asked: Measured("float32", together=True))
     engine = LocalEngine.open(str(folder), lambda said: None)
     asked = prompts(first_turn)[:6]
     running, _ = endless(engine, first_turn, "a")
