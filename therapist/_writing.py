@@ -54,7 +54,7 @@ class Writing:
     """The longest wait for a place at the model."""
     priority: Priority = "interactive"
     waiting: Callable[[int], None] = lambda place: None
-    """Told each new place in the queue, for as long as the answer waits there; 0 when it has been begun, or is at once."""
+    """Told each new place in the queue, for as long as the answer waits there; 0 when it is begun."""
     interrupted: Callable[[], bool] = lambda: False
     """Whether the answer is not wanted any more."""
     raw: str = ""
