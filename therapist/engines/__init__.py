@@ -95,9 +95,11 @@ def measure_engine(model: str, progress: Callable[[str], None], *, again: bool =
 @contextmanager
 def _local() -> Iterator[None]:
     """Surrounds the import of what needs torch."""
-    # Read by torch when it is loaded: its threads are to sleep while they wait, not to spin. On a machine that does
-    # something else besides, a token then takes a tenth of a second and not a whole one.
+    # Read by torch when it is loaded: its threads are to sleep while they wait, and not to spin. On a machine that does
+    # something else besides, a token then takes a tenth of a second and not a whole one. But between two layers, some
+    # microseconds, they spin: to be woken would take them as long as their work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     with _needed("torch, transformers and gguf"):
         yield
 
