@@ -10,7 +10,7 @@ from rich.table import Table
 __all__ = ["engine"]
 
 
-@click.group()
+@click.group(epilog="Example: `bedside engine probe` says which precision this machine takes, and why.")
 def engine() -> None:
     """Look at the language model on this machine."""
 

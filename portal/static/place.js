@@ -3,14 +3,14 @@
 "use strict";
 
 const place = (() => {
-  const { one, many, next } = document.querySelector("#place").dataset;
+  const { single, many, begun } = document.querySelector("#place").dataset;
   const CALM = 5000; // milliseconds between two numbers
 
   let shown = 0; // when the last one was shown; 0 when none was
   let due = null;
 
   function words(before) {
-    return before > 1 ? many.replace("{count}", before) : before === 1 ? one : next;
+    return before > 1 ? many.replace("{count}", before) : before === 1 ? single : begun;
   }
 
   return {

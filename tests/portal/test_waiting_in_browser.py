@@ -48,7 +48,7 @@ def said(place: int, language: str = "en") -> str:
     frame = texts(language, "screens")["frame"]
     if place > 1:
         return str(frame["place_many"]).format(count=place)
-    return str(frame["place_one"] if place else frame["place_next"])
+    return str(frame["place_one"] if place else frame["place_begun"])
 
 
 def test_a_chat_says_how_many_come_before_and_whose_turn_it_is(
@@ -70,7 +70,7 @@ def test_a_chat_says_how_many_come_before_and_whose_turn_it_is(
     page.reload()  # whoever comes late is told, too
     expect(line).to_have_text(said(1))
     engine.place = 0
-    expect(line).to_have_text("Yours is next.")
+    expect(line).to_have_text("Yours is being written now.")
     engine.let()
     expect(page.locator("li.therapist .text").last).to_contain_text(engine.text)
     expect(line).to_have_text("")

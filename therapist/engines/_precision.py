@@ -11,7 +11,7 @@ from therapist.engines._int8 import with_int8
 from therapist.engines._probing import processors
 from therapist.errors import EngineError
 
-__all__ = ["PRECISIONS", "Precision", "load", "threads"]
+__all__ = ["PRECISIONS", "Precision", "cannot_be_loaded", "load", "threads"]
 
 Precision = Literal["float32", "bfloat16", "int8"]
 
@@ -35,6 +35,14 @@ def threads() -> int:
     return count
 
 
+def cannot_be_loaded(where: Path, error: Exception) -> EngineError:
+    """What is said of a model whose files cannot be read."""
+    return EngineError(
+        f"The model in {where} cannot be loaded ({type(error).__name__}); is it whole, and a language model "
+        "that transformers knows? If Bedside unpacked it, remove the folder and start again."
+    )
+
+
 def load(where: Path, precision: Precision) -> Any:
     """The model in the folder `where`, ready to be read. Raises `EngineError`."""
     transformers_logging.set_verbosity_error()
@@ -43,10 +51,7 @@ def load(where: Path, precision: Precision) -> Any:
     try:
         model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
     except Exception as error:  # a broken file raises whatever its reader raises
-        raise EngineError(
-            f"The model in {where} cannot be loaded ({type(error).__name__}); is it whole, and a language model "
-            "that transformers knows? If Bedside unpacked it, remove the folder and start again."
-        ) from error
+        raise cannot_be_loaded(where, error) from error
     model.eval()
     # What its makers advise for drawing must not leak into a study: here only `Sampling` decides.
     ends = model.generation_config.eos_token_id

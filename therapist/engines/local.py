@@ -20,7 +20,7 @@ from therapist.engines._kept import BLOCK, KeptBlocks
 from therapist.engines._loop import READ_AT_ONCE, Loop
 from therapist.engines._messages import Messages, as_messages, without_system
 from therapist.engines._passes import Passes, passes_of
-from therapist.engines._precision import Precision, load, threads
+from therapist.engines._precision import Precision, cannot_be_loaded, load, threads
 from therapist.engines._probe import probed
 from therapist.engines._probing import ends_of_turn, takes_system
 from therapist.engines._reply import Reply
@@ -162,9 +162,7 @@ def _tokenizer(where: Path, name: str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
     except Exception as error:  # a broken file raises whatever its reader raises
-        raise EngineError(
-            f"The tokenizer in {where} cannot be loaded ({type(error).__name__}); is it whole?"
-        ) from error
+        raise cannot_be_loaded(where, error) from error
     if tokenizer.chat_template is None:
         raise EngineError(f"The model {name!r} has no chat template; choose one that is made for conversation.")
     return tokenizer
