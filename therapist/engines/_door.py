@@ -117,6 +117,4 @@ class Door:
     def place(self, ticket: Ticket) -> int:
         """How many replies have to end before this one is begun."""
         with self._changed:
-            if ticket not in self._waiting:
-                return 0
-            return max(0, self._waiting.place(ticket) + 1 - (self._at_once - len(self._inside)))
+            return self._waiting.endings_before(ticket, self._at_once - len(self._inside))

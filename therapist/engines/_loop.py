@@ -74,10 +74,8 @@ class Loop:
     def place(self, reply: Reply) -> int:
         """How many replies have to end before this one is begun."""
         with self._changed:
-            if reply not in self._waiting:
-                return 0
             taken = sum(one.priority == "interactive" or reply.priority == "batch" for one in self._active)
-            return max(0, self._waiting.place(reply) + 1 - (self._at_once - taken))
+            return self._waiting.endings_before(reply, self._at_once - taken)
 
     def close(self) -> None:
         """Give up what waits and what is being written, and end the thread. Safe to call twice."""

@@ -21,8 +21,8 @@ MOST_THREADS = 8
 """A small model gains nothing from more."""
 
 
-def threads() -> int:
-    """Bound the threads that compute, and say how many there are.
+def threads() -> None:
+    """Bound the threads that compute.
 
     From three processors on, one is left to what hears, speaks and serves pages. It is a power of two: seven threads
     share a layer's numbers so that some are computed one by one and some eight at a time, which rounds otherwise, and
@@ -30,9 +30,7 @@ def threads() -> int:
     """
     free = processors()
     most = min(MOST_THREADS, free - 1 if free > 2 else free)
-    count = 1 << (most.bit_length() - 1)
-    torch.set_num_threads(count)
-    return count
+    torch.set_num_threads(1 << (most.bit_length() - 1))
 
 
 def cannot_be_loaded(where: Path, error: Exception) -> EngineError:

@@ -62,6 +62,11 @@ class FairQueue(Generic[T]):
         """How many are begun before `job`; 0 also for what is not there."""
         return next((place for place, ticket in enumerate(self._ordered()) if ticket.job is job), 0)
 
+    def endings_before(self, job: T, free: int) -> int:
+        """How many of those that were begun have to end before `job` is, where `free` more may be begun now; 0 also for
+        what is not there."""
+        return max(0, self.place(job) + 1 - free) if job in self else 0
+
     def urgent(self) -> bool:
         """Whether somebody waits for one of them."""
         return any(ticket.priority == "interactive" for ticket in self._tickets)
