@@ -13,7 +13,7 @@ import psutil
 
 from study.study import create
 
-__all__ = ["local", "memory_of", "portal", "prepare"]
+__all__ = ["LOCAL", "local", "memory_of", "portal", "prepare"]
 
 LOCAL = 'kind = "transformers"\nmodel = "smollm2"\n'
 """The engine of the template."""

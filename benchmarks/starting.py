@@ -20,9 +20,10 @@ from pathlib import Path
 
 import click
 import httpx2
+from _portal import LOCAL, prepare
 
 from study.enrolment import take_in
-from study.study import Study, create
+from study.study import Study
 
 WORDS = "I failed my maths exam yesterday and I keep thinking about it, about 70"
 
@@ -42,9 +43,8 @@ def main(times: int) -> None:
 def _start() -> tuple[float, float]:
     """Seconds from the command to the first page, and to the first sentence of the model."""
     with tempfile.TemporaryDirectory() as place:
-        path = create(Path(place) / "study")
         # However slow this machine is: what is asked for is when the model's sentence comes, not the script's.
-        path.write_text(path.read_text().replace("timeout_s = 20", "timeout_s = 600"))
+        path = prepare(Path(place) / "study", LOCAL, patience_s=600)
         study = Study.open(path.parent)
         who = take_in(study, kind="test", arm="chat", skip=True)
         with socket.socket() as free:
