@@ -1,0 +1,1 @@
+"""How replies are scored: rules first, a grading model where rules do not reach, hand labels to judge both."""
