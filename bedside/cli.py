@@ -4,6 +4,7 @@ import errno
 
 import click
 
+from audit.errors import AuditError
 from bedside import __version__, logs
 from bedside.commands import (
     account,
@@ -22,6 +23,7 @@ from bedside.commands import (
     report,
     running,
     safety,
+    screening,
     time,
 )
 from portal.errors import PortalError
@@ -31,7 +33,7 @@ from therapist.errors import TherapistError
 
 __all__ = ["main"]
 
-EXPECTED = (StudyError, TherapistError, PortalError, RobotError)
+EXPECTED = (StudyError, TherapistError, PortalError, RobotError, AuditError)
 """What a user can put right: one line and exit status 2, never a traceback."""
 
 DISK = {
@@ -113,6 +115,7 @@ for command in (
     safety.assess,
     safety.halt,
     safety.lift,
+    screening.screen,
     time.tick,
     time.move,
     correcting.correct,
