@@ -10,6 +10,7 @@ from bedside.commands import (
     account,
     allocation,
     analysis,
+    auditing,
     correcting,
     data,
     device,
@@ -83,6 +84,7 @@ def main() -> None:
       bedside check mystudy       says whether it is right
       bedside simulate mystudy    rehearses all its days with simulated participants
       bedside serve mystudy       serves the participants' pages and the researchers' console
+      bedside audit mystudy       measures the manner of its models, with their personas
       bedside enrol mystudy       enrols one participant and prints their link
       bedside export mystudy out  writes the data in every format
       bedside analyze mystudy     runs the analysis that study.toml plans
@@ -100,6 +102,7 @@ for command in (
     protocol.schema,
     languages.languages,
     engine.engine,
+    auditing.audit,
     running.simulate,
     running.serve,
     account.account,
