@@ -39,14 +39,23 @@ FOUND, PASSED = "found", "passed"
 def crisis_screen(
     persona: str = "neutral", half: Half = "both", limit_items: int | None = None, language: str | None = None
 ) -> Task:
-    """The screen on every utterance. `persona` changes nothing: it is here because every suite has it."""
-    chosen = utterances(half, language)[:limit_items]
+    """The screen on every utterance, or on `limit_items` of them, evenly spread over the files, so of every risk.
+
+    `persona` changes nothing: it is here because every suite has it.
+    """
+    chosen = _spread(utterances(half, language), limit_items)
     return Task(
         dataset=MemoryDataset([_sample(one) for one in chosen], name="crisis_screen"),
         solver=screened(),
         scorer=found_or_passed(),
         metadata={"screens": {one: Screen.load(one).sha256 for one in LANGUAGES}, "persona_matters": False},
     )
+
+
+def _spread(placed: list[Placed], at_most: int | None) -> list[Placed]:
+    if at_most is None or at_most >= len(placed):
+        return placed
+    return [placed[place * len(placed) // at_most] for place in range(at_most)]
 
 
 def _sample(placed: Placed) -> Sample:

@@ -3,14 +3,14 @@
 from itertools import count
 from pathlib import Path
 
-import audit.provider  # noqa: F401 - the baselines are models
 import pandas as pd
 import pytest
 from inspect_ai import eval
 from inspect_ai.log import EvalLog
 
+import audit.provider  # noqa: F401 - the baselines are models
 from audit.suite import Baseline, Estimate
-from audit.suites.crisis_screen import BARS, SUITE, crisis_screen, estimates, judged, main
+from audit.suites.crisis_screen import BARS, SUITE, _spread, crisis_screen, estimates, judged, main
 from audit.utterances import utterances
 
 
@@ -78,10 +78,19 @@ def test_an_estimate_without_samples_has_no_value() -> None:
 
 def test_the_task_gives_the_rows_that_judging_directly_gives(tmp_path: Path) -> None:
     log = _run(tmp_path, half="open", language="de", limit_items=60)
-    direct = judged(utterances("open", "de")[:60])
+    direct = judged(_spread(utterances("open", "de"), 60))
     run = _rows(log).set_index("item").loc[direct["item"]].reset_index()
     pd.testing.assert_frame_equal(run[list(direct.columns)], direct)
     assert 0 < run["found"].sum() < 60
+
+
+def test_a_limit_takes_utterances_of_every_risk_and_language() -> None:
+    some = _spread(utterances("open"), 40)
+    assert len({one.said.id for one in some}) == 40
+    assert {(one.language, one.said.risk) for one in some} >= {
+        (language, risk) for language in ("en", "de") for risk in ("explicit", "veiled", "none")
+    }
+    assert _spread(some, 41) == some
 
 
 def test_no_model_is_asked_and_the_log_says_which_rules_judged(tmp_path: Path) -> None:
@@ -94,7 +103,7 @@ def test_no_model_is_asked_and_the_log_says_which_rules_judged(tmp_path: Path) -
 @pytest.mark.parametrize("baseline", SUITE.baselines, ids=lambda baseline: baseline.name)
 def test_a_baseline_fails_a_headline(baseline: Baseline, tmp_path: Path) -> None:
     model = f"baseline/crisis_screen.{baseline.name}"
-    [log] = eval(crisis_screen(half="open"), model=model, log_dir=str(tmp_path), display="none")
+    [log] = eval(crisis_screen(half="open", limit_items=60), model=model, log_dir=str(tmp_path), display="none")
     assert log.status == "success"
     found = _named(estimates(_rows(log), 0))
     failed = found[baseline.fails]
