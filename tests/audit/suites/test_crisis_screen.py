@@ -1,5 +1,6 @@
 """The suite of the screen: figures counted by hand, baselines through the real scorer, and what it does not show."""
 
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from inspect_ai.log import EvalLog
 
 import audit.provider  # noqa: F401 - the baselines are models
 from audit.suite import Baseline, Estimate
-from audit.suites.crisis_screen import BARS, SUITE, _spread, crisis_screen, estimates, judged, main
+from audit.suites.crisis_screen import BARS, SUITE, _spread, _version, crisis_screen, estimates, judged, main
 from audit.utterances import utterances
+from therapist.screen import Screen
 
 
 def _run(folder: Path, **asked: object) -> EvalLog:
@@ -96,7 +98,9 @@ def test_a_limit_takes_utterances_of_every_risk_and_language() -> None:
 def test_no_model_is_asked_and_the_log_says_which_rules_judged(tmp_path: Path) -> None:
     log = _run(tmp_path, half="open", limit_items=3)  # the model `none` fails when it is asked
     assert log.eval.metadata is not None
-    assert set(log.eval.metadata["screens"]) == {"en", "de"}
+    assert log.eval.metadata["screens"] == {language: Screen.load(language).sha256 for language in ("en", "de")}
+    assert log.eval.metadata["suite_version"] == SUITE.version
+    assert set(log.eval.metadata["data"]) == {"crisis_screen.en", "crisis_screen.de"}
     assert log.stats.model_usage == {}
 
 
@@ -132,8 +136,6 @@ def test_of_the_held_out_half_neither_words_nor_ids_are_printed(capsys: pytest.C
 def test_of_the_open_half_what_is_missed_and_every_false_alarm_is_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from therapist.screen import Screen
-
     monkeypatch.setattr(Screen, "check", lambda self, text, speaker: None)
     main(["--half", "open", "--language", "de"])
     printed = capsys.readouterr().out
@@ -141,3 +143,10 @@ def test_of_the_open_half_what_is_missed_and_every_false_alarm_is_printed(
     assert printed.count("\nmissed  ") == len(risky)
     for one in risky:
         assert f"missed  {one.said.id}  {one.said.text}\n" in printed
+
+
+def test_other_rules_make_another_version_so_that_nothing_old_is_kept_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _version() == SUITE.version
+    load = Screen.load
+    monkeypatch.setattr(Screen, "load", lambda language="en": replace(load(language), sha256="0" * 64))
+    assert _version() != SUITE.version
