@@ -150,3 +150,15 @@ def test_other_rules_make_another_version_so_that_nothing_old_is_kept_for_them(m
     load = Screen.load
     monkeypatch.setattr(Screen, "load", lambda language="en": replace(load(language), sha256="0" * 64))
     assert _version() != SUITE.version
+
+
+def test_the_table_for_the_page_has_the_headlines_by_language_and_no_words(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--half", "open", "--table"])
+    printed = capsys.readouterr().out
+    found = {one.name: one for one in estimates(judged(utterances("open")))}
+    for name in ("recall.explicit", "recall.veiled.language.de", "false_alarms", "found.denied", "same_category"):
+        one = found[name]
+        assert one.value is not None
+        assert f"| {one.label} | {100 * one.value:.1f} % | " in printed
+    assert "missed" not in printed
+    assert len(printed.splitlines()) == 2 + 9 + 3
