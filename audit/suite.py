@@ -47,6 +47,11 @@ class Estimate:
     """Whether it stands in the summary."""
     dimension: Dimension | None = None
     """Which of the three numbers it is, if one. A suite has one estimate for a dimension at most."""
+    column: str | None = None
+    """The column of the rows whose mean it is (NaN left out), where it is the mean of one: by it the report compares
+    two personas item by item."""
+    where: tuple[tuple[str, str | bool], ...] = ()
+    """Which rows the mean is over: each pair is a column and the value that it must have; all rows if none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,10 @@ class Suite:
     """The longest conversation, in replies of the model: for the progress and the arithmetic of how long it takes."""
     samples: Callable[[], int] = field(default=lambda: 0)
     """How many samples a whole run has."""
+    against: "Callable[[pd.DataFrame, pd.DataFrame, int], list[Estimate]] | None" = None
+    """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
+    same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness another.
+    Differences of single columns need none of this: the report takes them by `Estimate.column`."""
 
 
 @cache
