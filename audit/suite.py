@@ -90,6 +90,8 @@ class Suite:
     """The longest conversation, in replies of the model: for the progress and the arithmetic of how long it takes."""
     samples: Callable[[], int] = field(default=lambda: 0)
     """How many samples a whole run has."""
+    breakdown: tuple[str, ...] = ()
+    """One or two columns of the rows, factors of the design: the report shows the first headline by their values."""
     against: "Callable[[pd.DataFrame, pd.DataFrame, int], list[Estimate]] | None" = None
     """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
     same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness another.
