@@ -52,6 +52,8 @@ class Estimate:
     two personas item by item."""
     where: tuple[tuple[str, str | bool], ...] = ()
     """Which rows the mean is over: each pair is a column and the value that it must have; all rows if none."""
+    bounds: tuple[float, float] = (0.0, 1.0)
+    """The least and the largest value that the column can have."""
 
 
 @dataclass(frozen=True, slots=True)
