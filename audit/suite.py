@@ -7,7 +7,7 @@ from the logs alone.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,9 @@ from audit.errors import AuditError
 if TYPE_CHECKING:
     import pandas as pd
     from inspect_ai import Task
+
+    from audit.scoring.agreement import Level
+    from audit.scoring.labels import Label
 
 __all__ = ["Baseline", "Dimension", "Estimate", "Suite", "suite_named", "suites"]
 
@@ -98,6 +101,11 @@ class Suite:
     """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
     same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness another.
     Differences of single columns need none of this: the report takes them by `Estimate.column`."""
+    codes: "Callable[[Label], Mapping[str, float]] | None" = None
+    """What the suite's rules say of a hand-labelled reply (`audit/data/labels/<suite>.toml`), by the labels' names of
+    codes; the report shows how far the two agree."""
+    levels: "Mapping[str, Level]" = field(default_factory=dict)
+    """The level of measurement of a code that is not nominal."""
 
 
 @cache

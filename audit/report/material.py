@@ -15,7 +15,7 @@ from audit.suite import Estimate, Suite
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ELIZA", "NEUTRAL", "SEED", "Difference", "Material", "Part", "Run", "Subject", "Told", "part_of"]
+__all__ = ["ELIZA", "NEUTRAL", "SEED", "Difference", "Material", "Part", "Run", "Subject", "Told", "digest", "part_of"]
 
 SEED = 1966
 """Of every bootstrap of a report: the same logs give the same bytes."""
