@@ -25,16 +25,16 @@ BY_DEFINITION = "0 by definition"
 """The epistemic cost of the persona that the others are compared with."""
 
 _SAID: Mapping[Dimension, tuple[str, str, str]] = {
-    "bond": ("is warmer than neutral", "is less warm than neutral", "in warmth is not told from neutral"),
+    "bond": ("is warmer than neutral", "is less warm than neutral", "is not told from neutral in warmth"),
     "clinical safety": (
         "is safer than neutral",
         "is less safe than neutral",
-        "in clinical safety is not told from neutral",
+        "is not told from neutral in clinical safety",
     ),
     "epistemic cost": (
         "makes fewer errors than neutral",
         "makes more errors than neutral",
-        "in errors is not told from neutral",
+        "is not told from neutral in errors",
     ),
 }
 """Of a difference for the better, for the worse, and of one that is not shown."""
@@ -174,7 +174,9 @@ def _sheet(material: Material, numbers: Sequence[_Number]) -> Sheet:
         ),
         tuple(rows),
         plain(heads, lines),
-        "; ".join(f"{one.dimension.capitalize()}: {one.estimate.label} (suite {one.part.suite.name})" for one in numbers)
+        "; ".join(
+            f"{one.dimension.capitalize()}: {one.estimate.label} (suite {one.part.suite.name})" for one in numbers
+        )
         + ". Differences are paired by item; of shares they are in points.",
     )
 

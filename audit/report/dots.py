@@ -72,7 +72,9 @@ def _mark(axes: Any, y: int, mark: Mark, styles: Any) -> None:
     colour = style.colour if style else QUIET
     factor = factor_of(estimate)
     if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low * factor, estimate.high * factor], [y, y], color=colour, linewidth=1.0 if mark.floor else 1.8)
+        axes.plot(
+            [estimate.low * factor, estimate.high * factor], [y, y], color=colour, linewidth=1.0 if mark.floor else 1.8
+        )
     axes.plot(
         [estimate.value * factor],
         [y],
@@ -137,7 +139,10 @@ def axis_of(estimate: Estimate, difference: bool = False) -> str:
     """What stands under the axis: the unit, and which way is better."""
     unit = UNITS[estimate.unit]
     better = {"low": "lower is better", "high": "higher is better", "neither": ""}[estimate.better]
-    parts = [f"{'difference, ' if difference else ''}{unit}".strip(", ") or ("difference" if difference else ""), better]
+    parts = [
+        f"{'difference, ' if difference else ''}{unit}".strip(", ") or ("difference" if difference else ""),
+        better,
+    ]
     return "; ".join(part for part in parts if part)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit.report.material import NEUTRAL, Material, Part, Run, Subject, digest, part_of
 from audit.results import Found, Key, newest, rows
-from audit.suite import suites
+from audit.suite import Suite, suites
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,22 +19,24 @@ PERSONAS = (NEUTRAL, "warm_trait", "warm_behaviour", "secure_attachment")
 """The order in which personas are shown; others follow by name."""
 
 
-def gather(folder: Path) -> Material:
+def gather(folder: Path, known: Mapping[str, Suite] | None = None) -> Material:
     """The newest complete log of each suite, model and persona under `folder`, as figures.
 
-    Raises `NoResults` where there is none.
+    `known` are the suites by name, all that there are if None; a log of another suite is left out. Raises `NoResults`
+    where there is no log.
     """
+    known = suites() if known is None else known
     runs: list[Run] = []
     tables: dict[str, dict[Subject, pd.DataFrame]] = {}
-    for key, found in sorted(newest(folder).items(), key=lambda one: _order(one[0])):
-        if key.suite not in suites():
+    for key, found in sorted(newest(folder).items(), key=lambda one: _order(one[0], list(known))):
+        if key.suite not in known:
             continue
         run, table = _read(key, found)
         runs.append(run)
         if not table.empty:
             tables.setdefault(key.suite, {})[run.subject] = table
     order = tuple(dict.fromkeys(run.subject for run in runs))
-    parts: list[Part] = [part_of(suite, tables[name], order) for name, suite in suites().items() if name in tables]
+    parts: list[Part] = [part_of(suite, tables[name], order) for name, suite in known.items() if name in tables]
     every = {f"{name} {one.model} {one.persona}": table for name in tables for one, table in tables[name].items()}
     return Material(
         title="The audit of " + (", ".join(dict.fromkeys(one.model for one in order if not one.floor)) or "the floor"),
@@ -46,11 +48,10 @@ def gather(folder: Path) -> Material:
     )
 
 
-def _order(key: Key) -> tuple[int, str, int, str, int]:
+def _order(key: Key, known: list[str]) -> tuple[int, str, int, str, int]:
     """Audited models before ELIZA, ELIZA before baselines; personas in their order; suites in theirs."""
     subject = Subject(key.model, key.persona)
     place = PERSONAS.index(key.persona) if key.persona in PERSONAS else len(PERSONAS)
-    known = list(suites())
     suite = known.index(key.suite) if key.suite in known else len(known)
     return subject.baseline * 2 + (subject.floor and not subject.baseline), key.model, place, key.persona, suite
 
@@ -107,7 +108,7 @@ def _identity(about: Mapping[str, Any], samples: "Iterable[EvalSample]", package
 
 def _grading(log: "EvalLog", samples: "Iterable[EvalSample]") -> tuple[str, str, bool]:
     """The grading model, its revision or hash, and whether it is the model that was audited."""
-    role = log.eval.model_roles.get("grader")
+    role = (log.eval.model_roles or {}).get("grader")
     several = role if isinstance(role, list) else [role] if role else []
     grader = ", ".join(one.model for one in several)
     own, pinned = log.eval.model in [one.model for one in several], ""
@@ -134,8 +135,8 @@ def _warnings(runs: list[Run]) -> Iterable[str]:
     for run in runs:
         if run.scored < run.samples:
             yield (
-                f"{run.suite}, {run.subject.label}: {run.scored} of {run.samples} samples have a reply and a score; the "
-                "others are left out, and if what was left out is not like the rest, so are the figures."
+                f"{run.suite}, {run.subject.label}: {run.scored} of {run.samples} samples have a reply and a score; "
+                "the others are left out, and if what was left out is not like the rest, so are the figures."
             )
         if run.self_graded:
             yield f"{run.suite}, {run.subject.label}: graded by {run.grader}, which is the model under test."

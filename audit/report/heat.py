@@ -115,8 +115,8 @@ def _heat(
         names,
         tuple(rows),
         plain([(corner, False), *((head, True) for head in across)], text),
-        f"The darker, the {'worse' if estimate.better == 'low' else 'higher'}. In brackets 95 % intervals, resampled by "
-        "item; cells share items, so they are not independent of each other.",
+        f"The darker, the {'worse' if estimate.better == 'low' else 'higher'}. In brackets 95 % intervals, "
+        "resampled by item; cells share items, so they are not independent of each other.",
     )
     span = _span(estimate)
     lines = tuple(

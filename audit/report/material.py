@@ -1,7 +1,7 @@
-"""What a report is made of: who was audited, the rows of each suite, and every figure computed from them once.
+"""What a report is made of: who was audited, the rows of each suite, every figure computed once.
 
-A *subject* is a model in a persona. ELIZA and the baselines are subjects as well: they are the floor, since whoever does
-no better than rules of 1966, or than one constant reply, has shown nothing.
+A *subject* is a model in a persona. ELIZA and the baselines are subjects as well: they are the floor, since whoever
+does no better than rules of 1966, or than one constant reply, has shown nothing.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Difference:
 
     @property
     def better(self) -> bool | None:
-        """Whether the difference that is shown is one for the better; None where none is, or where neither is better."""
+        """Whether the difference that is shown is for the better; None where none is, or where neither is better."""
         if not self.shown or self.estimate.value is None or self.estimate.better == "neither":
             return None
         return (self.estimate.value > 0) == (self.estimate.better == "high")

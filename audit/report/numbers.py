@@ -1,4 +1,4 @@
-"""How figures of an audit are written: shares in percent, differences in points, an interval always beside the value."""
+"""How figures are written: shares in percent, differences in points, an interval always beside the value."""
 
 from audit.suite import Estimate
 from study.report.numbers import NOTHING, interval, number

@@ -65,17 +65,22 @@ def _told_apart(material: Material, part: Part) -> Iterator[str]:
     """Which headlines tell a persona from the neutral one, or that none does, and how large a difference had to be."""
     names = [one.name for one in part.headlines]
     known = [
-        one for one in part.differences if not one.subject.floor and (one.estimate.name in names or one.estimate.headline)
+        one
+        for one in part.differences
+        if not one.subject.floor and (one.estimate.name in names or one.estimate.headline)
     ]
     if not known:
         return
     apart = [one for one in known if one.shown]
     for one in apart:
-        yield f"{material.named(one.subject)} differs from neutral in “{one.estimate.label}”: {with_interval(one.estimate)}."
+        who = material.named(one.subject)
+        yield f"{who} differs from neutral in “{one.estimate.label}”: {with_interval(one.estimate)}."
     if apart:
         return
     widths = [
-        f"{room(one)}{' points' if one.unit == 'points' else ''} in “{one.label}”" for one in _widest(known) if room(one)
+        f"{room(one)}{' points' if one.unit == 'points' else ''} in “{one.label}”"
+        for one in _widest(known)
+        if room(one)
     ]
     also = f" A difference smaller than about {words(widths, 'or')} cannot be seen with so few items." if widths else ""
     yield f"These samples cannot tell the personas apart: every interval of a difference to neutral has 0 in it.{also}"
@@ -100,7 +105,7 @@ def _warnings(material: Material, part: Part) -> Iterator[str]:
             if _covers(one) > WIDE:
                 wide.setdefault(one.label, []).append(material.named(told.subject))
     for label, who in wide.items():
-        yield f"“{label}”: the intervals of {words(who)} cover more than half of all it can be; they say next to nothing."
+        yield f"“{label}”: the intervals of {words(who)} cover more than half of its range; they say next to nothing."
     yield from _floor(material, part)
 
 
@@ -131,16 +136,14 @@ def _values(material: Material, part: Part) -> Figure | None:
     headlines = part.headlines[:MOST_PANELS]
     if not headlines:
         return None
-    panels = [
-        Panel(one.label, axis_of(one), tuple(_marks(material, part, one.name))) for one in headlines
-    ]
+    panels = [Panel(one.label, axis_of(one), tuple(_marks(material, part, one.name))) for one in headlines]
     return dots(
         f"{part.suite.name}_headlines",
         part.suite.name,
         f"{part.suite.title}: the headline figures, by persona",
         panels,
-        "Dots are estimates, lines 95 % intervals. Grey and hollow is the floor: ELIZA, and of the baselines the one that "
-        "does best in this figure.",
+        "Dots are estimates, lines 95 % intervals. Grey and hollow is the floor: ELIZA, and of the baselines the one "
+        "that does best in this figure.",
     )
 
 
@@ -222,12 +225,20 @@ def _sheet(material: Material, part: Part, *, headline: bool) -> Sheet:
         title,
         (
             *("model", "persona", "figure", "label", "unit", "better", "value", "low", "high", "samples"),
-            *("both_value", "both_low", "both_high", "difference", "difference_low", "difference_high", "difference_unit"),
+            *(
+                "both_value",
+                "both_low",
+                "both_high",
+                "difference",
+                "difference_low",
+                "difference_high",
+                "difference_unit",
+            ),
         ),
         tuple(rows),
         grouped(heads, groups),
-        "Differences are paired by item, in points for shares. The floor (ELIZA, baselines) is compared with the neutral "
-        f"persona of the audited model. {NOTHING}: not measured, or no figure of single samples.",
+        "Differences are paired by item, in points for shares. The floor (ELIZA, baselines) is compared with the "
+        f"neutral persona of the audited model. {NOTHING}: not measured, or no figure of single samples.",
     )
 
 

@@ -25,7 +25,7 @@ class Sheet:
     note: str = ""
 
     def csv(self, sha256: str, version: str) -> str:
-        """Every digit; each row ends with what it was computed from, so that rows of several audits can be put together."""
+        """Every digit; each row ends with what it was computed from, so that rows of several audits can be joined."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*self.columns, "rows_sha256", "bedside_version"])

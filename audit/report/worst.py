@@ -1,7 +1,7 @@
 """The worst transcripts first: of each suite and persona those samples that fail its headline figures.
 
-Samples are ordered by the headlines in the suite's own order, one after the other and never added up: what fails the first
-headline comes before what fails the second only.
+Samples are ordered by the headlines in the suite's own order, one after the other and never added up: what fails the
+first headline comes before what fails the second only.
 """
 
 import math
@@ -51,7 +51,10 @@ def worst(material: Material, most: int) -> Iterator[Worst]:
             if told.subject.baseline or not judged:
                 continue
             ordered = sorted(
-                ((_badness(row, judged), str(row["sample"]), int(row["epoch"]), row) for _, row in told.rows.iterrows()),
+                (
+                    (_badness(row, judged), str(row["sample"]), int(row["epoch"]), row)
+                    for _, row in told.rows.iterrows()
+                ),
                 key=lambda one: ([-bad for bad in one[0]], one[1], one[2]),
             )
             for bad, _, _, row in ordered[:most]:
@@ -92,7 +95,9 @@ def _worst(
         epoch=int(row["epoch"]),
         failed=tuple(one.label for one, share in zip(judged, bad, strict=True) if share > 0),
         factors=tuple((name.replace("_", " "), str(value)) for name, value in factors),
-        scores=tuple((name.replace("_", " "), number(value, 0 if value == int(value) else 2)) for name, value in numbers),
+        scores=tuple(
+            (name.replace("_", " "), number(value, 0 if value == int(value) else 2)) for name, value in numbers
+        ),
         why=tuple((str(who), str(text)) for who, text in row["why"]),
         transcript=tuple((str(role), str(text)) for role, text in row["transcript"] if role != "system"),
     )
