@@ -58,11 +58,14 @@ class Found:
 
 
 def newest(folder: Path) -> dict[Key, Found]:
-    """The newest complete log of each suite, model and persona under `folder`. Raises `NoResults`."""
+    """The newest complete log of each suite, model and persona under `folder`. Raises `NoResults`.
+
+    A log with all items goes before one with fewer, however new: to try ten items does not undo a measurement.
+    """
     found: dict[Key, Found] = {}
     logs = list_eval_logs(str(folder), recursive=True, descending=False) if folder.is_dir() else []
     headers = [(info.name, read_eval_log(info.name, header_only=True)) for info in logs]
-    for path, header in sorted(headers, key=lambda one: one[1].eval.created):
+    for path, header in sorted(headers, key=lambda one: (_is_whole(one[1]), one[1].eval.created)):
         if header.status == "success":
             head = _head(header)
             key = Key(head["suite"], head["model"], head["persona"])
@@ -70,6 +73,12 @@ def newest(folder: Path) -> dict[Key, Found]:
     if not found:
         raise NoResults(f"There is no complete log of an audit in {folder}; `bedside audit` writes them.")
     return dict(sorted(found.items()))
+
+
+def _is_whole(log: EvalLog) -> bool:
+    """Whether no items were left out."""
+    asked = log.eval.task_args
+    return asked.get("limit_items") is None and asked.get("half", "both") == "both" and log.eval.config.limit is None
 
 
 def _head(log: EvalLog) -> dict[str, Any]:
