@@ -99,8 +99,8 @@ class Suite:
     """One or two columns of the rows, factors of the design: the report shows the first headline by their values."""
     against: "Callable[[pd.DataFrame, pd.DataFrame, int], list[Estimate]] | None" = None
     """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
-    same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness another.
-    Differences of single columns need none of this: the report takes them by `Estimate.column`."""
+    same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness
+    another. Differences of single columns need none of this: the report takes them by `Estimate.column`."""
     codes: "Callable[[Label], Mapping[str, float]] | None" = None
     """What the suite's rules say of a hand-labelled reply (`audit/data/labels/<suite>.toml`), by the labels' names of
     codes; the report shows how far the two agree."""

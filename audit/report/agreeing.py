@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from audit.errors import ItemFileError
-from audit.report.material import SEED
 from audit.report.sheet import Cell, Sheet, grouped
 from audit.scoring.agreement import Agreement, scorer_against_labels
 from audit.scoring.labels import load_labels
 from audit.suite import Suite
+from audit.summary import SEED
 from study.report.numbers import NOTHING, interval, number, percent
 
 __all__ = ["Agreeing", "agreeing"]

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from audit.report.dots import Mark, Panel, axis_of, dots
-from audit.report.material import NEUTRAL, Difference, Material, Part, Subject
+from audit.report.dots import Mark, Panel, axis_of, dots, label_of
+from audit.report.material import Difference, Material, Part, Subject
 from audit.report.numbers import shown, with_interval
 from audit.report.sheet import Cell, Sheet, plain
 from audit.suite import Dimension, Estimate
+from audit.summary import NEUTRAL
 from study.report.figure import Figure
 from study.report.numbers import NOTHING, words
 
@@ -99,7 +100,7 @@ def _number(material: Material, dimension: Dimension) -> _Number | None:
 def _figure(material: Material, numbers: Sequence[_Number]) -> Figure:
     panels = [
         Panel(
-            f"{number.dimension.capitalize()}: {number.estimate.label}",
+            f"{number.dimension.capitalize()}: {label_of(number.estimate)}",
             axis_of(number.estimate),
             tuple(_marks(material, number)),
             zero=number.between,
@@ -113,6 +114,7 @@ def _figure(material: Material, numbers: Sequence[_Number]) -> Figure:
         panels,
         "Dots are estimates, lines 95 % intervals, resampled by item. Grey and hollow: the floor. The numbers are not "
         "made into one; nothing here is a ranking.",
+        [material.named(one) for one in material.subjects],
     )
 
 

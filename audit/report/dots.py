@@ -11,10 +11,10 @@ from typing import Any
 from audit.report.numbers import UNITS, digits_of, factor_of, with_interval
 from audit.suite import Estimate
 from study.report.figure import Figure
-from study.report.numbers import interval, number
+from study.report.numbers import number
 from study.report.style import GRID, INK, PAPER, QUIET, arm_styles, drawing, new_figure, svg_of
 
-__all__ = ["Mark", "Panel", "dots"]
+__all__ = ["Mark", "Panel", "axis_of", "dots", "label_of", "room"]
 
 COLUMNS = 3
 
@@ -42,16 +42,16 @@ class Panel:
     """Whether 0 is a line: for differences."""
 
 
-def dots(name: str, section: str, title: str, panels: Sequence[Panel], note: str) -> Figure:
-    """The figure; its numbers are in a table beside it."""
-    return Figure(name, section, title, _draw(name, panels), _alt(panels), note=note)
+def dots(name: str, section: str, title: str, panels: Sequence[Panel], note: str, order: Sequence[str]) -> Figure:
+    """The figure; its numbers are in a table beside it. `order` are all personas of the report, for their colours."""
+    return Figure(name, section, title, _draw(name, panels, order), _alt(panels), note=note)
 
 
-def _draw(name: str, panels: Sequence[Panel]) -> str:
+def _draw(name: str, panels: Sequence[Panel], order: Sequence[str]) -> str:
     columns = min(COLUMNS, len(panels))
     lines = -(-len(panels) // columns)
     labels = [mark.label for mark in panels[0].marks]
-    styles = arm_styles([mark.label for mark in panels[0].marks if not mark.floor])
+    styles = arm_styles(order)
     with drawing():
         drawn = new_figure(7.6, lines * (0.95 + 0.27 * len(labels)) + 0.1)
         for place, panel in enumerate(panels):
@@ -135,6 +135,11 @@ def _told(mark: Mark) -> str:
     return mark.lacking if mark.estimate is None else with_interval(mark.estimate)
 
 
+def label_of(estimate: Estimate) -> str:
+    """Its label without the unit, which stands on the axis."""
+    return estimate.label.removesuffix(" (points)")
+
+
 def axis_of(estimate: Estimate, difference: bool = False) -> str:
     """What stands under the axis: the unit, and which way is better."""
     unit = UNITS[estimate.unit]
@@ -151,6 +156,3 @@ def room(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     return number((estimate.high - estimate.low) / 2 * factor_of(estimate), digits_of(estimate))
-
-
-__all__ += ["axis_of", "interval", "room"]

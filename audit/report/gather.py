@@ -5,9 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.report.material import NEUTRAL, Material, Part, Run, Subject, digest, part_of
+from audit.report.material import Material, Part, Run, Subject, digest, part_of
 from audit.results import Found, Key, newest, rows
 from audit.suite import Suite, suites
+from audit.summary import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,12 +86,18 @@ def _run(key: Key, log: "EvalLog", samples: "list[EvalSample]") -> Run:
         pinned=pinned,
         self_graded=own,
         max_tokens=head.model_generate_config.max_tokens,
+        options={name: str(value) for name, value in (about.get("options") or {}).items() if value is not None},
     )
 
 
 def _identity(about: Mapping[str, Any], samples: "Iterable[EvalSample]", packages: Mapping[str, str]) -> dict[str, str]:
     """What the results depend on: the model's file beside each reply, the persona's and the items' in the head."""
     found: dict[str, str] = {}
+    engine = dict(about.get("engine") or {})
+    names = {"kind": "engine", "sha256": "model_sha256", "precision": "precision", "temperature": "temperature"}
+    for name, called in {**names, "base_url": "server"}.items():
+        if engine.get(name) is not None:
+            found[called] = str(engine[name])
     for sample in samples:
         answered = sample.output.metadata or {}
         for name in ("engine", "precision", "model_sha256"):

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audit import bootstrap
-from audit.report.material import SEED, Material, Part, Subject, Told
+from audit.report.material import Material, Part, Subject, Told
 from audit.report.numbers import shown, shown_interval, shown_value
 from audit.report.sheet import Cell, Sheet, plain
 from audit.suite import Estimate
+from audit.summary import SEED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ def _crossed(
     return _heat(
         f"{part.suite.name}_{'_'.join(factors)}_{place}",
         f"{estimate.label}: {who}, by {_said(factors[0])} and {_said(factors[1])}",
-        (f"{_said(factors[0]).capitalize()}", down, tuple(_said(one) for one in across)),
+        (_said(factors[0]).capitalize(), down, tuple(f"{_said(factors[1])}: {_said(one)}" for one in across)),
         [[cells[one, other] for other in across] for one in down],
         [(told.subject, one, other) for one in down for other in across],
         factors,

@@ -11,17 +11,12 @@ from typing import TYPE_CHECKING
 
 from audit import bootstrap
 from audit.suite import Estimate, Suite
+from audit.summary import NEUTRAL, SEED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ELIZA", "NEUTRAL", "SEED", "Difference", "Material", "Part", "Run", "Subject", "Told", "digest", "part_of"]
-
-SEED = 1966
-"""Of every bootstrap of a report: the same logs give the same bytes."""
-
-NEUTRAL = "neutral"
-"""The persona that the others are compared with."""
+__all__ = ["ELIZA", "Difference", "Material", "Part", "Run", "Subject", "Told", "digest", "part_of"]
 
 ELIZA = "bedside/eliza"
 
@@ -148,6 +143,8 @@ class Run:
     """The grading model's revision or hash, where one is known."""
     self_graded: bool = False
     max_tokens: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    """As `bedside audit` was given them: half, limit_items, design, grader, seed."""
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def audited(material: Material) -> Sheet:
 
 def _line(run: Run) -> list[str]:
     grader = run.grader + (f" ({run.pinned[:12]})" if run.pinned else "") + (", itself" if run.self_graded else "")
-    when = run.created.replace("T", "\u00a0")[:16]
+    when = run.created[:10]
     model = run.subject.model
     numbers = [f"{run.samples:,}", f"{run.scored:,}"]
     return [
@@ -217,13 +217,15 @@ def _line(run: Run) -> list[str]:
 def _identities(material: Material) -> tuple[tuple[str, str], ...]:
     """Every file and model that the figures depend on, with its hash."""
     found: dict[str, dict[str, None]] = {}
-    for run in material.runs:
+    for run in (one for one in material.runs if not one.subject.baseline):
         for name, value in run.identity.items():
             whose = {
                 "persona_sha256": f"persona {run.subject.persona} (SHA-256)",
                 "model_sha256": f"{run.subject.model}, weights (SHA-256)",
                 "engine": f"{run.subject.model}, engine",
                 "precision": f"{run.subject.model}, precision",
+                "temperature": f"{run.subject.model}, temperature",
+                "server": f"{run.subject.model}, server",
             }.get(name, name)
             found.setdefault(whose, {})[value] = None
     return tuple((name, ", ".join(values)) for name, values in sorted(found.items()))

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from audit.report.dots import Mark, Panel, axis_of, dots, room
+from audit.report.dots import Mark, Panel, axis_of, dots, label_of, room
 from audit.report.heat import Heat, heats
-from audit.report.material import NEUTRAL, Difference, Material, Part, Subject, Told
+from audit.report.material import Difference, Material, Part, Subject, Told
 from audit.report.numbers import UNITS, shown, shown_interval, shown_value, with_interval
 from audit.report.sheet import Cell, Sheet, grouped
 from audit.suite import Estimate
+from audit.summary import NEUTRAL
 from study.report.figure import Figure
 from study.report.numbers import NOTHING, words
 
@@ -71,14 +72,16 @@ def _told_apart(material: Material, part: Part) -> Iterator[str]:
     ]
     if not known:
         return
-    apart = [one for one in known if one.shown]
-    for one in apart:
-        who = material.named(one.subject)
-        yield f"{who} differs from neutral in “{one.estimate.label}”: {with_interval(one.estimate)}."
+    apart: dict[Subject, list[str]] = {}
+    for one in (difference for difference in known if difference.shown):
+        said = f"“{label_of(one.estimate)}”, {with_interval(one.estimate)}"
+        apart.setdefault(one.subject, []).append(said)
+    for subject, found in apart.items():
+        yield f"{material.named(subject)} differs from neutral in {'; in '.join(found)}."
     if apart:
         return
     widths = [
-        f"{room(one)}{' points' if one.unit == 'points' else ''} in “{one.label}”"
+        f"{room(one)}{' points' if one.unit == 'points' else ''} in “{label_of(one)}”"
         for one in _widest(known)
         if room(one)
     ]
@@ -103,9 +106,9 @@ def _warnings(material: Material, part: Part) -> Iterator[str]:
     for told in (one for one in part.told if not one.subject.floor):
         for one in (estimate for estimate in told.estimates if estimate.headline):
             if _covers(one) > WIDE:
-                wide.setdefault(one.label, []).append(material.named(told.subject))
+                wide.setdefault(label_of(one), []).append(material.named(told.subject))
     for label, who in wide.items():
-        yield f"“{label}”: the intervals of {words(who)} cover more than half of its range; they say next to nothing."
+        yield f"“{label}”: the intervals of {words(who)} cover more than half of its range; they say little."
     yield from _floor(material, part)
 
 
@@ -126,7 +129,7 @@ def _floor(material: Material, part: Part) -> Iterator[str]:
     for headline in part.headlines:
         difference = part.difference(eliza, headline.name)
         if difference and headline.better != "neither" and difference.better is not False:
-            short.append(f"“{headline.label}” (ELIZA less neutral: {with_interval(difference.estimate)})")
+            short.append(f"“{label_of(headline)}” (ELIZA less neutral: {with_interval(difference.estimate)})")
     if short:
         yield f"Not shown to be better than ELIZA, whose rules are of 1966: the neutral persona in {words(short)}."
 
@@ -136,7 +139,7 @@ def _values(material: Material, part: Part) -> Figure | None:
     headlines = part.headlines[:MOST_PANELS]
     if not headlines:
         return None
-    panels = [Panel(one.label, axis_of(one), tuple(_marks(material, part, one.name))) for one in headlines]
+    panels = [Panel(label_of(one), axis_of(one), tuple(_marks(material, part, one.name))) for one in headlines]
     return dots(
         f"{part.suite.name}_headlines",
         part.suite.name,
@@ -144,6 +147,7 @@ def _values(material: Material, part: Part) -> Figure | None:
         panels,
         "Dots are estimates, lines 95 % intervals. Grey and hollow is the floor: ELIZA, and of the baselines the one "
         "that does best in this figure.",
+        [material.named(one) for one in material.subjects],
     )
 
 
@@ -170,7 +174,7 @@ def _apart(material: Material, part: Part) -> Figure | None:
         return None
     panels = [
         Panel(
-            estimate.label,
+            label_of(estimate),
             axis_of(estimate, difference=True),
             tuple(Mark(material.named(one), _of(part, one, name)) for one in subjects),
             zero=True,
@@ -183,6 +187,7 @@ def _apart(material: Material, part: Part) -> Figure | None:
         f"{part.suite.title}: each persona less neutral, items paired",
         panels,
         "An interval that crosses the line is of samples that cannot tell the two apart.",
+        [material.named(one) for one in material.subjects],
     )
 
 
@@ -214,7 +219,7 @@ def _sheet(material: Material, part: Part, *, headline: bool) -> Sheet:
             rows.append(_row(told.subject, estimate, one, both, difference))
         unit = UNITS[estimate.unit]
         better = {"low": ", lower is better", "high": ", higher is better", "neither": ""}[estimate.better]
-        groups.append((f"{estimate.label} ({unit or 'scale as named'}{better})", lines))
+        groups.append((f"{label_of(estimate)} ({unit or 'scale as named'}{better})", lines))
     heads = [("Persona", False), ("Estimate", True), ("95% CI", True), ("Samples", True)]
     heads += [("Both halves (95% CI)", True)] if whole else []
     heads += [("Less neutral (95% CI)", True)]
