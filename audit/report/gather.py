@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audit.errors import NoResults
 from audit.report.material import Material, Part, Run, Subject, digest, part_of
 from audit.results import Found, Key, newest, rows
 from audit.suite import Suite, suites
@@ -36,6 +37,10 @@ def gather(folder: Path, known: Mapping[str, Suite] | None = None) -> Material:
         runs.append(run)
         if not table.empty:
             tables.setdefault(key.suite, {})[run.subject] = table
+    if not tables:
+        raise NoResults(
+            f"The logs in {folder} are of none of the suites that there are; `bedside audit list` names them."
+        )
     order = tuple(dict.fromkeys(run.subject for run in runs))
     parts: list[Part] = [part_of(suite, tables[name], order) for name, suite in known.items() if name in tables]
     every = {f"{name} {one.model} {one.persona}": table for name in tables for one, table in tables[name].items()}

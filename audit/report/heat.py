@@ -129,7 +129,7 @@ def _heat(
 def _cell(estimate: Estimate, rows: "pd.DataFrame") -> Estimate:
     from dataclasses import replace
 
-    if rows.empty or estimate.column not in rows:
+    if rows.empty or estimate.column is None or estimate.column not in rows:
         return replace(estimate, value=None, low=None, high=None, n=0)
     found = bootstrap.mean(rows, estimate.column, SEED, bounds=estimate.bounds)
     return replace(estimate, n=int(rows[estimate.column].notna().sum()), **found._asdict())

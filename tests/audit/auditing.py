@@ -5,7 +5,6 @@ report has to find. ELIZA and the baselines are the real ones.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from inspect_ai.model import (
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState, generate
 
+import audit._registry  # noqa: F401 # so that inspect_ai knows our models
 from audit import bootstrap
 from audit.personas import with_persona
 from audit.suite import Baseline, Estimate, Suite
@@ -205,13 +205,7 @@ def run(logs: Path, personas: Sequence[str] = PERSONAS, floor: Sequence[str] = (
     quiet = {"log_dir": str(logs), "display": "none", "log_format": "eval", "fail_on_error": True}
     if tasks:
         eval(tasks, model=mock(), **quiet)
-    for name in floor:
-        model = "bedside/eliza" if name == "eliza" else f"baseline/example.{name}"
-        eval(example(), model=model, **quiet)
+    if floor:
+        names = ["bedside/eliza" if name == "eliza" else f"baseline/example.{name}" for name in floor]
+        eval(example(), model=[get_model(name) for name in names], **quiet)
     return logs
-
-
-@cache
-def audited_once(logs: Path) -> Path:
-    """`run`, once for all tests that only read."""
-    return run(logs)
