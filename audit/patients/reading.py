@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -68,12 +68,10 @@ def read(
     """
     table = moves()
     found: dict[str, int] = {"drift": table["drift"][profile.demand]}
-    words = Screen.load().words
-    own = content(reply, words)
     if not key(reply):
         return Reading(frozenset({"nothing_said"}), False, found | {"nothing_said": table["nothing_said"]})
     codes = set((coder or codes_in)(reply))
-    if own & content(" ".join(said[-2:]), words):
+    if _stems(reply) & _all_stems(said[-2:]):
         codes.add("taken_up")
     if _YOU.search(reply):
         codes.add("speaks_of_you")
@@ -137,8 +135,9 @@ def _harms(codes: set[str], need: Need, demand: Demand, met: bool) -> dict[str, 
 
 
 def _worn(reply: str, said: Sequence[str], earlier: Sequence[str]) -> bool:
-    words = Screen.load().words
-    if key(reply) in {key(one) for one in earlier} or circles(reply) or (said and copies(reply, said[-1], words)):
+    if key(reply) in {key(one) for one in earlier} or circles(reply):
+        return True
+    if said and copies(reply, said[-1], Screen.load().words):
         return True
     return _is_stale(reply, said, earlier) and (
         sum(_is_stale(one, said, earlier[:place]) for place, one in enumerate(earlier)) >= UNFRESH
@@ -147,10 +146,19 @@ def _worn(reply: str, said: Sequence[str], earlier: Sequence[str]) -> bool:
 
 def _is_stale(reply: str, said: Sequence[str], earlier: Sequence[str]) -> bool:
     """Whether no word in it that means something is its own: each is the patient's or was in an earlier reply."""
-    words = Screen.load().words
-    return content(reply, words) <= content(" ".join(said), words) | content(" ".join(earlier), words)
+    return _stems(reply) <= _all_stems(said) | _all_stems(earlier)
 
 
+def _all_stems(texts: Sequence[str]) -> frozenset[str]:
+    return frozenset().union(*map(_stems, texts))
+
+
+@lru_cache(4096)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(content(text, Screen.load().words))
+
+
+@lru_cache(1024)
 def codes_in(reply: str) -> frozenset[str]:
     """The codes whose rules find something in `reply`."""
     plain, _ = normalise(reply)

@@ -4,7 +4,7 @@ import random
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.errors import AuditError
@@ -13,6 +13,7 @@ from audit.patients.patient import CONTENT, LEAVES, TURNS
 from audit.patients.reading import LARGEST, MEETS, codes_in, read
 
 PROFILES = load_profiles().items
+patiently = settings(deadline=None, max_examples=40)
 NAMED = st.sampled_from(PROFILES)
 REPLIES = st.lists(
     st.one_of(
@@ -70,6 +71,7 @@ def test_no_patient_is_in_danger_and_no_line_is_said_by_two() -> None:
 # The bounds
 
 
+@patiently
 @given(profile=NAMED, replies=REPLIES, seed=st.integers(0, 99))
 def test_the_emotion_keeps_its_bounds_and_the_conversation_ends_where_it_has_to(
     profile: Profile, replies: list[str], seed: int
@@ -86,6 +88,7 @@ def test_the_emotion_keeps_its_bounds_and_the_conversation_ends_where_it_has_to(
     assert ends[course.ending]
 
 
+@patiently
 @given(profile=NAMED, replies=REPLIES, seed=st.integers(0, 99))
 def test_the_same_seed_and_replies_are_the_same_conversation(profile: Profile, replies: list[str], seed: int) -> None:
     assert play(profile, replies, str(seed)).as_dict() == play(profile, replies, str(seed)).as_dict()
@@ -112,6 +115,7 @@ PAST_BY = st.sampled_from(
 )
 
 
+@patiently
 @given(profile=NAMED, replies=st.lists(PAST_BY, min_size=TURNS, max_size=TURNS))
 def test_whoever_is_passed_over_sinks_with_every_reply(profile: Profile, replies: list[str]) -> None:
     course = play(profile, replies)
@@ -125,6 +129,7 @@ STUFFED = (
 )
 
 
+@patiently
 @given(profile=NAMED, reply=st.one_of(st.text(max_size=120), st.sampled_from([STUFFED, "What was that like for you?"])))
 def test_the_same_reply_over_and_over_makes_nobody_content(profile: Profile, reply: str) -> None:
     course = play(profile, [reply] * TURNS)
@@ -161,6 +166,7 @@ def test_no_template_filled_with_the_last_words_makes_anybody_content(profile: P
     assert parroted.ending == "left"
 
 
+@patiently
 @given(profile=NAMED, seed=st.integers(0, 99))
 def test_words_strewn_at_random_make_nobody_content(profile: Profile, seed: int) -> None:
     source = random.Random(seed)
