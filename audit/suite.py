@@ -101,6 +101,8 @@ class Suite:
     """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
     same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness
     another. Differences of single columns need none of this: the report takes them by `Estimate.column`."""
+    model_matters: bool = True
+    """Whether the model and the persona change anything: the screen's rules are the same with all of them."""
     codes: "Callable[[Label], Mapping[str, float]] | None" = None
     """What the suite's rules say of a hand-labelled reply (`audit/data/labels/<suite>.toml`), by the labels' names of
     codes; the report shows how far the two agree."""

@@ -18,6 +18,9 @@ __all__ = ["Mark", "Panel", "axis_of", "dots", "label_of", "room"]
 
 COLUMNS = 3
 
+_ALONE = next(iter(arm_styles(["alone"]).values()))
+"""Of a row that is no persona's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -68,7 +71,7 @@ def _mark(axes: Any, y: int, mark: Mark, styles: Any) -> None:
         at = axes.get_yaxis_transform()
         axes.text(0.02, y, mark.lacking, transform=at, fontsize=7.5, color=QUIET, verticalalignment="center")
         return
-    style = None if mark.floor else styles[mark.label]
+    style = None if mark.floor else styles.get(mark.label, _ALONE)
     colour = style.colour if style else QUIET
     factor = factor_of(estimate)
     if estimate.low is not None and estimate.high is not None:

@@ -20,6 +20,9 @@ __all__ = ["ELIZA", "Difference", "Material", "Part", "Run", "Subject", "Told", 
 
 ELIZA = "bedside/eliza"
 
+RULES = "rules"
+"""In place of a model, where a suite tries rules that no model changes."""
+
 FLOOR = (ELIZA, "baseline/")
 
 
@@ -42,8 +45,8 @@ class Subject:
     @property
     def label(self) -> str:
         """How it is called beside others of the same model."""
-        if self.model == ELIZA:
-            return "ELIZA"
+        if self.model in (ELIZA, RULES):
+            return {ELIZA: "ELIZA", RULES: "the rules alone"}[self.model]
         return f"baseline: {self.model.rpartition('.')[2]}" if self.baseline else self.persona
 
 
@@ -100,6 +103,12 @@ class Part:
         """The headline figures that the suite has, each once, with the values of whoever has them first."""
         found = {one.name: one for told in self.told for one in told.estimates if one.headline}
         return tuple(found.values())
+
+    def shown(self, material: "Material") -> tuple[Subject, ...]:
+        """Whom its figures have a row for: everybody who was audited, or the rules alone."""
+        if self.suite.model_matters:
+            return material.subjects
+        return tuple(one.subject for one in self.told if one.subject.model == RULES)
 
     def of(self, subject: Subject) -> Told | None:
         return next((one for one in self.told if one.subject == subject), None)
@@ -178,11 +187,23 @@ class Material:
 
     def named(self, subject: Subject) -> str:
         """The subject's name on the page: the persona alone where one model was audited."""
-        return subject.label if subject.floor or len(self.models) < 2 else f"{subject.label}, {subject.model}"
+        return (
+            subject.label
+            if subject.floor or subject.model == RULES or len(self.models) < 2
+            else f"{subject.label}, {subject.model}"
+        )
 
 
 def part_of(suite: Suite, rows: Mapping[Subject, "pd.DataFrame"], order: Sequence[Subject]) -> Part:
     """The figures of one suite, from the rows of each subject."""
+    if not suite.model_matters:
+        first = next((one for one in order if one in rows and not one.baseline), None)
+        order = [*([Subject(RULES, "")] if first else []), *(one for one in order if one.baseline)]
+        rows = {
+            one: rows[first] if one.model == RULES and first else rows[one]
+            for one in order
+            if one.model == RULES or one in rows
+        }
     half = _half(rows.values())
     told = []
     for subject in (one for one in order if one in rows):

@@ -56,6 +56,11 @@ def suite_section(material: Material, part: Part) -> SuiteSection:
 def _of_what(part: Part) -> str:
     first = next((one for one in part.told if not one.subject.floor), part.told[0])
     half = "the held-out half of the items" if part.half == "held_out" else "all items that were run"
+    if not part.suite.model_matters:
+        return (
+            f"No model is asked: the figures are those of the rules, whoever answers. They are of {half}: "
+            f"{first.rows['item'].nunique()} items."
+        )
     return (
         f"Figures are of {half}: {first.rows['item'].nunique()} items in {len(first.rows)} samples for each persona. "
         "Intervals (95 %) are of whole items drawn with replacement."
@@ -152,10 +157,10 @@ def _values(material: Material, part: Part) -> Figure | None:
 
 
 def _marks(material: Material, part: Part, name: str) -> Iterator[Mark]:
-    for subject in material.subjects:
+    for subject in part.shown(material):
         told = part.of(subject)
         yield Mark(material.named(subject), told.estimate(name) if told else None)
-    for subject in material.eliza[:1]:
+    for subject in material.eliza[:1] if part.suite.model_matters else ():
         told = part.of(subject)
         yield Mark(subject.label, told.estimate(name) if told else None, floor=True)
     best = part.best_baseline(name)
