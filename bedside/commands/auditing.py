@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bedside.commands.audit_report import report
+
 if TYPE_CHECKING:
     from audit.running import Display
 
@@ -164,3 +166,6 @@ def list_suites(speed: float | None) -> None:
         minutes = [f"{replies * 60 / speed / 60:.0f}"] if speed else []
         table.add_row(suite.name, suite.version, suite.question, str(suite.samples()), str(replies), *minutes)
     Console(highlight=False).print(table)
+
+
+audit.add_command(report)
