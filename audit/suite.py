@@ -56,7 +56,7 @@ class Baseline:
     name: str
     """Also the model's name: `baseline/<suite>.<name>`."""
     reply: Callable[[Sequence[str], int], str]
-    """What it says, from what was said to it so far and a seed: a constant, or a template filled with the last words."""
+    """What it says, from what was said to it so far and a seed: a constant, or a template with the last words."""
     fails: str
     """The name of the estimate in which it fails, and `worst` says how."""
     worst: float
