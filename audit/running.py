@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +26,6 @@ from study.parallel import RAY_ADDRESS, each, where
 __all__ = ["Options", "Piece", "Standing", "pieces_of", "run_piece", "run_pieces", "standing"]
 
 LOGS = "logs"
-
-Standing = Literal["new", "begun", "done"]
 
 Display = Literal["rich", "plain", "none"]
 
@@ -100,16 +99,35 @@ def pieces_of(
     return list(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a piece is."""
+
+    done: bool
+    kept: int = 0
+    """Of one that was begun: the answers in whichever of its logs has the most; inspect_ai may find some more."""
+
+
 def standing(piece: Piece, folder: Path) -> Standing:
     """How far `piece` is, by its logs in the audit's `folder`."""
+    from inspect_ai.log import list_eval_logs, read_eval_log_sample_summaries
+
     from audit.results import newest
 
     where = folder / LOGS / piece.folder
+    if not where.is_dir():
+        return Standing(False)
     try:
         newest(where)
     except NoResults:
-        return "begun" if any(where.glob("*.eval")) else "new"
-    return "done"
+        kept = 0
+        for log in list_eval_logs(str(where)):
+            with suppress(
+                Exception
+            ):  # a log that was cut off while it was written has none, whatever its reader raises
+                kept = max(kept, sum(one.completed and not one.error for one in read_eval_log_sample_summaries(log)))
+        return Standing(False, kept)
+    return Standing(True)
 
 
 def run_piece(piece: Piece, folder: Path, display: Display = "none") -> None:
@@ -156,19 +174,19 @@ def run_pieces(
     `tell` hears a line for each. Raises `AuditError` and `StudyError` at the first that fails.
     """
     states = [standing(piece, folder) for piece in pieces]
-    waiting = [piece for piece, state in zip(pieces, states, strict=True) if state != "done"]
-    if done := states.count("done"):
+    waiting = [(piece, state.kept) for piece, state in zip(pieces, states, strict=True) if not state.done]
+    if done := len(pieces) - len(waiting):
         tell(f"{done} of {len(pieces)} parts are done already and are kept.")
-    if any(state == "begun" for state in states):
-        tell(f"{states.count('begun')} begun before; the answers that are there are kept.")
     if os.environ.get(RAY_ADDRESS):
         tell(f"{len(waiting)} parts go to {where(1)}.")
-        for place, files in each(_run_elsewhere, waiting, jobs=1):
-            _put(files, folder / LOGS / waiting[place].folder)
-            tell(f"{_called(waiting[place])}: done")
+        elsewhere = [piece for piece, _ in waiting]
+        for place, files in each(_run_elsewhere, elsewhere, jobs=1):
+            _put(files, folder / LOGS / elsewhere[place].folder)
+            tell(f"{_called(elsewhere[place])}: done")
         return
-    for number, piece in enumerate(waiting, 1):
-        tell(f"{number} of {len(waiting)}: {_called(piece)}")
+    for number, (piece, kept) in enumerate(waiting, 1):
+        before = f", which goes on after {kept} answers or more" if kept else ""
+        tell(f"{number} of {len(waiting)}: {_called(piece)}{before}")
         run_piece(piece, folder, display)
 
 
