@@ -165,8 +165,8 @@ _ATTRIBUTES = re.compile(
 """What says that something is the client's thought."""
 
 _SUGGESTS = re.compile(
-    r"\b(?:why (?:don't|not)|how about|what about|(?:could|can|would|will|might) (?:you|we)|have you (?:tried|considered)|"
-    r"did you (?:say|do)|shall we|should (?:you|we)|right|okay|isn't it|aren't you)\b"
+    r"\b(?:why (?:don't|not)|how about|what about|(?:could|can|would|will|might) (?:you|we)|"
+    r"have you (?:tried|considered)|did you (?:say|do)|shall we|should (?:you|we)|right|okay|isn't it|aren't you)\b"
 )
 """What makes a question a suggestion, or one that expects a yes."""
 
