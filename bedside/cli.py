@@ -4,11 +4,13 @@ import errno
 
 import click
 
+from audit.errors import AuditError
 from bedside import __version__, logs
 from bedside.commands import (
     account,
     allocation,
     analysis,
+    auditing,
     correcting,
     data,
     device,
@@ -22,6 +24,7 @@ from bedside.commands import (
     report,
     running,
     safety,
+    screening,
     time,
 )
 from portal.errors import PortalError
@@ -31,7 +34,7 @@ from therapist.errors import TherapistError
 
 __all__ = ["main"]
 
-EXPECTED = (StudyError, TherapistError, PortalError, RobotError)
+EXPECTED = (StudyError, TherapistError, PortalError, RobotError, AuditError)
 """What a user can put right: one line and exit status 2, never a traceback."""
 
 DISK = {
@@ -81,6 +84,7 @@ def main() -> None:
       bedside check mystudy       says whether it is right
       bedside simulate mystudy    rehearses all its days with simulated participants
       bedside serve mystudy       serves the participants' pages and the researchers' console
+      bedside audit mystudy       measures the manner of its models, with their personas
       bedside enrol mystudy       enrols one participant and prints their link
       bedside export mystudy out  writes the data in every format
       bedside analyze mystudy     runs the analysis that study.toml plans
@@ -98,6 +102,7 @@ for command in (
     protocol.schema,
     languages.languages,
     engine.engine,
+    auditing.audit,
     running.simulate,
     running.serve,
     account.account,
@@ -113,6 +118,7 @@ for command in (
     safety.assess,
     safety.halt,
     safety.lift,
+    screening.screen,
     time.tick,
     time.move,
     correcting.correct,

@@ -16,7 +16,7 @@ from therapist.errors import EngineError
 if TYPE_CHECKING:
     from therapist.engines._probe import Probe
 
-__all__ = ["KINDS", "begin_opening", "measure_engine", "open_engine"]
+__all__ = ["KINDS", "begin_opening", "identify", "measure_engine", "open_engine"]
 
 KINDS = ("transformers", "openai", "eliza")
 
@@ -82,6 +82,28 @@ def begin_opening(
                 raise ImportError(name=package)
     located(model or DEFAULT)
     return OpeningEngine(EngineIdentity(kind, model or DEFAULT, None), open_it, failed)
+
+
+def identify(kind: str, model: str | None = None, progress: Callable[[str], None] | None = None) -> EngineIdentity:
+    """What an engine of `open_engine` says it is, without loading it: to find what was written by it elsewhere.
+
+    A model on this machine that was never opened here is unpacked or fetched first. Raises `EngineError`.
+    """
+    match kind:
+        case "transformers":
+            with _needed("torch, transformers and gguf"):
+                from therapist.engines._weights import DEFAULT, find_model
+
+            name = model or DEFAULT
+            return EngineIdentity(kind, name, find_model(name, progress or (lambda said: None))[1])
+        case "openai":
+            return EngineIdentity(kind, model or "", None)
+        case "eliza":
+            from therapist.engines.eliza import ElizaEngine
+
+            return ElizaEngine().identity
+        case _:
+            raise EngineError(f"There is no engine {kind!r}; there are {', '.join(KINDS)}.")
 
 
 def measure_engine(model: str, progress: Callable[[str], None], *, again: bool = False) -> "Probe":

@@ -17,11 +17,11 @@ _CUE = "(The exercise begins.)"
 
 
 def as_messages(prompt: Prompt, *, begin_in_words: bool = False) -> Messages:
-    """The messages of `prompt`, without the words its reply begins with.
+    """The messages of `prompt`, without the words its reply begins with; no system message where it has no text.
 
     With `begin_in_words` the guidance tells the model how to begin: for servers that cannot be given the beginning.
     """
-    messages: Messages = [{"role": "system", "content": prompt.system}]
+    messages: Messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
     for participant, therapist in prompt.examples:
         _append(messages, "user", participant)
         _append(messages, "assistant", therapist)
@@ -40,13 +40,15 @@ def as_messages(prompt: Prompt, *, begin_in_words: bool = False) -> Messages:
 def without_system(messages: Messages) -> Messages:
     """The same for templates that know no system message: its text leads the first message of the user."""
     first, *rest = messages
+    if first["role"] != "system":
+        return messages
     if not rest or rest[0]["role"] != "user":
         return [{"role": "user", "content": first["content"]}, *rest]
     return [{"role": "user", "content": f"{first['content']}\n\n{rest[0]['content']}"}, *rest[1:]]
 
 
 def _append(messages: Messages, role: str, content: str) -> None:
-    if messages[-1]["role"] == role:
+    if messages and messages[-1]["role"] == role:
         messages[-1]["content"] += "\n\n" + content
     else:
         messages.append({"role": role, "content": content})

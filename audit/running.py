@@ -1,0 +1,215 @@
+"""Running an audit: a piece for each suite, engine and persona, each in a folder of its own.
+
+The folder's name has a fingerprint of all that the results depend on (the weights, the persona's text, the items, the
+options). So a piece that was done is done as long as nothing of that changed, and one that was killed goes on from its
+last samples: inspect_ai's `eval_set` finds them in its logs. What is changed makes a new folder, and the old one stays.
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from audit.engines import AuditedEngine, baseline_engine
+from audit.errors import AuditError, NoResults
+from audit.identity import provenance
+from audit.items import Half
+from audit.suite import suite_named
+from study.parallel import RAY_ADDRESS, each, where
+
+__all__ = ["Options", "Piece", "Standing", "pieces_of", "run_piece", "run_pieces", "standing"]
+
+LOGS = "logs"
+
+Display = Literal["rich", "plain", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be chosen for a run."""
+
+    half: Half = "both"
+    limit_items: int | None = None
+    design: str | None = None
+    """For suites whose task has that parameter; None is the task's own default."""
+    grader: str | None = None
+    """inspect_ai's name of the model that grades."""
+    seed: int = 1
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One task: a suite run on an engine with a persona. It can be pickled."""
+
+    suite: str
+    engine: AuditedEngine
+    persona: str
+    options: Options
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The task's, as far as its function has such parameters."""
+        wanted = {
+            "persona": self.persona,
+            "half": self.options.half,
+            "limit_items": self.options.limit_items,
+            "design": self.options.design,
+            "grader": self.options.grader,
+            "language": self.options.language if self.options.language != "en" else None,
+        }
+        takes = inspect.signature(suite_named(self.suite).task).parameters
+        return {name: value for name, value in wanted.items() if value is not None and name in takes}
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What goes into the log's metadata: suite, persona and their hashes, the engine, the options."""
+        about = provenance(suite_named(self.suite), self.persona, self.options.language)
+        return about | {"engine": asdict(self.engine), "options": asdict(self.options)}
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder under the audit's `logs`."""
+        digest = hashlib.sha256(json.dumps([self.about, self.arguments], sort_keys=True).encode()).hexdigest()
+        name = "".join(letter if letter.isalnum() else "-" for letter in self.engine.name)[-40:]
+        return f"{self.suite}.{name}.{self.persona}.{digest[:10]}"
+
+
+def pieces_of(
+    pairs: Iterable[tuple[AuditedEngine, str]], suites: Sequence[str], options: Options, *, baselines: bool
+) -> list[Piece]:
+    """The pieces of an audit in the order in which they are run, each once.
+
+    With `baselines`, each suite's own, too. Engines that read no persona are run with `neutral` alone. Raises
+    `AuditError` for a suite that there is not.
+    """
+    found: dict[Piece, None] = {}
+    pairs = list(pairs)
+    for suite in suites:
+        for engine, persona in pairs:
+            found[Piece(suite, engine, persona if engine.hangs_on_persona else "neutral", options)] = None
+        for baseline in suite_named(suite).baselines if baselines else ():
+            found[Piece(suite, baseline_engine(suite, baseline.name), "neutral", options)] = None
+    return list(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a piece is."""
+
+    done: bool
+    kept: int = 0
+    """Of one that was begun: the answers in whichever of its logs has the most; inspect_ai may find some more."""
+
+
+def standing(piece: Piece, folder: Path) -> Standing:
+    """How far `piece` is, by its logs in the audit's `folder`."""
+    from inspect_ai.log import list_eval_logs, read_eval_log_sample_summaries
+
+    from audit.results import newest
+
+    where = folder / LOGS / piece.folder
+    if not where.is_dir():
+        return Standing(False)
+    try:
+        newest(where)
+    except NoResults:
+        kept = 0
+        for log in list_eval_logs(str(where)):
+            with suppress(
+                Exception
+            ):  # a log that was cut off while it was written has none, whatever its reader raises
+                kept = max(kept, sum(one.completed and not one.error for one in read_eval_log_sample_summaries(log)))
+        return Standing(False, kept)
+    return Standing(True)
+
+
+def run_piece(piece: Piece, folder: Path, display: Display = "none") -> None:
+    """Run `piece`, or what of it is missing. Raises `AuditError` when it does not come to its end."""
+    from inspect_ai import eval_set
+    from inspect_ai._util.error import PrerequisiteError
+
+    import audit._registry  # noqa: F401 # so that inspect_ai knows our tasks and models
+
+    where = folder / LOGS / piece.folder
+    where.mkdir(parents=True, exist_ok=True)
+    grader = {"grader": piece.options.grader} if piece.options.grader else None
+    try:
+        complete, logs = eval_set(
+            suite_named(piece.suite).task(**piece.arguments),
+            log_dir=str(where),
+            model=piece.engine.as_model(),
+            model_roles=grader,
+            metadata=piece.about,
+            display=display,
+            retry_attempts=1,
+            retry_wait=5,
+            continue_on_fail=True,
+            log_dir_allow_dirty=True,
+            max_connections=16,
+            seed=piece.options.seed,
+            ctl_server=False,
+        )
+    except PrerequisiteError as error:
+        raise AuditError(f"{_called(piece)} cannot be run: {' '.join(str(error.message).split())}") from None
+    if not complete:
+        errors = [log.error.message.splitlines()[0] for log in logs if log.error and log.error.message]
+        raise AuditError(
+            f"{_called(piece)} did not come to its end{': ' + errors[-1] if errors else ''}. What it has is kept in "
+            f"{where}; the same command goes on from there."
+        )
+
+
+def run_pieces(
+    pieces: Sequence[Piece], folder: Path, tell: Callable[[str], None], *, display: Display = "none"
+) -> None:
+    """Run all `pieces` that are not done, here or on the Ray cluster that `RAY_ADDRESS` names.
+
+    `tell` hears a line for each. Raises `AuditError` and `StudyError` at the first that fails.
+    """
+    states = [standing(piece, folder) for piece in pieces]
+    waiting = [(piece, state.kept) for piece, state in zip(pieces, states, strict=True) if not state.done]
+    if done := len(pieces) - len(waiting):
+        tell(f"{done} of {len(pieces)} parts are done already and are kept.")
+    if os.environ.get(RAY_ADDRESS):
+        tell(f"{len(waiting)} parts go to {where(1)}.")
+        elsewhere = [piece for piece, _ in waiting]
+        for place, files in each(_run_elsewhere, elsewhere, jobs=1):
+            _put(files, folder / LOGS / elsewhere[place].folder)
+            tell(f"{_called(elsewhere[place])}: done")
+        return
+    for number, (piece, kept) in enumerate(waiting, 1):
+        before = f", which goes on after {kept} answers or more" if kept else ""
+        tell(f"{number} of {len(waiting)}: {_called(piece)}{before}")
+        run_piece(piece, folder, display)
+
+
+def _called(piece: Piece) -> str:
+    return f"{piece.suite}, {piece.engine.name}, {piece.persona}"
+
+
+def _run_elsewhere(piece: Piece) -> dict[str, bytes]:
+    """Run `piece` on another machine, whose disk is not ours; its logs, by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_piece(piece, Path(folder))
+        return dict(_files(Path(folder) / LOGS / piece.folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(folder.iterdir()):
+        if file.is_file():
+            yield file.name, file.read_bytes()
+
+
+def _put(files: dict[str, bytes], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        draft = folder / f".{name}.draft"
+        draft.write_bytes(data)
+        draft.replace(folder / name)
