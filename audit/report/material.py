@@ -83,6 +83,10 @@ class Told:
     whole: tuple[Estimate, ...]
     """The same over both halves; empty where one half was run."""
 
+    quoted: "pd.DataFrame"
+    """Those whose transcripts may be shown: of the open half, so that the other stays unread; all where only it was
+    run."""
+
     def estimate(self, name: str) -> Estimate | None:
         return next((one for one in self.estimates if one.name == name), None)
 
@@ -211,7 +215,8 @@ def part_of(suite: Suite, rows: Mapping[Subject, "pd.DataFrame"], order: Sequenc
         chosen = every[every["held_out"].astype(bool)] if half == "held_out" else every
         both = half == "held_out" and len(chosen) < len(every)
         whole = tuple(suite.estimates(every, SEED)) if both else ()
-        told.append(Told(subject, chosen, tuple(suite.estimates(chosen, SEED)), whole))
+        quoted = every[~every["held_out"].astype(bool)] if both else every
+        told.append(Told(subject, chosen, tuple(suite.estimates(chosen, SEED)), whole, quoted))
     return Part(suite, half, tuple(told), tuple(_differences(suite, told)))
 
 

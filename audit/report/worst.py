@@ -1,7 +1,8 @@
 """The worst transcripts first: of each suite and persona those samples that fail its headline figures.
 
 Samples are ordered by the headlines in the suite's own order, one after the other and never added up: what fails the
-first headline comes before what fails the second only.
+first headline comes before what fails the second only. They are of the open half of the items, so that the held-out
+half stays unread by whoever writes rules.
 """
 
 import math
@@ -53,7 +54,7 @@ def worst(material: Material, most: int) -> Iterator[Worst]:
             ordered = sorted(
                 (
                     (_badness(row, judged), str(row["sample"]), int(row["epoch"]), row)
-                    for _, row in told.rows.iterrows()
+                    for _, row in told.quoted.iterrows()
                 ),
                 key=lambda one: ([-bad for bad in one[0]], one[1], one[2]),
             )

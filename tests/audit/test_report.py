@@ -211,6 +211,7 @@ def test_the_worst_transcripts_come_first_and_say_why(material: Material) -> Non
     assert first.why[0][1].endswith("is not there.")
     assert not any(role == "system" for one in found for role, _ in one.transcript)
     assert not any(one.subject.baseline for one in worst(material, 20))
+    assert not any(one.held_out for one in found)
     assert len([one for one in worst(material, 2) if one.persona == "warm_trait"]) == 2
 
 
