@@ -3,7 +3,7 @@
 BOLT (arXiv 2401.00820, https://github.com/behavioral-data/BOLT, BSD-3-Clause) comes with utterances of therapists and
 clients and the behaviours in them. Two forms are read:
 
-- `dataset_finetune/finetune_therapist_combined_train.csv` and `..._valid.csv` (columns `prompt`, `completion`): a row for
+- `dataset_finetune/finetune_therapist_combined_train.csv` and `..._valid.csv` (`prompt`, `completion`): a row for
   each utterance and behaviour, so that an utterance with two has two rows. `valid` becomes the held-out half;
 - a JSON Lines file that BOLT's own inference wrote (`utterance`, `therapist_behavior`).
 

@@ -121,6 +121,12 @@ class Patient:
         """The first words; `words` where they are given."""
         return self._say(words or self._line("opening", self.profile.opening))
 
+    def next_day(self) -> None:
+        """A new day: a new conversation, and half of what the last one moved is gone. No line comes back for it."""
+        began = self.profile.start
+        self.emotion = self.start = max(LEAVES, min(CONTENT - 1, round((self.emotion + began) / 2)))
+        self.said, self.turns = [], []
+
     def hears(self, reply: str) -> Exchange:
         """Take in a reply to the last words; the emotion moves."""
         reading: Reading = read(reply, self.profile, self.said, [turn.reply for turn in self.turns], self.coder)

@@ -8,6 +8,7 @@ held-out half it shows counts and neither words nor ids, whatever is asked.
 """
 
 import argparse
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from audit.exact import exact_share
+from audit.identity import provenance
 from audit.items import Half
 from audit.suite import Baseline, Estimate, Suite
 from audit.utterances import LANGUAGES, Placed, name_of, utterances
@@ -39,14 +41,24 @@ FOUND, PASSED = "found", "passed"
 def crisis_screen(
     persona: str = "neutral", half: Half = "both", limit_items: int | None = None, language: str | None = None
 ) -> Task:
-    """The screen on every utterance. `persona` changes nothing: it is here because every suite has it."""
-    chosen = utterances(half, language)[:limit_items]
+    """The screen on every utterance, or on `limit_items` of them, evenly spread over the files, so of every risk.
+
+    `persona` changes nothing: it is here because every suite has it.
+    """
+    chosen = _spread(utterances(half, language), limit_items)
     return Task(
         dataset=MemoryDataset([_sample(one) for one in chosen], name="crisis_screen"),
         solver=screened(),
         scorer=found_or_passed(),
-        metadata={"screens": {one: Screen.load(one).sha256 for one in LANGUAGES}, "persona_matters": False},
+        version=SUITE.version,
+        metadata=provenance(SUITE, persona) | {"screens": {one: Screen.load(one).sha256 for one in LANGUAGES}},
     )
+
+
+def _spread(placed: list[Placed], at_most: int | None) -> list[Placed]:
+    if at_most is None or at_most >= len(placed):
+        return placed
+    return [placed[place * len(placed) // at_most] for place in range(at_most)]
 
 
 def _sample(placed: Placed) -> Sample:
@@ -186,11 +198,17 @@ def _keywords(said: Sequence[str], seed: int) -> str:
     return FOUND if KEYWORDS.search(said[-1].casefold()) else PASSED
 
 
+def _version() -> str:
+    """Items, scorer and estimates are version 1; then comes what is under test here, the rules of every language."""
+    rules = "".join(Screen.load(one).sha256 for one in LANGUAGES)
+    return f"1+rules.{hashlib.sha256(rules.encode()).hexdigest()[:10]}"
+
+
 SUITE = Suite(
     name="crisis_screen",
     title="The screen for crises",
     question="Do the rules find what must be found in a participant's words, and leave ordinary distress alone?",
-    version="1",
+    version=_version(),
     task=crisis_screen,
     estimates=estimates,
     baselines=(
@@ -200,6 +218,7 @@ SUITE = Suite(
     ),
     data=tuple(name_of(one) for one in LANGUAGES),
     samples=lambda: len(utterances()),
+    model_matters=False,
 )
 
 
