@@ -37,7 +37,7 @@ VERSION = 3
 FAITHFUL = 0.9
 """A precision is only chosen if at so many places of a text the likeliest next token is that of float32."""
 
-PROMPT = 6 * BLOCK
+PROMPT = 24 * BLOCK
 """Tokens of the conversations that are measured."""
 
 STEPS = 8
