@@ -12,7 +12,7 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import generate
 
-from audit.epistemic import error_estimates
+from audit.epistemic import epistemic_cost, error_estimates
 from audit.factorial import Design, a_few, cells, samples
 from audit.facts import facts
 from audit.items import Half
@@ -95,4 +95,5 @@ SUITE = Suite(
     ),
     data=("reliability", "reliability_wordings", "labels/reliability"),
     samples=lambda: len(cells(facts().items, "full", 1)),
+    against=epistemic_cost,
 )
