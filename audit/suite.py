@@ -108,6 +108,9 @@ class Suite:
     another. Differences of single columns need none of this: the report takes them by `Estimate.column`."""
     model_matters: bool = True
     """Whether the model and the persona change anything: the screen's rules are the same with all of them."""
+    bad: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
+    """How bad each sample is, from 0 to 1, where no headline is the mean of a column of the rows: the worst are shown
+    first."""
     codes: "Callable[[Label], Mapping[str, float]] | None" = None
     """What the suite's rules say of a hand-labelled reply (`audit/data/labels/<suite>.toml`), by the labels' names of
     codes; the report shows how far the two agree."""
