@@ -30,8 +30,8 @@ def courses_figure(material: Material, part: Part) -> Figure | None:
         svg=trajectories_svg(groups, f"{part.suite.name}_patients"),
         alt=f"A thin line for each patient and a thick one for their mean, from 0 to 100. Means: {words(ends)}.",
         note="Patients are simulated and their emotion is moved by rules; it says how replies fare with these rules, "
-        "not how a person would. Thin: a patient over all days; thick: their mean. Dashed: where a patient leaves, or is "
-        "content.",
+        "not how a person would. Thin: a patient over all days; thick: their mean. Dashed: where a patient leaves, or "
+        "is content.",
     )
 
 
