@@ -162,7 +162,10 @@ def find(said: Sequence[Sentence], phrases: Iterable[str]) -> list[Mention]:
 
     A phrase is found as whole words, with an ending of the plural or the genitive.
     """
-    pattern = _words(tuple(phrases))
+    wanted = tuple(phrases)
+    if not wanted:
+        return []
+    pattern = _words(wanted)
     found = []
     for number, sentence in enumerate(said):
         if sentence.asks:
