@@ -11,11 +11,12 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from audit.engines import AuditedEngine, baseline_engine
+from audit.engines import AuditedEngine, baseline_engine, engine_for
 from audit.errors import AuditError, NoResults
 from audit.identity import provenance
 from audit.items import Half
@@ -26,7 +27,8 @@ __all__ = ["Options", "Piece", "Standing", "pieces_of", "run_piece", "run_pieces
 
 LOGS = "logs"
 
-Standing = Literal["new", "begun", "done"]
+NEUTRAL = "neutral"
+"""The persona that the others are compared with."""
 
 Display = Literal["rich", "plain", "none"]
 
@@ -77,7 +79,10 @@ class Piece:
     @property
     def folder(self) -> str:
         """The name of its folder under the audit's `logs`."""
-        digest = hashlib.sha256(json.dumps([self.about, self.arguments], sort_keys=True).encode()).hexdigest()
+        # A task knows what else it hangs on: the screen's rules, a rubric.
+        task = suite_named(self.suite).task(**self.arguments)
+        depends = [self.about, self.arguments, task.version, task.metadata]
+        digest = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()
         name = "".join(letter if letter.isalnum() else "-" for letter in self.engine.name)[-40:]
         return f"{self.suite}.{name}.{self.persona}.{digest[:10]}"
 
@@ -87,29 +92,49 @@ def pieces_of(
 ) -> list[Piece]:
     """The pieces of an audit in the order in which they are run, each once.
 
-    With `baselines`, each suite's own, too. Engines that read no persona are run with `neutral` alone. Raises
-    `AuditError` for a suite that there is not.
+    With `baselines`, each suite's own, too. Engines that read no persona are run with `neutral` alone, and a suite that
+    asks no model is run once, with ELIZA. Raises `AuditError` for a suite that there is not.
     """
     found: dict[Piece, None] = {}
     pairs = list(pairs)
     for suite in suites:
-        for engine, persona in pairs:
-            found[Piece(suite, engine, persona if engine.hangs_on_persona else "neutral", options)] = None
+        asks = suite_named(suite).model_matters
+        for engine, persona in pairs if asks else [(engine_for("eliza", None), NEUTRAL)]:
+            found[Piece(suite, engine, persona if engine.hangs_on_persona else NEUTRAL, options)] = None
         for baseline in suite_named(suite).baselines if baselines else ():
-            found[Piece(suite, baseline_engine(suite, baseline.name), "neutral", options)] = None
+            found[Piece(suite, baseline_engine(suite, baseline.name), NEUTRAL, options)] = None
     return list(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a piece is."""
+
+    done: bool
+    kept: int = 0
+    """Of one that was begun: the answers in whichever of its logs has the most; inspect_ai may find some more."""
 
 
 def standing(piece: Piece, folder: Path) -> Standing:
     """How far `piece` is, by its logs in the audit's `folder`."""
+    from inspect_ai.log import list_eval_logs, read_eval_log_sample_summaries
+
     from audit.results import newest
 
     where = folder / LOGS / piece.folder
+    if not where.is_dir():
+        return Standing(False)
     try:
         newest(where)
     except NoResults:
-        return "begun" if any(where.glob("*.eval")) else "new"
-    return "done"
+        kept = 0
+        for log in list_eval_logs(str(where)):
+            with suppress(
+                Exception
+            ):  # a log that was cut off while it was written has none, whatever its reader raises
+                kept = max(kept, sum(one.completed and not one.error for one in read_eval_log_sample_summaries(log)))
+        return Standing(False, kept)
+    return Standing(True)
 
 
 def run_piece(piece: Piece, folder: Path, display: Display = "none") -> None:
@@ -156,19 +181,19 @@ def run_pieces(
     `tell` hears a line for each. Raises `AuditError` and `StudyError` at the first that fails.
     """
     states = [standing(piece, folder) for piece in pieces]
-    waiting = [piece for piece, state in zip(pieces, states, strict=True) if state != "done"]
-    if done := states.count("done"):
+    waiting = [(piece, state.kept) for piece, state in zip(pieces, states, strict=True) if not state.done]
+    if done := len(pieces) - len(waiting):
         tell(f"{done} of {len(pieces)} parts are done already and are kept.")
-    if any(state == "begun" for state in states):
-        tell(f"{states.count('begun')} begun before; the answers that are there are kept.")
     if os.environ.get(RAY_ADDRESS):
         tell(f"{len(waiting)} parts go to {where(1)}.")
-        for place, files in each(_run_elsewhere, waiting, jobs=1):
-            _put(files, folder / LOGS / waiting[place].folder)
-            tell(f"{_called(waiting[place])}: done")
+        elsewhere = [piece for piece, _ in waiting]
+        for place, files in each(_run_elsewhere, elsewhere, jobs=1):
+            _put(files, folder / LOGS / elsewhere[place].folder)
+            tell(f"{_called(elsewhere[place])}: done")
         return
-    for number, piece in enumerate(waiting, 1):
-        tell(f"{number} of {len(waiting)}: {_called(piece)}")
+    for number, (piece, kept) in enumerate(waiting, 1):
+        before = f", which goes on after {kept} answers or more" if kept else ""
+        tell(f"{number} of {len(waiting)}: {_called(piece)}{before}")
         run_piece(piece, folder, display)
 
 

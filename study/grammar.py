@@ -108,7 +108,9 @@ class Arm(Table):
         pattern=r"^[a-z][a-z0-9_-]{0,31}$",
     )
     medium: Medium = Field(description="robot, chat or worksheet")
-    persona: str = Field("neutral", description="the manner of the replies: neutral or warm_trait")
+    persona: str = Field(
+        "neutral", description="the manner of the replies: neutral, warm_trait, warm_behaviour or secure_attachment"
+    )
     ratio: Annotated[int, Field(ge=1, le=20)] = Field(1, description="this arm's share of each block")
     engine: EngineChoice | None = Field(None, description="an engine of this arm's own; without it, the study's")
     assist: bool = Field(

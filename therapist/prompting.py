@@ -11,7 +11,8 @@ from functools import cache
 from therapist._datafiles import SOURCE, translated
 from therapist.engine import Form, Prompt, Utterance
 from therapist.exercise import Exercise, Step
-from therapist.persona import Persona
+from therapist.moments import moment_of
+from therapist.persona import Acts, Persona
 from therapist.transcript import RecordedTurn
 
 __all__ = ["build_prompt", "opening_prompt"]
@@ -33,7 +34,7 @@ def build_prompt(
 
     `bare` is for a model too small to follow an instruction: it sees the examples and, as one more of them, the
     participant's last words. History and guidance lead it astray: with both, the rails refused five in six of its
-    answers to invented students; so, one in four.
+    answers to invented students; so, one in four. A persona's acts are guidance, so it does not see them either.
     """
     begin = step.begin if form == "statement" else ""
     if bare:
@@ -46,10 +47,11 @@ def build_prompt(
         if printed and turn.speaker == "participant":
             said.append(Utterance("therapist", exercise.step(turn.step).ask))
         said.append(Utterance(turn.speaker, turn.text))
+    guidance = _guidance(exercise.language)[form].format(instruct=step.instruct, ask=step.ask)
     return replace(
         opening_prompt(exercise, persona),
         turns=tuple(said),
-        guidance=_guidance(exercise.language)[form].format(instruct=step.instruct, ask=step.ask),
+        guidance=" ".join(part for part in (guidance, _act(exercise, persona, turns, step, form)) if part),
         form=form,
         begin=begin,
     )
@@ -64,6 +66,15 @@ def opening_prompt(exercise: Exercise, persona: Persona) -> Prompt:
         guidance="",
         form="statement",
     )
+
+
+def _act(exercise: Exercise, persona: Persona, turns: Sequence[RecordedTurn], step: Step, form: Form) -> str:
+    """What this persona does in the answer to the last of `turns`, if that is one of its moments."""
+    if persona.acts == Acts():
+        return ""
+    first = sum(turn.speaker == "participant" for turn in turns) == 1
+    last = form == "statement" and exercise.after(step.id) is None
+    return persona.act(moment_of(turns[-1].text, exercise.language, first=first, last=last))
 
 
 @cache

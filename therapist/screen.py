@@ -17,7 +17,7 @@ from therapist.engine import Speaker
 from therapist.errors import DataFileError
 from therapist.transcript import SafetyHit
 
-__all__ = ["Rule", "Screen", "Words", "normalise"]
+__all__ = ["Rule", "Screen", "Words", "normalise", "read_rules"]
 
 _ALIKE = {
     "’": "'",
@@ -187,9 +187,9 @@ def _load(language: str) -> Screen:
     try:
         parts = table["parts"]
         return Screen(
-            {speaker: _rules(where, table[speaker], parts) for speaker in ("participant", "therapist")},
-            _rules(where, table["unkind"], parts),
-            _rules(where, table["out_of_role"], parts),
+            {speaker: read_rules(where, table[speaker], parts) for speaker in ("participant", "therapist")},
+            read_rules(where, table["unkind"], parts),
+            read_rules(where, table["out_of_role"], parts),
             Words.read(table["words"]),
             hashlib.sha256(data).hexdigest(),
         )
@@ -199,7 +199,8 @@ def _load(language: str) -> Screen:
         raise DataFileError(f"{where}: words.numbers: not a regular expression: {error}") from None
 
 
-def _rules(where: str, rows: list[dict[str, str]], parts: dict[str, str]) -> tuple[Rule, ...]:
+def read_rules(where: str, rows: list[dict[str, str]], parts: dict[str, str]) -> tuple[Rule, ...]:
+    """The rules in the rows of a file, with its parts put in. Raises `DataFileError`, naming the file and the rule."""
     rules = []
     for row in rows:
         try:

@@ -1,5 +1,7 @@
 """The prompt: what is the same comes first, and what belongs to this answer comes last."""
 
+import pytest
+
 from therapist.engine import Utterance
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
@@ -58,3 +60,43 @@ def test_a_small_model_sees_the_examples_and_the_last_words_alone() -> None:
     assert prompt.begin == SECOND.begin
     question = build_prompt(EXERCISE, PERSONA, TURNS, SECOND, "question", printed=False, bare=True)
     assert question.begin == EXERCISE.probe
+
+
+ACTS = load_persona("secure_attachment")
+
+
+def guided(turns: list[Turn], step: str, form: str = "statement", persona: str = "secure_attachment") -> str:
+    """The guidance of the answer to the last of `turns`, less what every persona is told."""
+    prompts = [
+        build_prompt(EXERCISE, load_persona(name), turns, EXERCISE.step(step), form, printed=False)  # type: ignore[arg-type]
+        for name in (persona, "neutral")
+    ]
+    assert prompts[0].guidance.startswith(prompts[1].guidance)
+    return prompts[0].guidance.removeprefix(prompts[1].guidance).strip()
+
+
+def test_an_act_joins_the_guidance_of_its_own_reply_alone() -> None:
+    last = EXERCISE.steps[-1].id
+    assert guided(TURNS[:2], FIRST.id) == ACTS.acts.opening
+    assert guided(TURNS, SECOND.id) == ""
+    assert guided([*TURNS, Turn("participant", SECOND.id, "I feel ashamed.", "participant", number=5)], SECOND.id) == (
+        ACTS.acts.feeling
+    )
+    at_the_end = [*TURNS, Turn("participant", last, "About 70.", "participant", number=5)]
+    assert guided(at_the_end, last) == ACTS.acts.closing
+    assert guided(at_the_end, last, "question") == ""  # not the last reply yet
+
+
+@pytest.mark.parametrize("persona", ["neutral", "warm_trait"])
+def test_a_persona_without_acts_is_told_what_it_always_was(persona: str) -> None:
+    assert guided(TURNS[:2], FIRST.id, persona=persona) == ""
+
+
+def test_warm_behaviour_is_neutral_but_for_its_acts() -> None:
+    assert load_persona("warm_behaviour").system == PERSONA.system
+    warm = load_persona("warm_behaviour")
+    assert guided(TURNS[:2], FIRST.id, persona="warm_behaviour") == warm.acts.opening
+    bare = [
+        build_prompt(EXERCISE, one, TURNS[:2], FIRST, "statement", printed=False, bare=True) for one in (warm, PERSONA)
+    ]
+    assert bare[0] == bare[1]  # a model too small for guidance is told of no act
