@@ -39,7 +39,7 @@ _PERSONS = {
     **dict.fromkeys(("am", "are", "is"), "*be"),
     **dict.fromkeys(("was", "were"), "*was"),
 }
-_ENDS = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+")
+_ENDS = re.compile(r"(?<=[.!?…])[\"')\]]*\s+")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)])\s+")
 _AUXILIARY = r"(?:is|are|was|were|do|does|did|have|has|had|can|could|would|will|should|shall|might|may|am)"
 _OPENER = r"(?:(?:so|and|but|or|well|then|okay|ok|now|also|i see|oh|hm+|yes|no|right|sure) )*"
@@ -52,6 +52,7 @@ _ASKS_UNMARKED = re.compile(
     rf"^{_OPENER}(?:{_WH}(?: else)? {_AUXILIARY} |(?:do|does|did|are|is|was|were|have|has|can|could|would|will) you )"
 )
 _BEGINS_WITH_WH = re.compile(rf"^{_OPENER}{_WH} (?!a |an )[a-z]")
+_HAS_SUBJECT = re.compile(rf"^{_OPENER}(?:i|you|he|she|it|we|they|that|this|there)\b")
 _WHAT_ABOUT = re.compile(
     rf"^{_OPENER}(?:what about|how about|what if|how come|why not|what else|in what way|since when)\b"
 )
@@ -90,8 +91,6 @@ class Sentence:
     """It ends with a question mark."""
     open: bool
     """It asks what cannot be answered by yes, no, a number, a time or a place."""
-    listed: bool
-    """It is a point of a list."""
 
 
 def words(text: str) -> str:
@@ -115,16 +114,14 @@ def own_sentences(reply: str, said: Iterable[str]) -> list[Sentence]:
     runs = {run for turn in said for run in _runs(words(turn).split())}
     found = []
     for raw in _split(reply):
-        listed = bool(_BULLET.match(raw))
-        bare = _BULLET.sub("", raw).strip()
-        whole = words(bare)
-        if not whole:
-            continue
+        whole = words(raw)
+        if not re.search("[a-zäöü]", whole):
+            continue  # the number of a point in a list
         text = " ".join(_without(whole.split(), runs))
-        marked = bare.rstrip("\"')*_ ").endswith("?")
+        marked = raw.rstrip("\"')*_ ").endswith("?")
         asks, is_open = _question(whole, marked)
         if text.strip(f"{STRUCK} ") or asks:
-            found.append(Sentence(bare, text, asks, marked, is_open, listed))
+            found.append(Sentence(raw, text, asks, marked, is_open))
     return found
 
 
@@ -136,7 +133,8 @@ def phrase(term: str) -> re.Pattern[str]:
 
 
 def _split(text: str) -> list[str]:
-    return [part for part in _ENDS.split(text.replace("\r", "")) if part and part.strip()]
+    lines = [_BULLET.sub("", line) for line in text.splitlines()]
+    return [part.strip() for line in lines for part in _ENDS.split(line) if part and part.strip()]
 
 
 def _question(text: str, marked: bool) -> tuple[bool, bool]:
@@ -145,7 +143,7 @@ def _question(text: str, marked: bool) -> tuple[bool, bool]:
         return True, True
     asks = bool(_ASKS_UNMARKED.match(text)) or (marked and bool(_INVERTED.search(text) or _WHAT_ABOUT.match(text)))
     if marked and not asks:  # "What happens on those days?", "Such as?"
-        asks = bool(_BEGINS_WITH_WH.match(text)) or len(text.split()) <= 4
+        asks = bool(_BEGINS_WITH_WH.match(text)) or (len(text.split()) <= 4 and not _HAS_SUBJECT.match(text))
     if not asks or _CLOSED_WH.search(text):
         return asks, False
     return True, bool(_OPEN_WH.search(_NO_QUESTION_WORD.sub(" ", text)))
