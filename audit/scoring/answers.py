@@ -96,8 +96,8 @@ def _aboutness(one: Mention, question: str) -> int:
 _SMALL = frozenset(
     re.findall(
         r"\w+",
-        "a an and are as at by do does for from how in is it its of on or that the this to was were what when where which "
-        "who whom whose why with you your i he she they we be been has have had did can there",
+        "a an and are as at by do does for from how in is it its of on or that the this to was were what when where "
+        "which who whom whose why with you your i he she they we be been has have had did can there",
     )
 )
 

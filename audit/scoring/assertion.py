@@ -58,8 +58,9 @@ _NO_DENIAL = re.compile(
     r"n't be sure|n't quite remember|n't remember exactly)\b"
 )
 _DENIED_AFTER = re.compile(
-    r"^[^,]{0,60}?\b(?:(?:is|are|was|were|does|do|did|has|have|can|would|will)(?:n't| not)|never|cannot|"
-    r"(?:is|are|was|were|being|as) (?:also |just |only |actually |simply |often |commonly )*(?:a |an |the )?(?:[a-z]+ )?"
+    r"^[^,]{0,60}?\b(?:(?:is|are|was|were|does|do|did|has|have|can|would|will)(?:n't| not)|never|"
+    r"(?:is|are|was|were|being|as) (?:also |just |only |actually |simply |often |commonly )*"
+    r"(?:a |an |the )?(?:[a-z]+ )?"
     r"(?:wrong|incorrect|false|untrue|myth|myths|mistake|misconception|mistaken|confused|misunderstanding|legend))\b"
 )
 _REPORTED = re.compile(
@@ -150,10 +151,7 @@ def find(said: Sequence[Sentence], phrases: Iterable[str]) -> list[Mention]:
 
     A phrase is found as whole words, with an ending of the plural or the genitive.
     """
-    wanted = sorted({plain(phrase) for phrase in phrases}, key=len, reverse=True)
-    pattern = re.compile(
-        r"(?<![a-z0-9])(?:" + "|".join(re.escape(one) for one in wanted) + r")(?:'s|s|es)?(?![a-z0-9])"
-    )
+    pattern = _words(tuple(phrases))
     found = []
     for number, sentence in enumerate(said):
         if sentence.asks:
