@@ -5,12 +5,12 @@ of each other, so their courses run side by side.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 from audit.patients.patient import Patient, Trajectory
 
-__all__ = ["Course", "Day", "Turn", "take_course"]
+__all__ = ["Course", "Day", "Turn", "Writer", "take_course"]
 
 REMEMBERED = 3
 """So many of the earlier days are told in the context of a day."""
@@ -53,10 +53,14 @@ class Course:
     turns: tuple[Turn, ...]
     days: Mapping[int, Trajectory] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "Course":
+        """The course that `as_dict` made `table` of."""
+        days = {int(day): Trajectory.of(course) for day, course in table["days"].items()}
+        return cls(tuple(Turn(**turn) for turn in table["turns"]), days)
+
     def as_dict(self) -> dict[str, Any]:
         """For a file of JSON."""
-        from dataclasses import asdict
-
         return {
             "turns": [asdict(turn) for turn in self.turns],
             "days": {str(day): course.as_dict() for day, course in self.days.items()},
@@ -67,8 +71,21 @@ Reply = Callable[[Day, Sequence[str]], Awaitable[str]]
 """Gives the reply to what was said so far on a day, the patient's words first and last."""
 
 
+class Writer(Protocol):
+    """Writes a patient's words in place of the written lines."""
+
+    async def words(self, patient: Patient) -> str | None:
+        """The next words; None for one of the written lines."""
+        ...
+
+
 async def take_course(
-    patient: Patient, days: Sequence[int], length: int, probes: Mapping[int, tuple[str, str]], reply: Reply
+    patient: Patient,
+    days: Sequence[int],
+    length: int,
+    probes: Mapping[int, tuple[str, str]],
+    reply: Reply,
+    writer: Writer | None = None,
 ) -> Course:
     """Let `patient` have a conversation on each of `days`, of `length` in all.
 
@@ -83,10 +100,11 @@ async def take_course(
             patient.next_day()
         day = Day(number, length, _summary(told), last=number == length)
         kind, probe = probes.get(number, ("", ""))
-        heard = [patient.opens()]
+        heard: list[str] = []
         for words, what in ((None, ""), (probe or None, kind)):
-            if what or len(heard) > 1:
-                heard.append(patient.says(words))
+            if words is None and writer is not None:
+                words = await writer.words(patient)
+            heard.append(patient.says(words) if heard else patient.opens(words))
             answer = await reply(day, heard)
             moved = patient.hears(answer)
             turns.append(Turn(number, heard[-1], answer, what, moved.emotion))
