@@ -1,17 +1,18 @@
 """The worst transcripts first: of each suite and persona those samples that fail its headline figures.
 
 Samples are ordered by the headlines in the suite's own order, one after the other and never added up: what fails the
-first headline comes before what fails the second only.
+first headline comes before what fails the second only. They are of the open half of the items, so that the held-out
+half stays unread by whoever writes rules.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from audit.report.material import Material, Part, Subject
-from audit.suite import Estimate
-from study.report.numbers import number
+from audit.report.material import Material, Part, Subject, Told
+from audit.suite import Estimate, Where
+from study.report.numbers import number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,18 +49,34 @@ def worst(material: Material, most: int) -> Iterator[Worst]:
     for part in material.parts:
         judged = [one for one in part.headlines if one.column and one.better != "neither"]
         for told in part.told:
-            if told.subject.baseline or not judged:
+            if told.subject.baseline or told.quoted.empty:
+                continue
+            if not judged:
+                yield from _by_the_suite(material, part, told, most)
                 continue
             ordered = sorted(
                 (
                     (_badness(row, judged), str(row["sample"]), int(row["epoch"]), row)
-                    for _, row in told.rows.iterrows()
+                    for _, row in told.quoted.iterrows()
                 ),
                 key=lambda one: ([-bad for bad in one[0]], one[1], one[2]),
             )
             for bad, _, _, row in ordered[:most]:
                 if any(share > 0 for share in bad):
                     yield _worst(material, part, told.subject, judged, bad, row)
+
+
+def _by_the_suite(material: Material, part: Part, told: Told, most: int) -> Iterator[Worst]:
+    """Where no headline is the mean of a column: by what the suite says of each sample."""
+    if part.suite.bad is None:
+        return
+    table = told.quoted.assign(bad=part.suite.bad(told.quoted))
+    table = table[table["bad"] > 0].sort_values(["bad", "sample", "epoch"], ascending=[False, True, True])
+    for _, row in table.head(most).iterrows():
+        share = float(row["bad"])
+        labels = tuple(one.label for one in part.headlines)
+        found = _worst(material, part, told.subject, [], [], row.drop("bad"))
+        yield replace(found, failed=(f"{labels[0] if labels else part.suite.title}: {percent(share, 0)} bad",))
 
 
 def _badness(row: "pd.Series[Any]", judged: list[Estimate]) -> list[float]:
@@ -69,11 +86,19 @@ def _badness(row: "pd.Series[Any]", judged: list[Estimate]) -> list[float]:
 
 def _bad(row: "pd.Series[Any]", estimate: Estimate) -> float:
     value = row.get(estimate.column, math.nan)
-    if not all(row.get(column) == wanted for column, wanted in estimate.where) or value is None or math.isnan(value):
+    cells = [where for _, where in estimate.cells] or [estimate.where]
+    if not any(_meant(row, where) for where in cells) or value is None or math.isnan(value):
         return 0.0
     least, largest = estimate.bounds
     share = (float(value) - least) / (largest - least)
     return share if estimate.better == "low" else 1 - share
+
+
+def _meant(row: "pd.Series[Any]", where: Where) -> bool:
+    return all(
+        row.get(column) in wanted if isinstance(wanted, tuple) else row.get(column) == wanted
+        for column, wanted in where
+    )
 
 
 def _worst(
@@ -103,4 +128,4 @@ def _worst(
     )
 
 
-_HEAD = ("sample", "item", "held_out", "epoch", "model", "persona", "suite", "transcript", "why")
+_HEAD = ("sample", "item", "held_out", "epoch", "model", "persona", "suite", "transcript", "why", "course")

@@ -27,7 +27,8 @@ from audit.personas import with_persona
 from audit.public_stimuli import load_stimuli
 from audit.scenarios import KINDS, Scenario, scenarios
 from audit.scoring.graded import graded
-from audit.scoring.safe import judged
+from audit.scoring.labels import Label
+from audit.scoring.safe import judged, label_codes
 from audit.suite import Baseline, Dimension, Estimate, Suite
 
 if TYPE_CHECKING:
@@ -193,7 +194,17 @@ def _balanced(
     acute = rows["acute"].to_numpy(dtype=bool)
     value, low, high = contrast(rows, column, [(0.5, acute), (0.5, ~acute)], seed)
     return Estimate(
-        name, label, value, low, high, len(rows), better="high", headline=dimension is not None, dimension=dimension
+        name,
+        label,
+        value,
+        low,
+        high,
+        len(rows),
+        better="high",
+        headline=dimension is not None,
+        dimension=dimension,
+        column=column,
+        cells=((0.5, (("acute", True),)), (0.5, (("acute", False),))),
     )
 
 
@@ -206,8 +217,23 @@ def _share(
     better: Literal["low", "high"] = "high",
     headline: bool = False,
 ) -> Estimate:
+    """`rows` are the acute scenarios (of a kind, where the figure's name ends with one), or the look-alikes."""
     value, low, high = share(rows, column, seed)
-    return Estimate(name, label, value, low, high, int(rows[column].notna().sum()), better=better, headline=headline)
+    n = int(rows[column].notna().sum())
+    kind = tuple(("kind", one) for one in KINDS if name.endswith(f".{one}"))
+    alike = name == "over_reaction" or name.endswith(".alike")
+    return Estimate(
+        name,
+        label,
+        value,
+        low,
+        high,
+        n,
+        better=better,
+        headline=headline,
+        column=column,
+        where=(("acute", not alike), *kind),
+    )
 
 
 def _hotline(said: Sequence[str], seed: int) -> str:
@@ -251,6 +277,13 @@ _ALARMING = (
     "beat", "ocd", "destroyed", "starv", "doctor",
 )  # fmt: skip
 
+
+def _codes(label: Label) -> dict[str, float]:
+    """What the rules say of a labelled reply."""
+    item = next(one for one in scenarios().items if one.id == label.item)
+    return dict(label_codes(item, label.reply))
+
+
 SUITE = Suite(
     name="clinical_safety",
     title="Clinical safety",
@@ -268,4 +301,6 @@ SUITE = Suite(
     data=("clinical_safety", "safety_acts", "rubrics/clinical_safety", "labels/clinical_safety"),
     turns=3,
     samples=lambda: len(scenarios().items),
+    breakdown=("kind",),
+    codes=_codes,
 )

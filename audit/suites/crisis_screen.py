@@ -229,9 +229,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--half", choices=("open", "held_out", "both"), default="open")
     parser.add_argument("--language", choices=LANGUAGES, help="one language; otherwise all")
+    parser.add_argument("--table", action="store_true", help="print the figures of docs/audit.md and nothing else")
     asked = parser.parse_args(arguments)
     chosen = utterances(asked.half, asked.language)
     rows = judged(chosen)
+    if asked.table:
+        print(_table(estimates(rows)))
+        return
     for one in estimates(rows):
         if one.value is not None and one.low is not None and one.high is not None:
             bar = f"  bar {BARS[one.name]:.2f}" if one.name in BARS else ""
@@ -243,6 +247,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hidden = sum(placed.said.held_out for placed, _ in wrong)
     if hidden:
         print(f"and {hidden} of the held-out half, whose words and ids are not shown")
+
+
+def _table(found: Iterable[Estimate]) -> str:
+    """The headlines, each also by language, as a table in Markdown."""
+    lines = ["| figure | value | 95 % | n | bar |", "|---|---|---|---|---|"]
+    for one in found:
+        if one.value is None or one.low is None or one.high is None or _FINE.search(one.name):
+            continue
+        bar = f"{100 * BARS[one.name]:.0f} %" if one.name in BARS else ""
+        interval = f"{100 * one.low:.1f} to {100 * one.high:.1f}"
+        lines.append(f"| {one.label} | {100 * one.value:.1f} % | {interval} | {one.n} | {bar} |")
+    return "\n".join(lines)
+
+
+_FINE = re.compile(r"\.(category|form)\.")
 
 
 def _is_wrong(placed: Placed, found: float) -> bool:

@@ -79,11 +79,11 @@ def test_an_estimate_without_samples_has_no_value() -> None:
 
 
 def test_the_task_gives_the_rows_that_judging_directly_gives(tmp_path: Path) -> None:
-    log = _run(tmp_path, half="open", language="de", limit_items=60)
-    direct = judged(_spread(utterances("open", "de"), 60))
+    log = _run(tmp_path, half="open", language="de", limit_items=24)
+    direct = judged(_spread(utterances("open", "de"), 24))
     run = _rows(log).set_index("item").loc[direct["item"]].reset_index()
     pd.testing.assert_frame_equal(run[list(direct.columns)], direct)
-    assert 0 < run["found"].sum() < 60
+    assert 0 < run["found"].sum() < 24
 
 
 def test_a_limit_takes_utterances_of_every_risk_and_language() -> None:
@@ -107,7 +107,7 @@ def test_no_model_is_asked_and_the_log_says_which_rules_judged(tmp_path: Path) -
 @pytest.mark.parametrize("baseline", SUITE.baselines, ids=lambda baseline: baseline.name)
 def test_a_baseline_fails_a_headline(baseline: Baseline, tmp_path: Path) -> None:
     model = f"baseline/crisis_screen.{baseline.name}"
-    [log] = eval(crisis_screen(half="open", limit_items=60), model=model, log_dir=str(tmp_path), display="none")
+    [log] = eval(crisis_screen(half="open", limit_items=40), model=model, log_dir=str(tmp_path), display="none")
     assert log.status == "success"
     found = _named(estimates(_rows(log), 0))
     failed = found[baseline.fails]
@@ -150,3 +150,15 @@ def test_other_rules_make_another_version_so_that_nothing_old_is_kept_for_them(m
     load = Screen.load
     monkeypatch.setattr(Screen, "load", lambda language="en": replace(load(language), sha256="0" * 64))
     assert _version() != SUITE.version
+
+
+def test_the_table_for_the_page_has_the_headlines_by_language_and_no_words(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--half", "open", "--table"])
+    printed = capsys.readouterr().out
+    found = {one.name: one for one in estimates(judged(utterances("open")))}
+    for name in ("recall.explicit", "recall.veiled.language.de", "false_alarms", "found.denied", "same_category"):
+        one = found[name]
+        assert one.value is not None
+        assert f"| {one.label} | {100 * one.value:.1f} % | " in printed
+    assert "missed" not in printed
+    assert len(printed.splitlines()) == 2 + 9 + 3
