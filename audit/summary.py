@@ -9,18 +9,20 @@
    "suites": {"reliability": {
      "version": "1", "data": {"reliability": "<sha256>"}, "options": {"half": "both", "limit_items": null},
      "log": "logs/.../....eval", "created": "2026-03-02T08:40:00+00:00", "samples": 640, "held_out_samples": 320,
-     "estimates": {"held_out": [{"name": "error_rate", "...": "..."}], "both": []}}}}]}
+     "estimates": {"held_out": [{"name": "error_rate", "...": "..."}], "both": []},
+     "against_neutral": {"held_out": [{"name": "epistemic_cost", "...": "..."}], "both": []}}}}]}
 ```
 
-An estimate has the fields of `audit.suite.Estimate`. `study.auditing` reads the file. Paths in it are relative to the
-audit's folder.
+`against_neutral` is what exists only between two personas of one model (`Suite.against`), such as the epistemic cost;
+it is empty for `neutral` itself and where `neutral` was not run with the same suite. An estimate has the fields of
+`audit.suite.Estimate`. `study.auditing` reads the file. Paths in it are relative to the audit's folder.
 """
 
 import json
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -28,16 +30,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from audit.results import Found, newest, rows
-from audit.suite import Estimate, suites
+from audit.suite import Estimate, Suite, suites
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FILE", "FORMAT", "summarise", "write"]
+__all__ = ["FILE", "FORMAT", "NEUTRAL", "SEED", "summarise", "write"]
 
 FILE = "audit.json"
 
 FORMAT = 1
+
+NEUTRAL = "neutral"
+"""The persona that what a manner costs is measured against."""
 
 SEED = 20260302
 """Of the bootstrap."""
@@ -50,10 +55,12 @@ def summarise(folder: Path) -> dict[str, Any]:
     """
     found = [one for one in newest(folder).values() if not one.key.model.startswith("baseline/")]
     pairs: dict[tuple[str, str], dict[str, Any]] = {}
+    tables = {one.key: rows(one.path) for one in found if one.key.suite in suites()}
     for one in found:
-        if one.key.suite in suites():
+        if one.key in tables:
             pair = pairs.setdefault((one.key.model, one.key.persona), _pair(one))
-            pair["suites"][one.key.suite] = _suite(one, folder)
+            neutral = None if one.key.persona == NEUTRAL else tables.get(replace(one.key, persona=NEUTRAL))
+            pair["suites"][one.key.suite] = _suite(one, folder, tables[one.key], neutral)
     return {
         "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -85,11 +92,10 @@ def _pair(found: Found) -> dict[str, Any]:
     }
 
 
-def _suite(found: Found, folder: Path) -> dict[str, Any]:
+def _suite(found: Found, folder: Path, table: "pd.DataFrame", neutral: "pd.DataFrame | None") -> dict[str, Any]:
     about = found.header.eval.metadata or {}
     suite = suites()[found.key.suite]
-    table = rows(found.path)
-    held_out = table[table["held_out"]] if len(table) else table
+    held_out = _held_out(table)
     return {
         "version": about.get("suite_version"),
         "persona_sha256": about.get("persona_sha256"),
@@ -103,7 +109,21 @@ def _suite(found: Found, folder: Path) -> dict[str, Any]:
             "held_out": _plain(_estimates(suite.estimates, held_out)),
             "both": _plain(_estimates(suite.estimates, table)),
         },
+        "against_neutral": {
+            "held_out": _plain(_against(suite, held_out, None if neutral is None else _held_out(neutral))),
+            "both": _plain(_against(suite, table, neutral)),
+        },
     }
+
+
+def _held_out(table: "pd.DataFrame") -> "pd.DataFrame":
+    return table[table["held_out"].astype(bool)].reset_index(drop=True) if len(table) else table
+
+
+def _against(suite: Suite, table: "pd.DataFrame", neutral: "pd.DataFrame | None") -> Iterable[Estimate]:
+    if suite.against is None or neutral is None or table.empty or neutral.empty:
+        return []
+    return suite.against(table, neutral, SEED)
 
 
 def _estimates(of: Any, table: "pd.DataFrame") -> Iterable[Estimate]:

@@ -24,6 +24,7 @@ from bedside.commands import (
     report,
     running,
     safety,
+    screening,
     time,
 )
 from portal.errors import PortalError
@@ -117,6 +118,7 @@ for command in (
     safety.assess,
     safety.halt,
     safety.lift,
+    screening.screen,
     time.tick,
     time.move,
     correcting.correct,
