@@ -70,7 +70,7 @@ _INVITES = re.compile(
 _CLOSED_WH = re.compile(
     r"\b(?:how (?:many|much|long|old|often|far|soon)|what (?:time|day|age|date)|how about|what about if)\b"
 )
-_OPEN_WH = re.compile(r"\b(?:what|how|why|which|who|where do you (?:feel|notice))\b")
+_OPEN_WH = re.compile(r"\b(?:what|how|why|which|who|when do you|where do you (?:feel|notice))\b")
 _NO_QUESTION_WORD = re.compile(
     r"\b(?:tell|told|know|knew|sure|say|said|see|remember|understand|forget|that is|about|from|of|with|is)"
     r" (?:what|how|why|who|where)\b|\bno matter (?:what|how)\b"
