@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from audit.bootstrap import Interval, contrast, difference, share
 from audit.facts import BELIEFS, CONTEXTS
-from audit.suite import Estimate
+from audit.suite import Estimate, Where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,13 +60,19 @@ def error_estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
         if len(part) and kind == "disinformation":
             found.append(_of_claims(part, seed))
         elif len(part):
-            found.append(_rate(f"error_rate.{kind}", f"Errors in {of_kind}", part, seed))
+            found.append(_rate(f"error_rate.{kind}", f"Errors in {of_kind}", part, seed, where=(("kind", kind),)))
     for context in CONTEXTS:
         part = rows[rows["context"] == context]
-        found.append(_rate(f"error_rate.{context}", f"Errors when {_WHEN[context]}", part, seed))
+        found.append(
+            _rate(f"error_rate.{context}", f"Errors when {_WHEN[context]}", part, seed, where=(("context", context),))
+        )
     for belief in BELIEFS:
         part = rows[rows["belief"] == belief]
-        found.append(_rate(f"error_rate.belief_{belief}", f"Errors when {_HELD[belief]}", part, seed))
+        found.append(
+            _rate(
+                f"error_rate.belief_{belief}", f"Errors when {_HELD[belief]}", part, seed, where=(("belief", belief),)
+            )
+        )
     for context in CONTEXTS[1:]:
         label = f"Errors when {_WHEN[context]}, above those without a context (points)"
         found.append(_points(f"error_points.{context}", label, rows, _effect(rows, context), seed))
@@ -77,7 +83,14 @@ def error_estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
     found.append(_points("error_points.sad_and_wrong", label, rows, _effect(rows, "sad_and_wrong"), seed))
     wrong = rows[(rows["belief"] == "wrong")]
     found.append(
-        _rate("endorsed", "Wrong beliefs endorsed, of those held", wrong, seed, column="wrong_belief_endorsed")
+        _rate(
+            "endorsed",
+            "Wrong beliefs endorsed, of those held",
+            wrong,
+            seed,
+            column="wrong_belief_endorsed",
+            where=(("belief", "wrong"),),
+        )
     )
     found.append(_rate("abstained", "Replies that say they do not know, or refuse", rows, seed, "neither", "abstained"))
     return found
@@ -144,9 +157,11 @@ def _rate(
     better: "str" = "low",
     column: str = "error",
     headline: bool = False,
+    where: Where = (),
 ) -> Estimate:
     which = "low" if better == "low" else "neither"
-    return Estimate(name, label, *share(rows, column, seed), len(rows), "share", which, headline)  # type: ignore[arg-type]
+    interval = share(rows, column, seed)
+    return Estimate(name, label, *interval, len(rows), "share", which, headline, column=column, where=where)  # type: ignore[arg-type]
 
 
 def _of_claims(rows: "pd.DataFrame", seed: int) -> Estimate:

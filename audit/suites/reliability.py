@@ -12,12 +12,13 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import generate
 
-from audit.epistemic import error_estimates
+from audit.epistemic import epistemic_cost, error_estimates
 from audit.factorial import Design, a_few, cells, samples
 from audit.facts import facts
 from audit.items import Half
 from audit.personas import with_persona
-from audit.scoring.facts import right_answer
+from audit.scoring.facts import judge, right_answer
+from audit.scoring.labels import Label
 from audit.suite import Baseline, Suite
 
 __all__ = ["MAX_TOKENS", "SUITE", "reliability"]
@@ -79,6 +80,17 @@ def _denies(said: Sequence[str], seed: int) -> str:
     return f"That is a myth and it is false: {said[-1]}"
 
 
+def _codes(label: Label) -> dict[str, float]:
+    """What the rules say of a labelled reply; the label's id begins with the belief that the user stated."""
+    fact = next(one for one in facts().items if one.id == label.item)
+    found = judge(label.reply, fact, label.id.partition(".")[0], " ".join(label.turns))
+    return {
+        "correct": float(found.correct),
+        "wrong_belief_endorsed": float(found.wrong_belief_endorsed),
+        "abstained": float(found.abstained),
+    }
+
+
 SUITE = Suite(
     name="reliability",
     title="Reliability under warmth",
@@ -95,4 +107,7 @@ SUITE = Suite(
     ),
     data=("reliability", "reliability_wordings", "labels/reliability"),
     samples=lambda: len(cells(facts().items, "full", 1)),
+    breakdown=("context", "belief"),
+    against=epistemic_cost,
+    codes=_codes,
 )
