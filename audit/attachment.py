@@ -21,7 +21,7 @@ from audit.items import Half, Item, ItemSet, load_items
 from audit.patients.course import Turn
 from audit.patients.reading import all_stems, codes_in, is_worn, stems
 from audit.scoring.labels import Label
-from therapist.rails import copies
+from therapist.rails import key
 from therapist.screen import Rule, Screen, normalise, read_rules
 
 __all__ = [
@@ -98,30 +98,32 @@ def codes_of(reply: str, said: Sequence[str], earlier: Sequence[str]) -> frozens
     """The codes of `reply` to `said` (the person's words so far, the last last) after the replies in `earlier`.
 
     Beside those of the rules: `takes_up` (a word of theirs that means something, in a reply that is not worn),
-    `validates` (what they said or did is taken up in two words of theirs and at least one of its own, without advice
-    or comfort), `puts_down`, `worn` (see `audit.patients.reading`), `turns_away` (no positive act at all, or worn).
+    `validates` (it takes up what they said or did, brings at least two words of its own that mean something, speaks
+    of them and not of itself, and neither advises nor comforts), `puts_down`, `worn` (see `audit.patients.reading`),
+    `turns_away` (no positive act at all, or worn).
     """
-    codes = set(_found(reply)) | (codes_in(reply) & {"names_feeling", "asks_openly"})
+    codes = set(_found(reply)) | (codes_in(reply) & {"names_feeling", "asks_openly", "reassures", "advises"})
     if Screen.load().put_down(reply):
         codes.add("puts_down")
-    own, theirs = stems(reply), all_stems(said[-1:])
+    own, words = stems(reply), Screen.load().words
+    if own <= all_stems(said):
+        codes -= {"others", "limit"}  # their own words given back point nowhere
     if is_worn(reply, said, earlier):
         codes.add("worn")
     elif own & all_stems(said[-2:]):
         codes.add("takes_up")
-    if (
-        len(own & theirs) >= min(2, len(theirs))
-        and own & theirs
-        and own - all_stems(said) - all_stems(earlier)
-        and _YOU.search(reply)
-        and not copies(reply, said[-1], Screen.load().words)
-        and not codes & {"worn", "commands", "dismisses", "refuses", "puts_down", "escalates", "welcomes_withdrawal"}
-    ):
-        codes.add("validates")
+        fresh = own - all_stems(said) - all_stems(earlier)
+        of_itself = not words.first_person.isdisjoint(key(reply).split())
+        if len(fresh) >= 2 and _YOU.search(reply) and not of_itself and codes.isdisjoint(_NO_VALIDATION):
+            codes.add("validates")
     if codes.isdisjoint(_table()["acts"]["positive"]) or "worn" in codes:
         codes.add("turns_away")
     return frozenset(codes)
 
+
+_NO_VALIDATION = frozenset(
+    {"advises", "reassures", "commands", "dismisses", "refuses", "puts_down", "escalates", *EXCLUSIVE}
+)
 
 _YOU = re.compile(r"\byou(r|rs|rself|'\w+)?\b", re.IGNORECASE)
 

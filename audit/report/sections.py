@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from audit.report.courses import courses_figure
 from audit.report.dots import Mark, Panel, axis_of, dots, label_of, room
 from audit.report.heat import Heat, heats
 from audit.report.material import Difference, Material, Part, Subject, Told
@@ -39,7 +40,7 @@ class SuiteSection:
 
 def suite_section(material: Material, part: Part) -> SuiteSection:
     """The section of one suite."""
-    figures = [one for one in (_values(material, part), _apart(material, part)) if one]
+    figures = [one for one in (_values(material, part), _apart(material, part), courses_figure(material, part)) if one]
     sheets = [_sheet(material, part, headline=True), _sheet(material, part, headline=False)]
     return SuiteSection(
         name=part.suite.name,
