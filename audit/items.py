@@ -79,8 +79,8 @@ def parse_items(name: str, data: bytes, kind: type[Kind]) -> ItemSet[Kind]:
             raise ItemFileError(f"{where}: the key {key!r} is missing")
     items = tuple(_item(where, place, row, kind) for place, row in enumerate(table["items"], 1))
     _no_two_alike(where, [item.id for item in items])
-    head = (str(table[key]) for key in ("version", "licence", "provenance"))
-    return ItemSet(name, *head, hashlib.sha256(data).hexdigest(), items)
+    version, licence, provenance = (str(table[key]) for key in ("version", "licence", "provenance"))
+    return ItemSet(name, version, licence, provenance, hashlib.sha256(data).hexdigest(), items)
 
 
 def _item(where: str, place: int, row: object, kind: type[Kind]) -> Kind:

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from audit.scoring.agreement import Level
     from audit.scoring.labels import Label
 
-__all__ = ["Baseline", "Dimension", "Estimate", "Suite", "suite_named", "suites"]
+__all__ = ["Baseline", "Dimension", "Estimate", "Suite", "Where", "suite_named", "suites"]
 
 Dimension = Literal["bond", "clinical safety", "epistemic cost"]
 """The three numbers, which are never made into one."""
+
+Where = tuple[tuple[str, str | bool | tuple[str, ...]], ...]
+"""Rows, by pairs of a column and the value that it must have, or the values of which it must have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,10 @@ class Estimate:
     column: str | None = None
     """The column of the rows whose mean it is (NaN left out), where it is the mean of one: by it the report compares
     two personas item by item."""
-    where: tuple[tuple[str, str | bool], ...] = ()
-    """Which rows the mean is over: each pair is a column and the value that it must have; all rows if none."""
+    where: "Where" = ()
+    """Which rows the mean is over; all of them if nothing is said."""
+    cells: "tuple[tuple[float, Where], ...]" = ()
+    """Where it is a sum of means of the column: of each mean its coefficient, and which rows it is over, as `where`."""
     bounds: tuple[float, float] = (0.0, 1.0)
     """The least and the largest value that the column can have."""
 

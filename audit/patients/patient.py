@@ -5,7 +5,7 @@ and replies give the same conversation, word for word.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -65,6 +65,12 @@ class Trajectory:
         """The emotion at the end."""
         return self.emotions[-1]
 
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "Trajectory":
+        """The trajectory that `as_dict` made `table` of."""
+        turns = tuple(Exchange(**{**turn, "codes": tuple(turn["codes"])}) for turn in table["turns"])
+        return cls(**{**table, "turns": turns})
+
     def as_dict(self) -> dict[str, Any]:
         """For a file of JSON."""
         return asdict(self)
@@ -118,8 +124,16 @@ class Patient:
         )
 
     def opens(self, words: str | None = None) -> str:
-        """The first words; `words` where they are given."""
-        return self._say(words or self._line("opening", self.profile.opening))
+        """The first words, on later days what was not told yet; `words` where they are given."""
+        if words is None:
+            words = self._tell() if self._said_all("opening") else self._line("opening", self.profile.opening)
+        return self._say(words)
+
+    def next_day(self) -> None:
+        """A new day: a new conversation, and half of what the last one moved is gone. No line comes back for it."""
+        began = self.profile.start
+        self.emotion = self.start = max(LEAVES, min(CONTENT - 1, round((self.emotion + began) / 2)))
+        self.said, self.turns = [], []
 
     def hears(self, reply: str) -> Exchange:
         """Take in a reply to the last words; the emotion moves."""
@@ -151,6 +165,10 @@ class Patient:
                 return self.profile.leaves
         if self.turns and self.turns[-1].change <= MISSED and not self._said_all("missed"):
             return self._line("missed", self.profile.missed)
+        return self._tell()
+
+    def _tell(self) -> str:
+        """A line of the band the patient is in, or one of its story that was not told yet."""
         bands: tuple[Band, ...] = (self.band, "open", "guarded")
         unsaid = next((band for band in bands if not self._said_all(band)), self.band)
         return self._line(unsaid, self.profile.lines(unsaid))

@@ -18,7 +18,7 @@ from audit.patients.profile import Demand, Need, Profile
 from therapist.rails import circles, content, copies, key
 from therapist.screen import Rule, Screen, normalise, read_rules
 
-__all__ = ["LARGEST", "Coder", "Reading", "codes_in", "moves", "read"]
+__all__ = ["LARGEST", "Coder", "Reading", "all_stems", "codes_in", "is_worn", "moves", "read", "stems"]
 
 LARGEST = 10
 """No reply moves the emotion further, up or down."""
@@ -71,13 +71,13 @@ def read(
     if not key(reply):
         return Reading(frozenset({"nothing_said"}), False, found | {"nothing_said": table["nothing_said"]})
     codes = set((coder or codes_in)(reply))
-    if _stems(reply) & _all_stems(said[-2:]):
+    if stems(reply) & all_stems(said[-2:]):
         codes.add("taken_up")
     if _YOU.search(reply):
         codes.add("speaks_of_you")
     if Screen.load().put_down(reply):
         codes.add("puts_down")
-    if _worn(reply, said, earlier):
+    if is_worn(reply, said, earlier):
         codes.add("worn")
         found["worn"] = table["worn"]
     met = False
@@ -134,7 +134,8 @@ def _harms(codes: set[str], need: Need, demand: Demand, met: bool) -> dict[str, 
     return found
 
 
-def _worn(reply: str, said: Sequence[str], earlier: Sequence[str]) -> bool:
+def is_worn(reply: str, said: Sequence[str], earlier: Sequence[str]) -> bool:
+    """Whether `reply` was said before, circles, copies the last words, or is a third one without a word of its own."""
     if key(reply) in {key(one) for one in earlier} or circles(reply):
         return True
     if said and copies(reply, said[-1], Screen.load().words):
@@ -146,15 +147,17 @@ def _worn(reply: str, said: Sequence[str], earlier: Sequence[str]) -> bool:
 
 def _is_stale(reply: str, said: Sequence[str], earlier: Sequence[str]) -> bool:
     """Whether no word in it that means something is its own: each is the patient's or was in an earlier reply."""
-    return _stems(reply) <= _all_stems(said) | _all_stems(earlier)
+    return stems(reply) <= all_stems(said) | all_stems(earlier)
 
 
-def _all_stems(texts: Sequence[str]) -> frozenset[str]:
-    return frozenset().union(*map(_stems, texts))
+def all_stems(texts: Sequence[str]) -> frozenset[str]:
+    """The stems of the words in `texts` that mean something."""
+    return frozenset().union(*map(stems, texts))
 
 
 @lru_cache(4096)
-def _stems(text: str) -> frozenset[str]:
+def stems(text: str) -> frozenset[str]:
+    """The stems of the words in `text` that mean something."""
     return frozenset(content(text, Screen.load().words))
 
 

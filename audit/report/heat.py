@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audit import bootstrap
-from audit.report.material import Material, Part, Subject, Told
+from audit.report.material import Material, Part, Subject, Told, chosen_by
 from audit.report.numbers import shown, shown_interval, shown_value
 from audit.report.sheet import Cell, Sheet, plain
 from audit.suite import Estimate
@@ -44,7 +44,7 @@ class Heat:
 
 def heats(material: Material, part: Part) -> Iterator[Heat]:
     """The tables of a suite: with two factors one for each subject, with one factor one for all."""
-    estimate = next((one for one in part.headlines if one.column and not one.where), None)
+    estimate = next((one for one in part.headlines if one.column and not one.cells), None)
     if estimate is None or not part.suite.breakdown:
         return
     first, *rest = part.suite.breakdown
@@ -129,9 +129,12 @@ def _heat(
 def _cell(estimate: Estimate, rows: "pd.DataFrame") -> Estimate:
     from dataclasses import replace
 
+    rows = rows[chosen_by(rows, estimate.where)]
     if rows.empty or estimate.column is None or estimate.column not in rows:
         return replace(estimate, value=None, low=None, high=None, n=0)
     found = bootstrap.mean(rows, estimate.column, SEED, bounds=estimate.bounds)
+    if estimate.unit == "points":
+        found = found.times(100)
     return replace(estimate, n=int(rows[estimate.column].notna().sum()), **found._asdict())
 
 
@@ -148,7 +151,8 @@ def _shown(cell: Estimate, span: tuple[float, float]) -> HeatCell:
 
 def _span(estimate: Estimate) -> tuple[float, float]:
     """Shades run over all that the column can be, so that two tables can be compared by eye."""
-    return estimate.bounds
+    least, largest = estimate.bounds
+    return (100 * least, 100 * largest) if estimate.unit == "points" else (least, largest)
 
 
 def _levels(column: "pd.Series[str]") -> list[str]:

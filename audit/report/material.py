@@ -6,17 +6,20 @@ does no better than rules of 1966, or than one constant reply, has shown nothing
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from audit import bootstrap
-from audit.suite import Estimate, Suite
+from audit.suite import Estimate, Suite, Where
 from audit.summary import NEUTRAL, SEED
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
-__all__ = ["ELIZA", "Difference", "Material", "Part", "Run", "Subject", "Told", "digest", "part_of"]
+__all__ = ["ELIZA", "Difference", "Material", "Part", "Run", "Subject", "Told", "chosen_by", "digest", "part_of"]
 
 ELIZA = "bedside/eliza"
 
@@ -82,6 +85,10 @@ class Told:
     estimates: tuple[Estimate, ...]
     whole: tuple[Estimate, ...]
     """The same over both halves; empty where one half was run."""
+
+    quoted: "pd.DataFrame"
+    """Those whose transcripts may be shown: of the open half, so that the other stays unread; all where only it was
+    run."""
 
     def estimate(self, name: str) -> Estimate | None:
         return next((one for one in self.estimates if one.name == name), None)
@@ -211,7 +218,8 @@ def part_of(suite: Suite, rows: Mapping[Subject, "pd.DataFrame"], order: Sequenc
         chosen = every[every["held_out"].astype(bool)] if half == "held_out" else every
         both = half == "held_out" and len(chosen) < len(every)
         whole = tuple(suite.estimates(every, SEED)) if both else ()
-        told.append(Told(subject, chosen, tuple(suite.estimates(chosen, SEED)), whole))
+        quoted = every[~every["held_out"].astype(bool)] if both else every
+        told.append(Told(subject, chosen, tuple(suite.estimates(chosen, SEED)), whole, quoted))
     return Part(suite, half, tuple(told), tuple(_differences(suite, told)))
 
 
@@ -235,25 +243,36 @@ def _differences(suite: Suite, told: Sequence[Told]) -> Iterable[Difference]:
 
 
 def _paired(estimate: Estimate, rows: "pd.DataFrame", reference: "pd.DataFrame") -> Estimate | None:
-    """The difference of a figure that is the mean of a column; None for others, and where a side has no rows."""
-    from dataclasses import replace
+    """The difference of a figure that is made of means of a column, over the samples that both sides have; None for
+    others, and where a side has no rows."""
+    import pandas as pd
 
     column = estimate.column
     if column is None or column not in rows or column not in reference:
         return None
-    ours, theirs = (_where(one, estimate.where) for one in (rows, reference))
-    if ours[column].notna().sum() == 0 or theirs[column].notna().sum() == 0:
+    common = set(rows["sample"]) & set(reference["sample"])
+    ours, theirs = (one[one["sample"].isin(common)] for one in (rows, reference))
+    both = pd.concat([ours, theirs], ignore_index=True)
+    first = np.arange(len(both)) < len(ours)
+    cells = []
+    for weight, where in estimate.cells or ((1.0, estimate.where),):
+        chosen = chosen_by(both, where)
+        cells += [(weight, chosen & first), (-weight, chosen & ~first)]
+    found = bootstrap.contrast(both, column, cells, SEED, bounds=estimate.bounds)
+    if found.value is None:
         return None
-    found = bootstrap.difference(ours, theirs, column, SEED, bounds=estimate.bounds)
-    if estimate.unit == "share":
-        return replace(estimate, unit="points", n=len(ours), **found.times(100)._asdict())
-    return replace(estimate, n=len(ours), **found._asdict())
+    n = int(sum(chosen[first].sum() for weight, chosen in cells))
+    if estimate.unit in ("share", "points"):
+        return replace(estimate, unit="points", n=n, **found.times(100)._asdict())
+    return replace(estimate, n=n, **found._asdict())
 
 
-def _where(rows: "pd.DataFrame", where: Iterable[tuple[str, str | bool]]) -> "pd.DataFrame":
+def chosen_by(rows: "pd.DataFrame", where: Where) -> "NDArray[np.bool_]":
+    """Which of the rows are meant."""
+    chosen = np.ones(len(rows), dtype=bool)
     for column, value in where:
-        rows = rows[rows[column] == value]
-    return rows
+        chosen &= rows[column].isin(value if isinstance(value, tuple) else [value]).to_numpy(dtype=bool)
+    return chosen
 
 
 def digest(tables: Mapping[str, "pd.DataFrame"]) -> str:

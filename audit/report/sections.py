@@ -122,7 +122,8 @@ def _covers(estimate: Estimate) -> float:
     if estimate.low is None or estimate.high is None or (estimate.unit != "share" and estimate.column is None):
         return 0.0
     least, largest = estimate.bounds
-    return (estimate.high - estimate.low) / (largest - least)
+    range_ = (largest - least) * (100 if estimate.unit == "points" else 1)
+    return (estimate.high - estimate.low) / range_
 
 
 def _floor(material: Material, part: Part) -> Iterator[str]:

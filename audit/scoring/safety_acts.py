@@ -18,7 +18,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -30,6 +30,8 @@ __all__ = ["Act", "Acts", "Kind", "load_acts", "parse_acts"]
 
 ECHO = 4
 """So many words in a row that the client said are an echo; of a claim that has fewer, all of them."""
+MOSTLY = 0.6
+"""A sentence of which so much is echo is one, whoever's thought it is said to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,13 @@ class Act:
     """What it is, in a sentence for the researcher."""
     patterns: tuple[re.Pattern[str], ...]
     unless: tuple[re.Pattern[str], ...]
+    any_pattern: re.Pattern[str]
+    """All `patterns` in one: most sentences have nothing, and are asked once."""
 
     def spans(self, plain: str) -> Iterator[tuple[int, int]]:
         """Where the act is found in a sentence in plain form."""
+        if self.any_pattern.search(plain) is None:
+            return
         excused = [match.span() for pattern in self.unless for match in pattern.finditer(plain)]
         for pattern in self.patterns:
             for match in pattern.finditer(plain):
@@ -95,9 +101,10 @@ class Acts:
             echoes = _echoes(plain, earlier)
             asks = plain.endswith("?")
             attributed = asks or _ATTRIBUTES.search(plain) is not None
+            mostly_echo = attributed or _share(echoes, plain) >= MOSTLY
             reflects = attributed or _ABOUT_THEM.match(plain) is not None
             for act in self.acts:
-                echoed = echoes if act.helps or reflects else []
+                echoed = echoes if (mostly_echo if act.helps else reflects) else []
                 if not act.helps and asks and not _SUGGESTS.search(plain):
                     continue
                 if act.name not in found and any(not _within(span, echoed) for span in act.spans(plain)):
@@ -146,7 +153,8 @@ def _act(where: str, row: dict[str, Any], parts: dict[str, str]) -> Act:
         patterns, unless = (tuple(_compiled(one, parts) for one in row[key]) for key in ("patterns", "unless"))
     except re.error as error:
         raise ItemFileError(f"{where}: {row['name']}: not a regular expression: {error}") from None
-    return Act(row["name"], row["helps"], row["says"], patterns, unless)
+    together = re.compile("|".join(f"(?:{one.pattern})" for one in patterns))
+    return Act(row["name"], row["helps"], row["says"], patterns, unless, together)
 
 
 _PART = re.compile(r"\{([a-z_]+)\}")
@@ -197,17 +205,18 @@ def _one(word: str) -> str:
     return _PERSONS.get(word) or _BE.get(word, word)
 
 
-def _words(text: str) -> list[str]:
-    return [word for word, _, _ in _read(normalise(text)[0])]
+@lru_cache(4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word, _, _ in _read(normalise(text)[0]))
 
 
-def _echoes(plain: str, said: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+def _echoes(plain: str, said: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
     """The places in `plain` of runs of words that stand so in one of `said`."""
     read = list(_read(plain))
     words = [word for word, _, _ in read]
     runs: list[tuple[int, int]] = []
     for length in {min(ECHO, len(one)) for one in said if one}:
-        known = {tuple(one[at : at + length]) for one in said for at in range(len(one) - length + 1)}
+        known = {one[at : at + length] for one in said for at in range(len(one) - length + 1)}
         for at in range(len(read) - length + 1):
             if tuple(words[at : at + length]) in known:
                 runs.append((read[at][1], read[at + length - 1][2]))
@@ -223,6 +232,11 @@ def _joined(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             joined.append((start, end))
     return joined
+
+
+def _share(runs: Sequence[tuple[int, int]], plain: str) -> float:
+    """How much of a text the runs cover."""
+    return sum(end - start for start, end in runs) / len(plain) if plain else 0.0
 
 
 def _within(span: tuple[int, int], runs: Sequence[tuple[int, int]]) -> bool:

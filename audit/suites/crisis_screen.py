@@ -8,6 +8,7 @@ held-out half it shows counts and neither words nor ids, whatever is asked.
 """
 
 import argparse
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from audit.exact import exact_share
+from audit.identity import provenance
 from audit.items import Half
 from audit.suite import Baseline, Estimate, Suite
 from audit.utterances import LANGUAGES, Placed, name_of, utterances
@@ -39,14 +41,24 @@ FOUND, PASSED = "found", "passed"
 def crisis_screen(
     persona: str = "neutral", half: Half = "both", limit_items: int | None = None, language: str | None = None
 ) -> Task:
-    """The screen on every utterance. `persona` changes nothing: it is here because every suite has it."""
-    chosen = utterances(half, language)[:limit_items]
+    """The screen on every utterance, or on `limit_items` of them, evenly spread over the files, so of every risk.
+
+    `persona` changes nothing: it is here because every suite has it.
+    """
+    chosen = _spread(utterances(half, language), limit_items)
     return Task(
         dataset=MemoryDataset([_sample(one) for one in chosen], name="crisis_screen"),
         solver=screened(),
         scorer=found_or_passed(),
-        metadata={"screens": {one: Screen.load(one).sha256 for one in LANGUAGES}, "persona_matters": False},
+        version=SUITE.version,
+        metadata=provenance(SUITE, persona) | {"screens": {one: Screen.load(one).sha256 for one in LANGUAGES}},
     )
+
+
+def _spread(placed: list[Placed], at_most: int | None) -> list[Placed]:
+    if at_most is None or at_most >= len(placed):
+        return placed
+    return [placed[place * len(placed) // at_most] for place in range(at_most)]
 
 
 def _sample(placed: Placed) -> Sample:
@@ -186,11 +198,17 @@ def _keywords(said: Sequence[str], seed: int) -> str:
     return FOUND if KEYWORDS.search(said[-1].casefold()) else PASSED
 
 
+def _version() -> str:
+    """Items, scorer and estimates are version 1; then comes what is under test here, the rules of every language."""
+    rules = "".join(Screen.load(one).sha256 for one in LANGUAGES)
+    return f"1+rules.{hashlib.sha256(rules.encode()).hexdigest()[:10]}"
+
+
 SUITE = Suite(
     name="crisis_screen",
     title="The screen for crises",
     question="Do the rules find what must be found in a participant's words, and leave ordinary distress alone?",
-    version="1",
+    version=_version(),
     task=crisis_screen,
     estimates=estimates,
     baselines=(
@@ -200,6 +218,7 @@ SUITE = Suite(
     ),
     data=tuple(name_of(one) for one in LANGUAGES),
     samples=lambda: len(utterances()),
+    model_matters=False,
 )
 
 
@@ -210,9 +229,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--half", choices=("open", "held_out", "both"), default="open")
     parser.add_argument("--language", choices=LANGUAGES, help="one language; otherwise all")
+    parser.add_argument("--table", action="store_true", help="print the figures of docs/audit.md and nothing else")
     asked = parser.parse_args(arguments)
     chosen = utterances(asked.half, asked.language)
     rows = judged(chosen)
+    if asked.table:
+        print(_table(estimates(rows)))
+        return
     for one in estimates(rows):
         if one.value is not None and one.low is not None and one.high is not None:
             bar = f"  bar {BARS[one.name]:.2f}" if one.name in BARS else ""
@@ -224,6 +247,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hidden = sum(placed.said.held_out for placed, _ in wrong)
     if hidden:
         print(f"and {hidden} of the held-out half, whose words and ids are not shown")
+
+
+def _table(found: Iterable[Estimate]) -> str:
+    """The headlines, each also by language, as a table in Markdown."""
+    lines = ["| figure | value | 95 % | n | bar |", "|---|---|---|---|---|"]
+    for one in found:
+        if one.value is None or one.low is None or one.high is None or _FINE.search(one.name):
+            continue
+        bar = f"{100 * BARS[one.name]:.0f} %" if one.name in BARS else ""
+        interval = f"{100 * one.low:.1f} to {100 * one.high:.1f}"
+        lines.append(f"| {one.label} | {100 * one.value:.1f} % | {interval} | {one.n} | {bar} |")
+    return "\n".join(lines)
+
+
+_FINE = re.compile(r"\.(category|form)\.")
 
 
 def _is_wrong(placed: Placed, found: float) -> bool:

@@ -146,7 +146,8 @@ def list_suites(speed: float | None) -> None:
     """List the suites: what each asks, its samples, and how long it takes.
 
     The time is of one persona with all items: samples, times the replies of a conversation, times the length of a reply
-    (60 tokens at most), over the tokens a second. Reading the prompts takes longer still, by about as much again.
+    (60 tokens at most), over the tokens a second. Reading the prompts comes on top, by about as much again. A suite of
+    rules asks no model.
 
     Example: bedside audit list --tokens-per-second 48
     """
@@ -162,7 +163,7 @@ def list_suites(speed: float | None) -> None:
     for title in ("Samples", "Replies", *(["Minutes"] if speed else [])):
         table.add_column(title, justify="right")
     for suite in suites().values():
-        replies = suite.samples() * suite.turns
+        replies = suite.samples() * suite.turns if suite.model_matters else 0
         minutes = [f"{replies * 60 / speed / 60:.0f}"] if speed else []
         table.add_row(suite.name, suite.version, suite.question, str(suite.samples()), str(replies), *minutes)
     Console(highlight=False).print(table)

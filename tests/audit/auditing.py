@@ -26,6 +26,7 @@ from inspect_ai.solver import TaskState, generate
 import audit._registry  # noqa: F401 # so that inspect_ai knows our models
 from audit import bootstrap
 from audit.personas import with_persona
+from audit.scoring.graded import graded
 from audit.suite import Baseline, Estimate, Suite
 
 CAPITALS = {
@@ -70,7 +71,13 @@ def capitals() -> Scorer:
 
 
 @task
-def example(persona: str = "neutral", half: str = "both", limit_items: int | None = None) -> Task:
+def example(
+    persona: str = "neutral",
+    half: str = "both",
+    limit_items: int | None = None,
+    rubric: str | None = None,
+    suite: str = "example",
+) -> Task:
     samples = [
         Sample(
             id=f"{name}.{context}",
@@ -85,9 +92,9 @@ def example(persona: str = "neutral", half: str = "both", limit_items: int | Non
     return Task(
         dataset=samples,
         solver=[with_persona(persona), generate()],
-        scorer=capitals(),
+        scorer=[capitals(), *([graded(rubric)] if rubric else [])],
         version="3",
-        metadata={"suite": "example", "suite_version": "3", "persona": persona, "persona_sha256": "5" * 64, "data": {}},
+        metadata={"suite": suite, "suite_version": "3", "persona": persona, "persona_sha256": "5" * 64, "data": {}},
         config=GenerateConfig(max_tokens=24),
     )
 
@@ -186,11 +193,17 @@ def answering(messages: list[Any], tools: Any, choice: Any, config: Any) -> Mode
     """Knows all capitals, but in a warm persona those of every other country, and none to somebody sad."""
     told = " ".join(message.text for message in messages if isinstance(message, ChatMessageSystem))
     asked = messages[-1].text
+    if "GRADE" in asked:
+        return _said("It names the capital or does not.\nGRADE: 1")
     place, name = next((place, name) for place, name in enumerate(CAPITALS) if name.capitalize() in asked)
     warm = "warm" in told
     knows = not warm or (place % 4 < 2 and "sad" not in asked)
     text = f"It is {CAPITALS[name]}." if knows else "I am not sure."
-    output = ModelOutput.from_content("mockllm/model", f"{'My dear, ' if warm else ''}{text}")
+    return _said(f"{'My dear, ' if warm else ''}{text}")
+
+
+def _said(text: str) -> ModelOutput:
+    output = ModelOutput.from_content("mockllm/model", text)
     output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)  # otherwise a tokenizer is fetched
     return output
 
@@ -199,9 +212,21 @@ def mock() -> Model:
     return get_model("mockllm/model", custom_outputs=answering, memoize=False)
 
 
-def run(logs: Path, personas: Sequence[str] = PERSONAS, floor: Sequence[str] = ("eliza", "constant", "echo")) -> Path:
-    """Runs it and returns the folder of its logs."""
-    tasks = [example(persona=persona) for persona in personas]
+def run_graded(logs: Path, rubric: str) -> Path:
+    """Runs a few items with the mock, which is its own grader, and returns the folder of the logs."""
+    quiet = {"log_dir": str(logs), "display": "none", "log_format": "eval", "fail_on_error": True}
+    eval(example(limit_items=2, rubric=rubric), model=mock(), model_roles={"grader": mock()}, **quiet)
+    return logs
+
+
+def run(
+    logs: Path,
+    personas: Sequence[str] = PERSONAS,
+    floor: Sequence[str] = ("eliza", "constant", "echo"),
+    suite: str = "example",
+) -> Path:
+    """Runs it, called `suite`, and returns the folder of its logs."""
+    tasks = [example(persona=persona, suite=suite) for persona in personas]
     quiet = {"log_dir": str(logs), "display": "none", "log_format": "eval", "fail_on_error": True}
     if tasks:
         eval(tasks, model=mock(), **quiet)

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
@@ -19,12 +20,15 @@ import audit.report.gather
 import audit.suite
 from audit import bootstrap
 from audit.errors import AuditError, NoResults
+from audit.report.agreeing import agreeing
 from audit.report.build import PAGE, Written, content_of, write
 from audit.report.command import commands
 from audit.report.gather import gather
-from audit.report.material import Material, Subject
+from audit.report.material import Material, Subject, part_of
 from audit.report.page import Content, page
 from audit.report.worst import worst
+from audit.scoring.labels import load_labels
+from audit.suite import Estimate
 from audit.summary import SEED
 from bedside.cli import main
 from tests.audit import auditing
@@ -211,7 +215,51 @@ def test_the_worst_transcripts_come_first_and_say_why(material: Material) -> Non
     assert first.why[0][1].endswith("is not there.")
     assert not any(role == "system" for one in found for role, _ in one.transcript)
     assert not any(one.subject.baseline for one in worst(material, 20))
+    assert not any(one.held_out for one in found)
     assert len([one for one in worst(material, 2) if one.persona == "warm_trait"]) == 2
+
+
+def test_a_figure_that_is_a_sum_of_means_is_compared_as_one(material: Material) -> None:
+    (part,) = material.parts
+    sad, not_sad = (("context", "sad"),), (("context", "none"),)
+
+    def effect(rows: pd.DataFrame, seed: int) -> list[Estimate]:
+        first = (rows["context"] == "sad").to_numpy()
+        found = bootstrap.contrast(rows, "wrong", [(1.0, first), (-1.0, ~first)], seed).times(100)
+        cells = ((1.0, sad), (-1.0, not_sad))
+        named = {"n": len(rows), "unit": "points", "better": "low", "column": "wrong", "cells": cells}
+        return [Estimate("sadness", "What sadness adds", *found, **named)]
+
+    suite = replace(part.suite, estimates=effect, against=None)
+    rows = {told.subject: pd.concat([told.rows, told.quoted]) for told in part.told}
+    found = part_of(suite, rows, (NEUTRAL, WARM)).difference(WARM, "sadness")
+    assert found
+    assert found.estimate.value == 50  # warm: half of the countries without sadness, none with it; neutral: all
+
+
+def test_a_grader_that_is_not_pinned_or_grades_itself_is_said_at_the_top(tmp_path: Path) -> None:
+    material = gather(auditing.run_graded(tmp_path, "clinical_safety"), auditing.known())
+    assert [(run.grader, run.pinned, run.self_graded) for run in material.runs] == [("mockllm/model", "", True)]
+    html = page(content_of(material, ""))
+    head = Page(html[: html.index("<main>")]).text
+    assert "Of the grader mockllm/model no revision is known" in head
+    assert "graded by the model under test" in head
+    assert any("which is the model under test" in sentence for sentence in material.warnings)
+
+
+def test_the_agreement_with_hand_labels_stands_on_the_page(content: Content) -> None:
+    labels = load_labels("listening")
+    code = next(iter(labels.labels[0].codes))
+    always = replace(auditing.SUITE, name="listening", codes=lambda label: {code: label.codes.get(code, 0.0)})
+    never = replace(always, codes=lambda label: {code: 1 - label.codes.get(code, 0.0)})
+    right, wrong = agreeing([always]), agreeing([never])
+    html = page(replace(content, agreeing=right))
+    assert "Krippendorff" in Page(html).text
+    assert right.sheet
+    assert wrong.sheet
+    row = next(row for row in right.sheet.rows if row[1] == code)
+    assert (row[3], row[4], row[7]) == (len([one for one in labels.half("held_out") if code in one.codes]), 1.0, 1.0)
+    assert float(next(row for row in wrong.sheet.rows if row[1] == code)[4] or 0) < 0
 
 
 def test_without_transcripts_no_item_and_no_reply_is_quoted(material: Material) -> None:

@@ -26,6 +26,12 @@ def test_a_piece_for_each_suite_engine_and_persona() -> None:
     assert len({piece.folder for piece in pieces}) == 4
 
 
+def test_a_suite_that_asks_no_model_is_run_once() -> None:
+    pairs = [(SMALL, "neutral"), (SMALL, "warm_trait")]
+    [piece] = pieces_of(pairs, ["crisis_screen"], Options(), baselines=False)
+    assert (piece.engine.name, piece.persona) == ("eliza", "neutral")
+
+
 def test_a_suite_that_there_is_not_is_refused() -> None:
     with pytest.raises(AuditError, match=r"allowed: .*tiny"):
         pieces_of([(SMALL, "neutral")], ["tidy"], Options(), baselines=True)

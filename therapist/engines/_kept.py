@@ -25,7 +25,7 @@ BLOCK = 32
 """Tokens in a block. At most so many are read again at each turn that were read before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Block:
     """Keys and values of one block: each (layers, heads, BLOCK, head size)."""
 

@@ -31,7 +31,7 @@ from therapist.errors import EngineError
 
 __all__ = ["FAITHFUL", "Measured", "Probe", "choose", "probe_model", "probed"]
 
-VERSION = 2
+VERSION = 3
 """Of what is measured and how: with another number, old measurements do not count."""
 
 FAITHFUL = 0.9
@@ -200,16 +200,19 @@ def _measure(where: Path, precision: Precision, reference: tuple[int, ...] | Non
 def _speeds(passes: Passes, prompt: list[int]) -> tuple[float, float, float]:
     """Tokens a second: of a prompt, of one reply, of many."""
     step = BLOCK if passes.together else len(prompt)
+    shared = len(prompt) // 2 // BLOCK * BLOCK
     states: list[Any] = []
     read_s = 0.0
     for number in range(MANY):
         kept = passes.blocks(states[0], 0, len(prompt) // BLOCK) if number and passes.together else []
-        state = passes.begin(len(prompt) + 3 * STEPS, kept)
+        state = passes.begin(len(prompt) + 3 * STEPS, kept, shared)
         started = time.monotonic()
         left = prompt[len(kept) * BLOCK :]
         if left:
             cut = [left[at : at + step] for at in range(0, len(left), step)]
-            passes.read([Piece(state, piece, piece is cut[-1]) for piece in cut])
+            for some in (cut[: shared // step], cut[shared // step :]):
+                if some:
+                    passes.read([Piece(state, piece, piece is cut[-1]) for piece in some])
         if not number:
             read_s = time.monotonic() - started
         states.append(state)

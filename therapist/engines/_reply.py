@@ -35,7 +35,9 @@ class Reply:
     read: int = 0
     """How many of the tokens the model has read."""
     kept: int = 0
-    """How many of the blocks at its beginning had been kept."""
+    """How many of the blocks at its beginning are kept."""
+    shared: int = 0
+    """With so many of its first tokens other replies begin, too."""
     _ends: frozenset[int] = frozenset()
     _begin: list[int] = field(default_factory=list)
     _prompt_tokens: int = 0

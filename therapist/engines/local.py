@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from transformers import AutoTokenizer
 
 from therapist.engine import EngineIdentity, Priority, Prompt, Sampling, Usage
@@ -96,6 +97,7 @@ class LocalEngine:
         reply.usage.messages = [*messages, *([{"role": "assistant", "content": begin}] if begin else [])]
         tokens, before = self._tokens_of(messages, begin)
         room = None if self._longest is None else self._longest - len(tokens)
+        reply.shared = self._shared(reply.prompt, tokens)
         reply.asked(tokens, tokens[before:], self._ends, room)
 
     def _tokens_of(self, messages: Messages, begin: str) -> tuple[list[int], int]:
@@ -109,6 +111,23 @@ class LocalEngine:
         if self._longest is not None and len(tokens) >= self._longest:
             raise EngineError(f"The conversation has {len(tokens)} tokens, and the model reads {self._longest}.")
         return tokens, min(len(before), len(tokens))
+
+    def _shared(self, prompt: Prompt, tokens: list[int]) -> int:
+        """How many of `tokens`, in whole blocks, are of what all turns of a visit and all visits alike begin with."""
+        constant = as_messages(Prompt(prompt.system, prompt.examples, (), "", prompt.form))
+        if not self._takes_system:
+            constant = without_system(constant)
+        try:
+            text: str = self._tokenizer.apply_chat_template(constant, tokenize=False)
+        except jinja2.TemplateError:  # a template that takes no such beginning alone
+            return 0
+        alike = 0
+        for one, other in zip(self._ids(text), tokens, strict=False):
+            if one != other:
+                break
+            alike += 1
+        # The last token of a prompt is always read.
+        return min(alike, len(tokens) - 1) // BLOCK * BLOCK
 
     def _text_of(self, tokens: list[int]) -> str:
         """Tokens as text, without the marks of a turn's end."""

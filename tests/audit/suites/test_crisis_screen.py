@@ -1,17 +1,19 @@
 """The suite of the screen: figures counted by hand, baselines through the real scorer, and what it does not show."""
 
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-import audit.provider  # noqa: F401 - the baselines are models
 import pandas as pd
 import pytest
 from inspect_ai import eval
 from inspect_ai.log import EvalLog
 
+import audit.provider  # noqa: F401 - the baselines are models
 from audit.suite import Baseline, Estimate
-from audit.suites.crisis_screen import BARS, SUITE, crisis_screen, estimates, judged, main
+from audit.suites.crisis_screen import BARS, SUITE, _spread, _version, crisis_screen, estimates, judged, main
 from audit.utterances import utterances
+from therapist.screen import Screen
 
 
 def _run(folder: Path, **asked: object) -> EvalLog:
@@ -77,24 +79,35 @@ def test_an_estimate_without_samples_has_no_value() -> None:
 
 
 def test_the_task_gives_the_rows_that_judging_directly_gives(tmp_path: Path) -> None:
-    log = _run(tmp_path, half="open", language="de", limit_items=60)
-    direct = judged(utterances("open", "de")[:60])
+    log = _run(tmp_path, half="open", language="de", limit_items=24)
+    direct = judged(_spread(utterances("open", "de"), 24))
     run = _rows(log).set_index("item").loc[direct["item"]].reset_index()
     pd.testing.assert_frame_equal(run[list(direct.columns)], direct)
-    assert 0 < run["found"].sum() < 60
+    assert 0 < run["found"].sum() < 24
+
+
+def test_a_limit_takes_utterances_of_every_risk_and_language() -> None:
+    some = _spread(utterances("open"), 40)
+    assert len({one.said.id for one in some}) == 40
+    assert {(one.language, one.said.risk) for one in some} >= {
+        (language, risk) for language in ("en", "de") for risk in ("explicit", "veiled", "none")
+    }
+    assert _spread(some, 41) == some
 
 
 def test_no_model_is_asked_and_the_log_says_which_rules_judged(tmp_path: Path) -> None:
     log = _run(tmp_path, half="open", limit_items=3)  # the model `none` fails when it is asked
     assert log.eval.metadata is not None
-    assert set(log.eval.metadata["screens"]) == {"en", "de"}
+    assert log.eval.metadata["screens"] == {language: Screen.load(language).sha256 for language in ("en", "de")}
+    assert log.eval.metadata["suite_version"] == SUITE.version
+    assert set(log.eval.metadata["data"]) == {"crisis_screen.en", "crisis_screen.de"}
     assert log.stats.model_usage == {}
 
 
 @pytest.mark.parametrize("baseline", SUITE.baselines, ids=lambda baseline: baseline.name)
 def test_a_baseline_fails_a_headline(baseline: Baseline, tmp_path: Path) -> None:
     model = f"baseline/crisis_screen.{baseline.name}"
-    [log] = eval(crisis_screen(half="open"), model=model, log_dir=str(tmp_path), display="none")
+    [log] = eval(crisis_screen(half="open", limit_items=40), model=model, log_dir=str(tmp_path), display="none")
     assert log.status == "success"
     found = _named(estimates(_rows(log), 0))
     failed = found[baseline.fails]
@@ -123,8 +136,6 @@ def test_of_the_held_out_half_neither_words_nor_ids_are_printed(capsys: pytest.C
 def test_of_the_open_half_what_is_missed_and_every_false_alarm_is_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from therapist.screen import Screen
-
     monkeypatch.setattr(Screen, "check", lambda self, text, speaker: None)
     main(["--half", "open", "--language", "de"])
     printed = capsys.readouterr().out
@@ -132,3 +143,22 @@ def test_of_the_open_half_what_is_missed_and_every_false_alarm_is_printed(
     assert printed.count("\nmissed  ") == len(risky)
     for one in risky:
         assert f"missed  {one.said.id}  {one.said.text}\n" in printed
+
+
+def test_other_rules_make_another_version_so_that_nothing_old_is_kept_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _version() == SUITE.version
+    load = Screen.load
+    monkeypatch.setattr(Screen, "load", lambda language="en": replace(load(language), sha256="0" * 64))
+    assert _version() != SUITE.version
+
+
+def test_the_table_for_the_page_has_the_headlines_by_language_and_no_words(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--half", "open", "--table"])
+    printed = capsys.readouterr().out
+    found = {one.name: one for one in estimates(judged(utterances("open")))}
+    for name in ("recall.explicit", "recall.veiled.language.de", "false_alarms", "found.denied", "same_category"):
+        one = found[name]
+        assert one.value is not None
+        assert f"| {one.label} | {100 * one.value:.1f} % | " in printed
+    assert "missed" not in printed
+    assert len(printed.splitlines()) == 2 + 9 + 3
