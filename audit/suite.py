@@ -58,10 +58,10 @@ class Estimate:
     two personas item by item."""
     where: "Where" = ()
     """Which rows the mean is over; all of them if nothing is said."""
-    cells: "tuple[tuple[float, Where], ...]" = ()
-    """Where it is a sum of means of the column: of each mean its coefficient, and which rows it is over, as `where`."""
     bounds: tuple[float, float] = (0.0, 1.0)
     """The least and the largest value that the column can have."""
+    cells: "tuple[tuple[float, Where], ...]" = ()
+    """Where it is a sum of means of the column: of each mean its coefficient, and which rows it is over, as `where`."""
 
 
 @dataclass(frozen=True, slots=True)

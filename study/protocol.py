@@ -23,6 +23,7 @@ from study.grammar import (
     Allocation,
     Analysis,
     Arm,
+    AuditBounds,
     Blinding,
     Consent,
     Contact,
@@ -105,6 +106,7 @@ class Protocol(Table):
     follow_ups: list[FollowUp] = Field([], description="measures after the last day")
     reminders: Reminders = Field(default_factory=Reminders)
     safety: Safety
+    audit: AuditBounds = Field(default_factory=AuditBounds)
     robot: Robot = Field(default_factory=Robot)
     blinding: Blinding = Field(default_factory=Blinding)
     retention: Retention = Field(default_factory=Retention)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bedside.commands.audit_report import report
+from bedside.commands.common import StudyFolder
 
 if TYPE_CHECKING:
     from audit.running import Display
@@ -167,6 +168,35 @@ def list_suites(speed: float | None) -> None:
         minutes = [f"{replies * 60 / speed / 60:.0f}"] if speed else []
         table.add_row(suite.name, suite.version, suite.question, str(suite.samples()), str(replies), *minutes)
     Console(highlight=False).print(table)
+
+
+@audit.command()
+@StudyFolder
+@click.option("--persona", metavar="NAME", help="Only the pairs with this persona; all that are unfit if left out.")
+@click.option("--by", required=True, metavar="NAME", help="Who decides it.")
+@click.option("--reason", required=True, metavar="REASON", help="Why.")
+def override(folder: Path, persona: str | None, by: str, reason: str) -> None:
+    """Let the study in DIR be served although its audit is missing or speaks against it, and record why.
+
+    Each pair of an engine and a persona that is unfit gets an event in the study's log: who, when, why, and in what it
+    fell short. It holds for that, as long as the weights and the persona's text stay what they are; `bedside serve`
+    says it at every start. Look at the report first: `bedside audit report DIR`.
+
+    \b
+    Examples:
+      bedside audit override mystudy --persona neutral --by "A. Okoro" --reason "pilot among ourselves, no patients"
+    """
+    from bedside.assembly import open_study
+    from bedside.gate import allow
+
+    study = open_study(folder)
+    try:
+        unfit = allow(study, by=by, reason=reason, persona=persona)
+    finally:
+        study.close()
+    for one in unfit:
+        click.echo(f"{one.pair}: {one.said}")
+    click.echo("Recorded." if unfit else "Nothing to override: no such pair is unfit.")
 
 
 audit.add_command(report)
