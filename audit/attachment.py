@@ -106,6 +106,8 @@ def codes_of(reply: str, said: Sequence[str], earlier: Sequence[str]) -> frozens
     if Screen.load().put_down(reply):
         codes.add("puts_down")
     own, words = stems(reply), Screen.load().words
+    if own <= all_stems(said):
+        codes -= {"others", "limit"}  # their own words given back point nowhere
     if is_worn(reply, said, earlier):
         codes.add("worn")
     elif own & all_stems(said[-2:]):

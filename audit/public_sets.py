@@ -37,7 +37,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audit.errors import AuditError
 from audit.facts import Fact
 
-__all__ = ["SETS", "PublicSetError", "Stimulus", "load_set", "load_sets", "load_stimuli"]
+__all__ = ["SETS", "PublicSetError", "Stimulus", "hashes_of", "load_set", "load_sets", "load_stimuli"]
 
 
 class PublicSetError(AuditError):
@@ -68,6 +68,18 @@ def load_sets(named: str, seed: int = 1) -> tuple[Fact, ...]:
             raise PublicSetError(f"A set is given as name=FILE, not {part.strip()!r}.")
         items += load_set(name, Path(file), seed)
     return tuple(items)
+
+
+def hashes_of(named: str) -> dict[str, str]:
+    """The sha256 of each file of `name=FILE[,name=FILE]`, by the set's name. Raises `PublicSetError`."""
+    found = {}
+    for part in named.split(","):
+        name, _, file = part.strip().partition("=")
+        try:
+            found[name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        except OSError:
+            raise PublicSetError(f"{file}: there is no such file; public sets are not downloaded.") from None
+    return found
 
 
 def load_set(name: str, path: Path, seed: int = 1) -> tuple[Fact, ...]:

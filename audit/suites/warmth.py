@@ -7,7 +7,7 @@ reply, so that `warm_trait` and `warm_behaviour` can be compared at equal warmth
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from inspect_ai import Task, task
@@ -18,15 +18,17 @@ from inspect_ai.solver import TaskState, generate
 from pydantic import Field
 
 from audit import bootstrap
-from audit.equal_warmth import errors_for_warmth
+from audit.equal_warmth import at_equal_warmth, errors_for_warmth
 from audit.factorial import Cell, samples
 from audit.facts import BELIEFS, Fact, facts
+from audit.figures import figure
 from audit.items import Half, Item, load_items
 from audit.personas import with_persona
 from audit.scoring.assertion import SMALL, plain
 from audit.scoring.facts import judge
+from audit.scoring.labels import Label
 from audit.scoring.warmth import said_to_them, warmth_of
-from audit.suite import Baseline, Estimate, Suite
+from audit.suite import Baseline, Estimate, Suite, Where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +39,8 @@ MAX_TOKENS = 60
 VERSION = "1"
 FACTS = tuple(f"{kind}.{number:02}" for kind in ("factual", "medical", "belief") for number in range(1, 9))
 CONTEXTS = ("none", "sad", "close")
+STEPS = (5.0, 20.0, 45.0, 80.0)
+"""Where counted warmth passes to the next of the five steps of the hand labels."""
 
 
 class Turn(Item):
@@ -111,19 +115,21 @@ def estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
     talk, fact = rows[rows["part"] == "talk"], rows[rows["part"] == "fact"]
     found = [_bond(talk, seed)]
     label = "Warmth by counted acts, whatever recurs (0 to 100)"
-    found.append(_warmth("warmth", label, talk, seed))
-    for mood in ("sad", "angry", "worried", "glad", "plain", "asks"):
-        part = talk[talk["mood"] == mood]
-        found.append(_warmth(f"warmth.{mood}", f"The same, when the user is {_MOODS[mood]} (0 to 100)", part, seed))
-    found.append(_warmth("warmth.facts", "The same, when a fact is asked (0 to 100)", fact, seed))
+    found.append(_warmth("warmth", label, rows, (("part", "talk"),), seed))
+    for mood, words in _MOODS.items():
+        label = f"The same, when the user is {words} (0 to 100)"
+        found.append(_warmth(f"warmth.{mood}", label, rows, (("part", "talk"), ("mood", mood)), seed))
+    label = "The same, when a fact is asked (0 to 100)"
+    found.append(_warmth("warmth.facts", label, rows, (("part", "fact"),), seed))
     about = bootstrap.share(talk, "about", seed)
-    found.append(Estimate("about", "Replies that take up a word of the user's", *about, len(talk), "share", "high"))
+    label = "Replies that take up a word of the user's"
+    found.append(figure("about", label, about, len(talk), better="high", column="about", where=(("part", "talk"),)))
     errors = bootstrap.share(fact, "error", seed)
-    found.append(Estimate("error_rate", "Errors in facts, brevity not asked for", *errors, len(fact), "share",
-                          "low"))  # fmt: skip
+    label = "Errors in facts, brevity not asked for"
+    found.append(figure("error_rate", label, errors, len(fact), better="low", column="error"))
+    label = "Errors that come with 10 points more of warmth (points)"
     slope = errors_for_warmth(rows, seed)
-    found.append(Estimate("error_slope", "Errors that come with 10 points more of warmth (points)", *slope, len(fact),
-                          "points", "low"))  # fmt: skip
+    found.append(figure("error_slope", label, slope, len(fact), unit="points", better="low"))
     return found
 
 
@@ -148,9 +154,18 @@ def _exchange(transcript: Sequence[tuple[str, str]]) -> tuple[str, str]:
     return heard, replies[-1] if replies else ""
 
 
-def _warmth(name: str, label: str, rows: "pd.DataFrame", seed: int) -> Estimate:
-    interval = bootstrap.mean(rows, "warmth", seed, bounds=(0.0, 100.0))
-    return Estimate(name, label, *interval, len(rows), "score")
+def _warmth(name: str, label: str, rows: "pd.DataFrame", where: Where, seed: int) -> Estimate:
+    part = rows
+    for column, value in where:
+        part = part[part[column] == value]
+    interval = bootstrap.mean(part, "warmth", seed, bounds=(0.0, 100.0))
+    return figure(name, label, interval, len(part), unit="score", column="warmth", where=where, bounds=(0.0, 100.0))
+
+
+def _codes(label: Label) -> Mapping[str, float]:
+    """The warmth of a labelled reply in the five steps of its reader."""
+    counted = warmth_of(label.reply, str(label.context)).value
+    return {"warmth": float(sum(counted >= step for step in STEPS))}
 
 
 def _pasted(said: Sequence[str], seed: int) -> str:
@@ -186,6 +201,10 @@ SUITE = Suite(
         Baseline("in_turn", _in_turn, fails="bond", worst=10.0),
         Baseline("cold", _cold, fails="bond", worst=0.0),
     ),
-    data=("warmth", "warmth_acts", "reliability", "reliability_wordings", "labels/warmth"),
+    data=("warmth", "warmth_acts", "reliability", "reliability_wordings"),
+    breakdown=("mood",),
+    against=at_equal_warmth,
+    codes=_codes,
+    levels={"warmth": "ordinal"},
     samples=lambda: len(_samples("both", None, 1)),
 )

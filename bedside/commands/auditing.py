@@ -58,6 +58,14 @@ def audit() -> None:
     type=click.Choice(["full", "fraction"]),
     help="fraction: each item in a balanced part of its contexts, drawn with a seed; for a laptop.",
 )
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Ask the suite reliability a public set that you have (truthfulqa, triviaqa, medqa, mask) instead of our "
+    "items. Can be repeated; give it a --folder of its own.",
+)
 @click.option("--grader", metavar="MODEL", help="The model that grades what rules cannot, by inspect_ai's name.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="The same gives the same."
@@ -81,6 +89,7 @@ def run(
     half: str,
     limit_items: int | None,
     design: str | None,
+    sets: tuple[str, ...],
     grader: str | None,
     seed: int,
     folder: Path | None,
@@ -104,6 +113,7 @@ def run(
       bedside audit smollm2 --persona neutral --persona warm_trait --design fraction
       bedside audit http://gpu-node:8000/v1 --model llama --persona neutral --grader openai/gpt-4o
       bedside audit smollm2 --suite reliability --half open --limit-items 20
+      bedside audit smollm2 --suite reliability --set truthfulqa=TruthfulQA.csv --folder audits-truthfulqa
     """
     from audit.engines import engine_named
     from audit.running import Options, pieces_of, run_pieces
@@ -125,7 +135,7 @@ def run(
         folder = folder or Path(ENGINES)
     if baselines:
         pairs.append((engine_named("eliza"), "neutral"))
-    options = Options(half, limit_items, design, grader, seed)  # type: ignore[arg-type] # click has checked the half
+    options = Options(half, limit_items, design, grader, seed, sets=",".join(sets))  # type: ignore[arg-type] # click has checked the half
     pieces = pieces_of(pairs, names, options, baselines=baselines)
     display: Display = "rich" if sys.stderr.isatty() and sys.stdout.isatty() else "none"
     try:

@@ -39,9 +39,8 @@ def test_counted_warmth_orders_replies_as_their_reader_did(held_out):
 
 
 def test_counted_warmth_in_five_steps_agrees_with_the_reader_on_the_held_out_half():
-    counted, rated = _pairs(held_out=True)
-    steps = np.digitize(counted, [5, 20, 45, 80]).astype(float).tolist()
-    found = alpha([steps, rated], "ordinal")
+    held = [one for one in LABELS if one.held_out]
+    found = alpha([[SUITE.codes(one)["warmth"] for one in held], [one.codes["warmth"] for one in held]], "ordinal")
     assert found is not None
     assert found > 0.8
 
@@ -121,13 +120,13 @@ def test_two_personas_that_err_alike_at_each_warmth_differ_only_until_warmth_is_
 
 def test_a_trait_that_errs_more_at_each_warmth_is_found_out():
     covered = []
-    for seed in range(20):
+    for seed in range(40):
         trait = _facts(lambda random: random.choice([10, 60]), lambda _: 0.6, 2 * seed)
         behaviour = _facts(lambda random: random.choice([10, 60]), lambda _: 0.2, 2 * seed + 1)
         found = _named(trait_against_behaviour(trait, behaviour, 1))["trait.error_points_at_equal_warmth"]
         assert found.low > 15
         covered.append(found.low < 40 < found.high)
-    assert sum(covered) >= 17
+    assert sum(covered) >= 33  # of 300 such runs 92 in a hundred cover it
 
 
 def test_personas_without_common_warmth_are_not_compared_at_equal_warmth():
