@@ -4,9 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from inspect_ai import eval
 
+import audit._registry  # noqa: F401 # so that inspect_ai knows our models
 from audit.engines import AuditedEngine, engine_named
-from audit.running import Options, Piece, run_piece
+from audit.running import Options, Piece
+from audit.suite import suite_named
 from audit.summary import summarise
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -15,7 +18,12 @@ ELIZA = engine_named("eliza")
 
 
 def ran(folder: Path, engine: AuditedEngine, persona: str = "neutral", suite: str = "tiny") -> None:
-    run_piece(Piece(suite, engine, persona, Options(limit_items=2)), folder)
+    piece = Piece(suite, engine, persona, Options(limit_items=2))
+    task = suite_named(suite).task(**piece.arguments)
+    [log] = eval(
+        task, model=engine.model, metadata=piece.about, log_dir=str(folder), display="none", ctl_server=False
+    )
+    assert log.status == "success"
 
 
 def test_what_was_measured_with_other_weights_is_left_out(tmp_path: Path) -> None:
