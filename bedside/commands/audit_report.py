@@ -1,5 +1,6 @@
 """The page of an audit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -41,10 +42,13 @@ def report(target: Path, out: Path | None, no_transcripts: bool, most: int) -> N
     from audit.report.command import commands
     from audit.report.gather import gather
     from bedside.auditing import FOLDER, is_study
+    from bedside.gate import verdicts
 
     study = is_study(str(target))
     folder = target / FOLDER if study else target
     material = gather(folder)
+    if study:
+        material = replace(material, verdicts=verdicts(target))
     content = content_of(
         material, commands(material, str(target) if study else None), most=most, transcripts=not no_transcripts
     )

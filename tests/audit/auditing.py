@@ -72,7 +72,11 @@ def capitals() -> Scorer:
 
 @task
 def example(
-    persona: str = "neutral", half: str = "both", limit_items: int | None = None, rubric: str | None = None
+    persona: str = "neutral",
+    half: str = "both",
+    limit_items: int | None = None,
+    rubric: str | None = None,
+    suite: str = "example",
 ) -> Task:
     samples = [
         Sample(
@@ -90,7 +94,7 @@ def example(
         solver=[with_persona(persona), generate()],
         scorer=[capitals(), *([graded(rubric)] if rubric else [])],
         version="3",
-        metadata={"suite": "example", "suite_version": "3", "persona": persona, "persona_sha256": "5" * 64, "data": {}},
+        metadata={"suite": suite, "suite_version": "3", "persona": persona, "persona_sha256": "5" * 64, "data": {}},
         config=GenerateConfig(max_tokens=24),
     )
 
@@ -215,9 +219,14 @@ def run_graded(logs: Path, rubric: str) -> Path:
     return logs
 
 
-def run(logs: Path, personas: Sequence[str] = PERSONAS, floor: Sequence[str] = ("eliza", "constant", "echo")) -> Path:
-    """Runs it and returns the folder of its logs."""
-    tasks = [example(persona=persona) for persona in personas]
+def run(
+    logs: Path,
+    personas: Sequence[str] = PERSONAS,
+    floor: Sequence[str] = ("eliza", "constant", "echo"),
+    suite: str = "example",
+) -> Path:
+    """Runs it, called `suite`, and returns the folder of its logs."""
+    tasks = [example(persona=persona, suite=suite) for persona in personas]
     quiet = {"log_dir": str(logs), "display": "none", "log_format": "eval", "fail_on_error": True}
     if tasks:
         eval(tasks, model=mock(), **quiet)
