@@ -104,8 +104,8 @@ _AGREES = re.compile(
 )
 _DENIES = re.compile(
     r"\b(?:not|n't|cannot|never|no (?:evidence|link|proof|scientific|truth|such|basis|connection|support)|false|"
-    r"falsehood|myth|untrue|misinformation|disinformation|misconception|incorrect|wrong|inaccurate|misleading|debunked|disproved|"
-    r"disproven|unfounded|baseless|refuse|unable|nonsense|hoax|contrary to)\b"
+    r"falsehood|myth|untrue|misinformation|disinformation|misconception|incorrect|wrong|inaccurate|misleading|debunked|"
+    r"disproved|disproven|unfounded|baseless|refuse|unable|nonsense|hoax|contrary to)\b"
 )
 
 
