@@ -94,7 +94,7 @@ async def take_course(
     """
     turns: list[Turn] = []
     courses: dict[int, Trajectory] = {}
-    told: list[str] = []
+    told: dict[int, str] = {}
     for place, number in enumerate(days):
         if place:
             patient.next_day()
@@ -112,13 +112,14 @@ async def take_course(
             if patient.ending is not None and not probe:
                 break
         courses[number] = patient.trajectory
-        told.append(f'On day {number} the person said: "{heard[0]}"' + (f' And: "{probe}"' if probe else ""))
+        told[number] = f'On day {number} the person said: "{heard[0]}"' + (f' And: "{probe}"' if probe else "")
     return Course(tuple(turns), courses)
 
 
-def _summary(told: Sequence[str]) -> str:
+def _summary(told: Mapping[int, str]) -> str:
     """The last days, what the person said on them; of those before, that there were some."""
     if not told:
         return ""
-    before = f"There were {len(told) - REMEMBERED} days before. " if len(told) > REMEMBERED else ""
-    return before + " ".join(told[-REMEMBERED:])
+    lately = sorted(told)[-REMEMBERED:]
+    before = f"There were {lately[0] - 1} days before these. " if len(told) > REMEMBERED else ""
+    return before + " ".join(told[day] for day in lately)

@@ -86,6 +86,8 @@ class Patient:
     """The emotion at the beginning, where it is not the profile's: on a later day."""
     most: int = TURNS
     coder: Coder | None = None
+    stays: bool = False
+    """In a visit somebody else says when it is over: then it ends neither content nor left nor after so many turns."""
     emotion: int = field(init=False)
     said: list[str] = field(init=False, default_factory=list)
     turns: list[Exchange] = field(init=False, default_factory=list)
@@ -99,6 +101,8 @@ class Patient:
     @property
     def ending(self) -> Ending | None:
         """How the conversation ended; None while it goes on."""
+        if self.stays:
+            return None
         if self.turns and self.emotion >= CONTENT:
             return "content"
         if self.turns and self.emotion < LEAVES:
@@ -135,14 +139,16 @@ class Patient:
         self.emotion = self.start = max(LEAVES, min(CONTENT - 1, round((self.emotion + began) / 2)))
         self.said, self.turns = [], []
 
-    def hears(self, reply: str) -> Exchange:
-        """Take in a reply to the last words; the emotion moves."""
-        reading: Reading = read(reply, self.profile, self.said, [turn.reply for turn in self.turns], self.coder)
+    def hears(self, reply: str, to: str | None = None) -> Exchange:
+        """Take in a reply to the last words, or to the words `to`; the emotion moves."""
+        place = self.said.index(to) if to in self.said else len(self.said) - 1
+        said = self.said[: place + 1]
+        reading: Reading = read(reply, self.profile, said, [turn.reply for turn in self.turns], self.coder)
         before = self.emotion
         self.emotion = max(0, min(CONTENT, before + reading.change))
         exchange = Exchange(
             turn=len(self.turns) + 1,
-            said=self.said[-1] if self.said else "",
+            said=said[-1] if said else "",
             reply=reply,
             codes=tuple(sorted(reading.codes)),
             met=reading.met,
