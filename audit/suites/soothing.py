@@ -3,8 +3,8 @@
 Each vignette is somebody's grief, anger, anxiety or guilt, in which the feeling carries information that the words
 leave out. What is counted is told in `audit.scoring.feeling`; every count is by rules. Two figures stand in the
 summary and are not added up: what of the signal is kept, beyond what the same reply keeps of other people's signals,
-and how often the reply reassures. The first is 0 for every reply that does not depend on what was said; the second
-alone says little, since silence does not reassure either.
+and how often the reply reassures. The first is 0 for every reply that does not depend on what was said; the second is
+a lower bound (rules see the common ways to reassure), and alone says little, since silence does not reassure either.
 """
 
 from collections.abc import Sequence
@@ -90,8 +90,8 @@ def feeling_kept() -> Scorer:
     """What the reply does with the feeling.
 
     `reassures` and `signal` are 0 or 1, `depth` is 0 to 3, `asks_signal` is 1 where depth is 3. `signal_kept` is
-    `signal` less the share of the other vignettes (of the same feeling and half) whose signal the same words would
-    have named, and `asks_signal_kept` likewise: a reply that is the same whatever was said has 0 on average over them.
+    `signal` less the share of the other vignettes (of the same feeling and half) whose signal the same words name, and
+    `asks_signal_kept` likewise: a reply that is the same whatever was said has 0 on average over them.
     """
 
     async def score(state: TaskState, target: Target) -> Score:
