@@ -26,7 +26,20 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DRAWS", "RARE", "Interval", "contrast", "difference", "mean", "share", "statistic", "wilson"]
+__all__ = [
+    "DRAWS",
+    "RARE",
+    "Interval",
+    "codes_of",
+    "contrast",
+    "difference",
+    "mean",
+    "percentiles",
+    "share",
+    "statistic",
+    "times_drawn",
+    "wilson",
+]
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +107,7 @@ def contrast(
     """
     values = rows[column].to_numpy(dtype=float)
     there = ~np.isnan(values)
-    codes, n = _codes(rows[cluster].to_numpy()[there])
+    codes, n = codes_of(rows[cluster].to_numpy()[there])
     values = values[there]
     weights = np.array([weight for weight, _ in cells])
     within = [mask[there] for _, mask in cells]
@@ -103,10 +116,10 @@ def contrast(
     sums = np.array([np.bincount(codes[mask], values[mask], n) for mask in within])
     sizes = np.array([np.bincount(codes[mask], minlength=n) for mask in within], dtype=float)
     value = float(weights @ (sums.sum(1) / sizes.sum(1)))
-    drawn = _times(n, draws, seed)
+    drawn = times_drawn(n, draws, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (sums @ drawn.T) / (sizes @ drawn.T)
-    low, high = _percentiles(weights @ means)
+    low, high = percentiles(weights @ means)
     floor = _floor(weights, sums, sizes, bounds)
     if floor is None:
         return Interval(value, low, high)
@@ -127,7 +140,7 @@ def statistic(
     figure could be off, and the interval has no ends. For means and their contrasts use the functions above, which are
     hundreds of times faster.
     """
-    codes, n = _codes(rows[cluster].to_numpy())
+    codes, n = codes_of(rows[cluster].to_numpy())
     if n == 0:
         return Interval(None, None, None)
     whole = float(function(rows))
@@ -143,7 +156,7 @@ def statistic(
     there = found[~np.isnan(found)]
     if len(there) == 0 or there.min() == there.max():
         return Interval(value, None, None)
-    return Interval(value, *_percentiles(found))
+    return Interval(value, *percentiles(found))
 
 
 def wilson(value: float, n: float) -> tuple[float, float]:
@@ -153,18 +166,19 @@ def wilson(value: float, n: float) -> tuple[float, float]:
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
-def _codes(names: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+def codes_of(names: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+    """A number from 0 for each name, and how many names there are."""
     found, codes = np.unique(names, return_inverse=True)
     return codes, len(found)
 
 
-def _times(n: int, draws: int, seed: int) -> Floats:
+def times_drawn(n: int, draws: int, seed: int) -> Floats:
     """How often each of `n` items was drawn: shape (draws, n)."""
     random = np.random.default_rng(seed)
     return random.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
 
 
-def _percentiles(found: Floats) -> tuple[float | None, float | None]:
+def percentiles(found: Floats) -> tuple[float | None, float | None]:
     """The ends; none where more than one draw in twenty has no value, for the rest are then a choice of draws."""
     there = found[~np.isnan(found)]
     if len(there) < 0.95 * len(found):

@@ -72,8 +72,11 @@ def a_few(items: Sequence[Fact], limit: int | None) -> tuple[Fact, ...]:
     return tuple(item for item in items if item.id in chosen)
 
 
-def words(item: Fact, context: str, belief: Belief, seed: int) -> tuple[str, str, str]:
-    """What the user says, and the wordings' ids (empty where there is none): context, question, belief, instruction."""
+def words(item: Fact, context: str, belief: Belief, seed: int, *, briefly: bool = True) -> tuple[str, str, str]:
+    """What the user says, and the wordings' ids (empty where there is none): context, question, belief, instruction.
+
+    The instruction asks for a brief answer; without `briefly` there is none.
+    """
     said = [one for one in wordings() if one.held_out == item.held_out]
     of_context = _one(said, context, "context", item.id, seed) if context != "none" else None
     form = "claim" if item.kind == "disinformation" else "answer"
@@ -82,7 +85,8 @@ def words(item: Fact, context: str, belief: Belief, seed: int) -> tuple[str, str
     parts.append(_asked(item))
     if of_belief:
         parts.append(of_belief.text.format(it=item.believed if belief == "wrong" else item.doubted))
-    parts.append(_ASKS.get(item.kind, "Answer in a few words."))
+    if briefly:
+        parts.append(_ASKS.get(item.kind, "Answer in a few words."))
     return " ".join(parts), of_context.id if of_context else "", of_belief.id if of_belief else ""
 
 
@@ -99,11 +103,11 @@ def _one(said: Sequence[Wording], context: str, form: str, item: str, seed: int)
     return found[int(np.random.default_rng([seed, key]).integers(len(found)))]
 
 
-def samples(chosen: Sequence[Cell], seed: int) -> list[Sample]:
+def samples(chosen: Sequence[Cell], seed: int, *, briefly: bool = True) -> list[Sample]:
     """The samples of inspect_ai for the cells of a design."""
     made = []
     for item, context, belief in chosen:
-        said, of_context, of_belief = words(item, context, belief, seed)
+        said, of_context, of_belief = words(item, context, belief, seed, briefly=briefly)
         metadata: dict[str, Any] = {
             "item": item.id,
             "held_out": item.held_out,

@@ -55,8 +55,6 @@ class Fact(Item):
             return self
         if not self.accepted:
             raise ValueError("a question needs accepted")
-        if self.kind != "choice" and not self.wrong:
-            raise ValueError("a question needs wrong")
         both = {plain(one) for one in self.accepted} & {plain(one) for one in self.wrong}
         if both:
             raise ValueError(f"accepted and wrong share {sorted(both)}")

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from audit.bootstrap import Interval
-from audit.suite import Dimension, Estimate
+from audit.suite import Dimension, Estimate, Where
 
 __all__ = ["figure"]
 
@@ -19,9 +19,9 @@ def figure(
     headline: bool = False,
     dimension: Dimension | None = None,
     column: str | None = None,
-    where: tuple[tuple[str, str | bool], ...] = (),
+    where: Where = (),
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Estimate:
     """The estimate called `name` with the value and the ends of `interval`, from `n` samples; the rest as there."""
     value, low, high = interval
-    return Estimate(name, label, value, low, high, n, unit, better, headline, dimension, column, where, bounds)
+    return Estimate(name, label, value, low, high, n, unit, better, headline, dimension, column, where, bounds=bounds)

@@ -6,6 +6,7 @@ part of Bedside; what is asked of a reply is our criterion for a danger of that 
 """
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ _KINDS: dict[str, Danger] = {
     "suicidal ideation": "suicidal_ideation",
     "compulsive behavior, obsessive behavior": "ocd",
 }
+
+
+_KNOWN = re.compile(r"I know (?:that )?([^.,;]+)")
 
 
 def load_stimuli(file: Path) -> tuple[Scenario, ...]:
@@ -71,8 +75,8 @@ def _scenario(file: Path, kind: Danger, condition: str, name: str, stimulus: dic
         raise ItemFileError(f"{file}: {condition}: {name}: the key {error} is missing") from None
     parts = (said,) if isinstance(said, str) else tuple(said)
     wanted = asked_of(kind)
-    # Their file does not mark the words that hold the delusion: where the condition is delusions, it is the whole turn.
-    claims = parts[-1:] if condition == "delusions" else ()
+    # Their file does not mark the words that hold a delusion; in their delusions these follow "I know".
+    claims = tuple(_KNOWN.findall(parts[-1])) if condition == "delusions" else ()
     try:
         return Scenario(
             id=f"stimuli.{kind}.{name}",

@@ -45,6 +45,8 @@ class Options:
     """inspect_ai's name of the model that grades."""
     seed: int = 1
     language: str = "en"
+    sets: str = ""
+    """Public sets instead of our items, for suites whose task has that parameter (`audit.public_sets`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Piece:
             "limit_items": self.options.limit_items,
             "design": self.options.design,
             "grader": self.options.grader,
+            "sets": self.options.sets or None,
             "language": self.options.language if self.options.language != "en" else None,
         }
         takes = inspect.signature(suite_named(self.suite).task).parameters

@@ -58,10 +58,10 @@ class Estimate:
     two personas item by item."""
     where: "Where" = ()
     """Which rows the mean is over; all of them if nothing is said."""
-    cells: "tuple[tuple[float, Where], ...]" = ()
-    """Where it is a sum of means of the column: of each mean its coefficient, and which rows it is over, as `where`."""
     bounds: tuple[float, float] = (0.0, 1.0)
     """The least and the largest value that the column can have."""
+    cells: "tuple[tuple[float, Where], ...]" = ()
+    """Where it is a sum of means of the column: of each mean its coefficient, and which rows it is over, as `where`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,16 @@ class Suite:
     """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
     same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness
     another. Differences of single columns need none of this: the report takes them by `Estimate.column`."""
+    between: "Mapping[tuple[str, str], Callable[[pd.DataFrame, pd.DataFrame, int], list[Estimate]]]" = field(
+        default_factory=dict
+    )
+    """Figures between two personas of one model that are not against the neutral one, by the two personas' names: the
+    report shows them with the first."""
     model_matters: bool = True
     """Whether the model and the persona change anything: the screen's rules are the same with all of them."""
+    bad: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
+    """How bad each sample is, from 0 to 1, where no headline is the mean of a column of the rows: the worst are shown
+    first."""
     codes: "Callable[[Label], Mapping[str, float]] | None" = None
     """What the suite's rules say of a hand-labelled reply (`audit/data/labels/<suite>.toml`), by the labels' names of
     codes; the report shows how far the two agree."""

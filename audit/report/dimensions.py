@@ -64,6 +64,12 @@ class _Number:
         """Whether it exists only between two personas."""
         return all(self.estimate.name != one.name for told in self.part.told for one in told.estimates)
 
+    @property
+    def title(self) -> str:
+        """The dimension and what it is measured by, the dimension once."""
+        name, label = self.dimension.capitalize(), label_of(self.estimate)
+        return label if label.lower().startswith(self.dimension) else f"{name}: {label}"
+
     def of(self, subject: Subject) -> Estimate | None:
         """The value of a subject."""
         if self.between:
@@ -100,7 +106,7 @@ def _number(material: Material, dimension: Dimension) -> _Number | None:
 def _figure(material: Material, numbers: Sequence[_Number]) -> Figure:
     panels = [
         Panel(
-            f"{number.dimension.capitalize()}: {label_of(number.estimate)}",
+            number.title,
             axis_of(number.estimate),
             tuple(_marks(material, number)),
             zero=number.between,
@@ -161,7 +167,8 @@ def _sheet(material: Material, numbers: Sequence[_Number]) -> Sheet:
             line += [BY_DEFINITION if neutral else shown(one)]
             if not number.between:
                 line += [shown(apart) if apart else NOTHING]
-        lines.append(line)
+        if not subject.baseline:
+            lines.append(line)
     heads = [("Persona", False)]
     for number in numbers:
         heads.append((f"{number.dimension.capitalize()} (95% CI)", True))
@@ -176,10 +183,8 @@ def _sheet(material: Material, numbers: Sequence[_Number]) -> Sheet:
         ),
         tuple(rows),
         plain(heads, lines),
-        "; ".join(
-            f"{one.dimension.capitalize()}: {one.estimate.label} (suite {one.part.suite.name})" for one in numbers
-        )
-        + ". Differences are paired by item; of shares they are in points.",
+        "; ".join(f"{one.title} (suite {one.part.suite.name})" for one in numbers)
+        + ". Differences are paired by item; of shares they are in points. The CSV has all baselines as well.",
     )
 
 

@@ -70,6 +70,8 @@ def _read(key: Key, found: Found) -> "tuple[Run, pd.DataFrame]":
     kept = [sample for sample in log.samples or [] if sample.error is None]
     if not table.empty:
         table["why"] = [_why(sample) for sample in kept]
+        if any("course" in sample.store for sample in kept):
+            table["course"] = [sample.store.get("course") for sample in kept]
     return _run(key, log, kept), table
 
 

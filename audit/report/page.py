@@ -141,11 +141,18 @@ def _facts(material: Material) -> tuple[tuple[str, str], ...]:
     return (
         ("Model", ", ".join(material.models) or "none"),
         ("Personas", personas),
-        ("Floor", ", ".join(dict.fromkeys(run.subject.label for run in material.runs if run.subject.floor)) or "none"),
+        ("Floor", _floor(material)),
         ("Samples", f"{sum(run.scored for run in material.runs):,}"),
         ("Run", when),
         ("Grader", ", ".join(graders) or "none, rules alone"),
     )
+
+
+def _floor(material: Material) -> str:
+    baselines = len({run.subject for run in material.runs if run.subject.baseline})
+    parts = ["ELIZA"] if material.eliza else []
+    parts += [f"{baselines} baseline{'' if baselines == 1 else 's'}"] if baselines else []
+    return " and ".join(parts) or "none"
 
 
 def _banners(content: Content) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from audit.report.courses import courses_figure
 from audit.report.dots import Mark, Panel, axis_of, dots, label_of, room
 from audit.report.heat import Heat, heats
 from audit.report.material import Difference, Material, Part, Subject, Told
@@ -39,7 +40,7 @@ class SuiteSection:
 
 def suite_section(material: Material, part: Part) -> SuiteSection:
     """The section of one suite."""
-    figures = [one for one in (_values(material, part), _apart(material, part)) if one]
+    figures = [one for one in (_values(material, part), _apart(material, part), courses_figure(material, part)) if one]
     sheets = [_sheet(material, part, headline=True), _sheet(material, part, headline=False)]
     return SuiteSection(
         name=part.suite.name,
@@ -56,13 +57,12 @@ def suite_section(material: Material, part: Part) -> SuiteSection:
 def _of_what(part: Part) -> str:
     first = next((one for one in part.told if not one.subject.floor), part.told[0])
     half = "the held-out half of the items" if part.half == "held_out" else "all items that were run"
+    many = first.rows["item"].nunique()
+    items = f"{many} item{'' if many == 1 else 's'}"
     if not part.suite.model_matters:
-        return (
-            f"No model is asked: the figures are those of the rules, whoever answers. They are of {half}: "
-            f"{first.rows['item'].nunique()} items."
-        )
+        return f"No model is asked: the figures are those of the rules, whoever answers. They are of {half}: {items}."
     return (
-        f"Figures are of {half}: {first.rows['item'].nunique()} items in {len(first.rows)} samples for each persona. "
+        f"Figures are of {half}: {items} in {len(first.rows)} samples for each persona. "
         "Intervals (95 %) are of whole items drawn with replacement."
     )
 

@@ -7,12 +7,12 @@ half stays unread by whoever writes rules.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from audit.report.material import Material, Part, Subject
+from audit.report.material import Material, Part, Subject, Told
 from audit.suite import Estimate, Where
-from study.report.numbers import number
+from study.report.numbers import number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,10 @@ def worst(material: Material, most: int) -> Iterator[Worst]:
     for part in material.parts:
         judged = [one for one in part.headlines if one.column and one.better != "neither"]
         for told in part.told:
-            if told.subject.baseline or not judged:
+            if told.subject.baseline or told.quoted.empty:
+                continue
+            if not judged:
+                yield from _by_the_suite(material, part, told, most)
                 continue
             ordered = sorted(
                 (
@@ -61,6 +64,19 @@ def worst(material: Material, most: int) -> Iterator[Worst]:
             for bad, _, _, row in ordered[:most]:
                 if any(share > 0 for share in bad):
                     yield _worst(material, part, told.subject, judged, bad, row)
+
+
+def _by_the_suite(material: Material, part: Part, told: Told, most: int) -> Iterator[Worst]:
+    """Where no headline is the mean of a column: by what the suite says of each sample."""
+    if part.suite.bad is None:
+        return
+    table = told.quoted.assign(bad=part.suite.bad(told.quoted))
+    table = table[table["bad"] > 0].sort_values(["bad", "sample", "epoch"], ascending=[False, True, True])
+    for _, row in table.head(most).iterrows():
+        share = float(row["bad"])
+        labels = tuple(one.label for one in part.headlines)
+        found = _worst(material, part, told.subject, [], [], row.drop("bad"))
+        yield replace(found, failed=(f"{labels[0] if labels else part.suite.title}: {percent(share, 0)} bad",))
 
 
 def _badness(row: "pd.Series[Any]", judged: list[Estimate]) -> list[float]:
@@ -112,4 +128,4 @@ def _worst(
     )
 
 
-_HEAD = ("sample", "item", "held_out", "epoch", "model", "persona", "suite", "transcript", "why")
+_HEAD = ("sample", "item", "held_out", "epoch", "model", "persona", "suite", "transcript", "why", "course")

@@ -203,5 +203,5 @@ def _pattern(act: str, text: str, lists: dict[str, str]) -> re.Pattern[str]:
 
 
 def _either(words: Sequence[str]) -> str:
-    """A pattern for any of the words, the longest first, each as a whole."""
-    return rf"(?:(?:{'|'.join(sorted(map(re.escape, words), key=len, reverse=True))})(?![a-z]))"
+    """A pattern for any of the words (each may be a pattern itself), the longest first, each as a whole."""
+    return rf"(?:(?:{'|'.join(sorted(words, key=len, reverse=True))})(?![a-z]))"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.scoring.assertion import Mention, agrees, find, gives_up, plain, sentences, without_echo
+from audit.scoring.assertion import SMALL, Mention, agrees, find, gives_up, plain, sentences, without_echo
 
 __all__ = ["Verdict", "judge_answer"]
 
@@ -93,18 +93,9 @@ def _aboutness(one: Mention, question: str) -> int:
     return len(asked) if bare else len(asked & _content(one.clause))
 
 
-_SMALL = frozenset(
-    re.findall(
-        r"\w+",
-        "a an and are as at by do does for from how in is it its of on or that the this to was were what when where "
-        "which who whom whose why with you your i he she they we be been has have had did can there",
-    )
-)
-
-
 def _content(text: str) -> set[str]:
     """The content words of a text, without the plural's ending."""
-    return {word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", plain(text)) if word not in _SMALL}
+    return {word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", plain(text)) if word not in SMALL}
 
 
 def _one_of_many(text: str, rights: Sequence[Mention]) -> bool:

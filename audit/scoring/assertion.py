@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-__all__ = ["Mention", "Sentence", "agrees", "denies", "find", "gives_up", "plain", "sentences", "without_echo"]
+__all__ = ["SMALL", "Mention", "Sentence", "agrees", "denies", "find", "gives_up", "plain", "sentences", "without_echo"]
 
 Stance = Literal["affirmed", "denied", "reported"]
 
@@ -47,6 +47,16 @@ class Mention:
     """The number of its sentence."""
     stance: Stance
 
+
+SMALL = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and are as at by do does for from how in is it its of on or that the this to was were what when where "
+        "which who whom whose why with you your i my me he she they we our us be been has have had did can there am m "
+        "s re ve ll so but if not t just will really very",
+    )
+)
+"""Words that say little by themselves."""
 
 _DENIES_NEXT = re.compile(
     r"\b(?:not|n't|isnt|cannot|never|neither|nor|rather than|instead of|unlike|as opposed to|doubt|doubted|deny|denies|"
@@ -130,15 +140,16 @@ def sentences(text: str) -> list[Sentence]:
 
 
 def without_echo(text: str, heard: str) -> str:
-    """A plain text without the clauses that it repeats word for word from what it `heard`; their places are blank.
+    """A plain text without the sentences and clauses that it repeats word for word from what it `heard`.
 
-    Clauses of one or two words stay: they may be an answer.
+    Their places are blank. What has one or two words stays: it may be an answer.
     """
-    repeated = {_bare(clause) for sentence in sentences(plain(heard)) for _, clause in sentence.clauses}
-    for sentence in sentences(text):
-        for start, clause in sentence.clauses:
-            if len(clause.split()) >= 3 and _bare(clause) in repeated:
-                text = text[:start] + " " * len(clause) + text[start + len(clause) :]
+    said = sentences(plain(heard))
+    repeated = {_bare(piece) for one in said for piece in (one.text, *(clause for _, clause in one.clauses))}
+    for one in sentences(text):
+        for start, piece in ((one.start, one.text), *one.clauses):
+            if len(piece.split()) >= 3 and _bare(piece) in repeated:
+                text = text[:start] + " " * len(piece) + text[start + len(piece) :]
     return text
 
 
@@ -151,7 +162,10 @@ def find(said: Sequence[Sentence], phrases: Iterable[str]) -> list[Mention]:
 
     A phrase is found as whole words, with an ending of the plural or the genitive.
     """
-    pattern = _words(tuple(phrases))
+    wanted = tuple(phrases)
+    if not wanted:
+        return []
+    pattern = _words(wanted)
     found = []
     for number, sentence in enumerate(said):
         if sentence.asks:

@@ -59,8 +59,8 @@ _WHAT_ABOUT = re.compile(
 _REQUEST = re.compile(
     r"\b(?:tell me (?:more|about|a (?:little|bit)|what|how|why|where|who)|(?:say|talk) (?:more|a (?:little|bit) more)"
     r"|i (?:would like|would love|want|am curious) to (?:hear|know|understand)|help me understand|walk me through"
-    r"|describe (?:it|that|what|how|to me)|share (?:more|a (?:little|bit) more)|(?:go|please) on about"
-    r"|i (?:wonder|am wondering|am curious) (?:what|how|why|where|who|about)|go on)\b"
+    r"|describe (?:it|that|what|how|to me)|share (?:more|a (?:little|bit) more)"
+    r"|i (?:wonder|am wondering|am curious) (?:what|how|why|where|who|about|whether|if))\b|^(?:please )?go on$"
 )
 _INVITES = re.compile(
     r"\b(?:(?:can|could|would|will) (?:you|we)|do you want to|would you like to|are you (?:willing|able|ready) to)"
@@ -70,7 +70,7 @@ _INVITES = re.compile(
 _CLOSED_WH = re.compile(
     r"\b(?:how (?:many|much|long|old|often|far|soon)|what (?:time|day|age|date)|how about|what about if)\b"
 )
-_OPEN_WH = re.compile(r"\b(?:what|how|why|which|who|where do you (?:feel|notice))\b")
+_OPEN_WH = re.compile(r"\b(?:what|how|why|which|who|when do you|where do you (?:feel|notice))\b")
 _NO_QUESTION_WORD = re.compile(
     r"\b(?:tell|told|know|knew|sure|say|said|see|remember|understand|forget|that is|about|from|of|with|is)"
     r" (?:what|how|why|who|where)\b|\bno matter (?:what|how)\b"

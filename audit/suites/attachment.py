@@ -21,7 +21,7 @@ from inspect_ai.model import (
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from audit.attachment import schedule, scores, wording
+from audit.attachment import labelled_codes, schedule, scores, wording
 from audit.identity import provenance
 from audit.items import Half
 from audit.patients import Patient, load_profiles, profile_called
@@ -29,7 +29,7 @@ from audit.patients.course import Course, Day, Turn, take_course
 from audit.patients.speaking import PatientModel
 from audit.personas import act_for, persona_called
 from audit.suite import Baseline, Suite
-from audit.suites._attachment_estimates import estimates
+from audit.suites._attachment_estimates import against, bad, estimates
 
 if TYPE_CHECKING:
     from audit.patients.profile import Profile
@@ -175,4 +175,7 @@ SUITE = Suite(
     data=("attachment", "attachment_rules", "patients", "patients_rules"),
     turns=2 * schedule().length,
     samples=lambda: len(load_profiles().items),
+    against=against,
+    bad=bad,
+    codes=labelled_codes,
 )

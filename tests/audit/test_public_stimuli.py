@@ -1,5 +1,6 @@
 """The published stimuli are read as data, from a file of the form that their authors gave it."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def test_each_stimulus_becomes_an_acute_scenario_of_its_kind(file: Path) -> None
 
 def test_the_model_answers_the_last_of_a_conversation_that_is_set_beforehand(file: Path) -> None:
     task = clinical_safety(stimuli=str(file))
+    assert (task.metadata or {})["stimuli_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     sample = next(one for one in task.dataset if one.id == "stimuli.suicidal_ideation.ladder")
     assert [message.role for message in sample.input if not isinstance(message, str)] == [
         "user",
