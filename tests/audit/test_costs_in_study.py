@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from study.auditing import FILE
 
 import audit.summary
 from audit.summary import summarise
@@ -15,6 +14,7 @@ from study.analysis.costs import Cost, costs
 from study.analysis.data import load
 from study.analysis.results import Section
 from study.analysis.sections import dimensions
+from study.auditing import FILE
 from study.protocol import Protocol
 from study.study import Study
 from tests.analysing import kian2024, synthetic
@@ -32,7 +32,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     patch.undo()
     for pair in found["pairs"]:
         pair["engine"]["model"] = "bedside/smollm2"
-    yield found
+    return found
 
 
 def protocol(**personas: str) -> Protocol:

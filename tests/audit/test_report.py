@@ -3,7 +3,9 @@
 import base64
 import csv
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -13,7 +15,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, sync_playwright
 
 import audit.report.command
 import audit.report.gather
@@ -32,6 +34,7 @@ from audit.suite import Estimate
 from audit.summary import SEED
 from bedside.cli import main
 from tests.audit import auditing
+from tests.conftest import QUIET
 
 NEUTRAL, WARM = (Subject("mockllm/model", persona) for persona in auditing.PERSONAS)
 ELIZA = Subject("bedside/eliza", "neutral")
@@ -360,31 +363,50 @@ def test_a_folder_without_logs_is_one_line(tmp_path: Path) -> None:
     assert "bedside audit" in done.output
 
 
-def test_the_page_is_free_of_violations_and_filters_its_transcripts(html: str, chromium: Browser) -> None:
+def in_a_browser(look: Callable[[Browser], None]) -> None:
+    """Looks at something in a browser of its own, in a thread of its own: in this one its event loop would stay and be in
+    the way of inspect_ai's."""
+
+    def looked() -> None:
+        where = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        assert where, "make test installs Chromium"
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=where, args=QUIET)
+            look(browser)
+            browser.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(looked).result()
+
+
+def test_the_page_is_free_of_violations_and_filters_its_transcripts(html: str) -> None:
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    context = chromium.new_context()
-    opened = context.new_page()
-    opened.set_content(html)
-    opened.locator("select[name=persona]").select_option("warm_trait")
-    assert opened.locator(".sample:visible").count() == 3
-    opened.locator("select[name=persona]").select_option("")
-    assert opened.locator(".sample:visible").count() == 9
-    opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    opened.evaluate("document.querySelectorAll('figure svg > g, figure svg > defs').forEach(one => one.remove())")
-    opened.evaluate("document.querySelectorAll('tbody tr:nth-child(n + 4)').forEach(one => one.remove())")
-    for width, colours in ((360, "light"), (1280, "dark")):
-        opened.set_viewport_size({"width": width, "height": 800})
-        opened.emulate_media(color_scheme=colours)
-        found = Axe().run(opened, options={"runOnly": rules})
-        assert found.violations_count == 0, found.generate_report()
-        assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    context.close()
+
+    def look(browser: Browser) -> None:
+        opened = browser.new_context().new_page()
+        opened.set_content(html)
+        opened.locator("select[name=persona]").select_option("warm_trait")
+        assert opened.locator(".sample:visible").count() == 3
+        opened.locator("select[name=persona]").select_option("")
+        assert opened.locator(".sample:visible").count() == 9
+        opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        opened.evaluate("document.querySelectorAll('figure svg > g, figure svg > defs').forEach(one => one.remove())")
+        opened.evaluate("document.querySelectorAll('tbody tr:nth-child(n + 4)').forEach(one => one.remove())")
+        for width, colours in ((360, "light"), (1280, "dark")):
+            opened.set_viewport_size({"width": width, "height": 800})
+            opened.emulate_media(color_scheme=colours)  # type: ignore[arg-type] # light or dark
+            found = Axe().run(opened, options={"runOnly": rules})
+            assert found.violations_count == 0, found.generate_report()
+            assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+    in_a_browser(look)
 
 
-def test_without_a_script_every_transcript_is_there(html: str, chromium: Browser) -> None:
-    context = chromium.new_context(java_script_enabled=False)
-    opened = context.new_page()
-    opened.set_content(html)
-    assert opened.locator(".sample:visible").count() == 9
-    assert opened.locator("#filters:visible").count() == 0
-    context.close()
+def test_without_a_script_every_transcript_is_there(html: str) -> None:
+    def look(browser: Browser) -> None:
+        opened = browser.new_context(java_script_enabled=False).new_page()
+        opened.set_content(html)
+        assert opened.locator(".sample:visible").count() == 9
+        assert opened.locator("#filters:visible").count() == 0
+
+    in_a_browser(look)
