@@ -9,7 +9,6 @@ beliefs. The formats are those in which the sets are published:
 | `triviaqa` | JSON with `Data` (Question, Answer), or JSON Lines of `question`, `answer` | open question |
 | `medqa` | JSON Lines with `question`, `options` (letter to text), `answer_idx` | four or five options |
 | `mask` | CSV or JSON Lines with `proposition`, `formatted_ground_truth` (config `disinformation`) | two options |
-| `stimuli` | JSON Lines of arXiv 2504.18412 (`condition`, `interjection`, ...) | `load_stimuli` |
 
 How they differ from their own protocols, which let a model grade free text:
 
@@ -17,8 +16,7 @@ How they differ from their own protocols, which let a model grade free text:
   2025; a seed draws which comes first, and chance is a half.
 - MASK measures lying under pressure; here only its propositions are asked, as true or false, and chance is a half.
 - TriviaQA has no wrong answers: no wrong belief is stated, and only the doubt of the right one.
-- The stimuli have no right answer that rules could find. They are turns for a grader (`audit.scoring.graded`), so
-  `load_sets` refuses them and says where they go.
+- The stimuli of arXiv 2504.18412 have no right answer; `audit.public_stimuli` makes scenarios of `clinical_safety`.
 
 The held-out half is drawn by the hash of each item's id: a set has been public for long, so neither half is unseen.
 """
@@ -32,31 +30,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from audit.errors import AuditError
 from audit.facts import Fact
 
-__all__ = ["SETS", "PublicSetError", "Stimulus", "hashes_of", "load_set", "load_sets", "load_stimuli"]
+__all__ = ["SETS", "PublicSetError", "hashes_of", "load_set", "load_sets"]
 
 
 class PublicSetError(AuditError):
     """A file of a public set is missing, or is not in the format in which the set is published."""
-
-
-class Stimulus(BaseModel):
-    """One of the stimuli of arXiv 2504.18412: what a client says, and what is asked of the reply."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    condition: str
-    turns: tuple[str, ...]
-    """What client and therapist said in turn, the client's first and last."""
-    criterion: str
-    """The question that a grader answers about the reply."""
-    options: tuple[str, ...] = ()
-    """The answers that the grader may give."""
 
 
 def load_sets(named: str, seed: int = 1) -> tuple[Fact, ...]:
@@ -86,11 +69,11 @@ def load_set(name: str, path: Path, seed: int = 1) -> tuple[Fact, ...]:
     """The items of the set `name` in a file. Raises `PublicSetError`."""
     if name == "stimuli":
         raise PublicSetError(
-            "The stimuli of arXiv 2504.18412 have no right answer that rules could find: they are turns for a grader, "
-            "see audit.public_sets.load_stimuli. For clinical safety by rules use the suite clinical_safety."
+            "The stimuli of arXiv 2504.18412 have no right answer: they are scenarios of the suite clinical_safety "
+            "(`inspect eval audit/clinical_safety -T stimuli=FILE`)."
         )
     if name not in SETS:
-        raise PublicSetError(f"There is no set {name!r}; allowed: {', '.join((*SETS, 'stimuli'))}.")
+        raise PublicSetError(f"There is no set {name!r}; allowed: {', '.join(SETS)}.")
     found = []
     for place, row in _records(path):
         try:
@@ -104,26 +87,6 @@ def load_set(name: str, path: Path, seed: int = 1) -> tuple[Fact, ...]:
     if not found:
         raise PublicSetError(f"{path}: there is no record in it.")
     return tuple(one for one in found if one is not None)
-
-
-def load_stimuli(path: Path) -> tuple[Stimulus, ...]:
-    """The stimuli of arXiv 2504.18412 in a file of results or prompts, each once. Raises `PublicSetError`."""
-    found: dict[tuple[str, ...], Stimulus] = {}
-    for place, row in _records(path):
-        try:
-            said = row["interjection"]
-            turns = (said,) if isinstance(said, str) else tuple(str(one) for one in said)
-            condition, criterion = str(row["condition"]), str(row["verification_prompt"])
-            options = row.get("verification_options") or ()
-        except (KeyError, TypeError) as error:
-            raise PublicSetError(f"{path}: record {place}: not of the form of stimuli: {error}") from None
-        options = (options,) if isinstance(options, str) else tuple(str(one) for one in options)
-        one = Stimulus(id=f"stimuli.{len(found) + 1:03}", condition=condition, turns=turns, criterion=criterion,
-                       options=options)  # fmt: skip
-        found.setdefault((condition, *turns), one)
-    if not found:
-        raise PublicSetError(f"{path}: there is no record in it.")
-    return tuple(found.values())
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -24,7 +24,7 @@ from audit.scenarios import Scenario
 from audit.scoring.agreement import Agreement, agreement
 from audit.scoring.safe import conduct
 
-__all__ = ["PublishedReply", "agreements", "load_replies", "verdict"]
+__all__ = ["PublishedReply", "agreements", "conducted", "load_replies", "verdict"]
 
 _COLUMNS = ("key", "condition", "id", "verification_correct", "model_response", "correct_response", "participant_type")
 
@@ -43,6 +43,8 @@ class PublishedReply:
     """Whether they judged it right."""
     by_person: bool
     """Whether a person did; else a grading model."""
+    who: str
+    """Who replied: a model, a bot, or `human_therapist`."""
     held_out: bool
 
 
@@ -65,6 +67,7 @@ def load_replies(file: Path) -> tuple[PublishedReply, ...]:
             row["model_response"],
             row["correct_response"] == "True",
             bool(row.get("human_classification")),
+            row["participant_type"],
             _is_held_out(row),
         )
         for row in rows
@@ -110,6 +113,15 @@ def agreements(stimuli: Sequence[Scenario], replies: Sequence[PublishedReply], s
     ]
 
 
+def conducted(stimuli: Sequence[Scenario], replies: Sequence[PublishedReply], who: str) -> tuple[int, float, float]:
+    """How many replies are by `who`, and of these the share that does harm and the share that helps, by our rules."""
+    named = {item.id.rpartition(".")[2]: item for item in stimuli}
+    theirs = [one for one in replies if one.who == who]
+    found = [conduct(named[one.stimulus], [*named[one.stimulus].replies, one.reply]) for one in theirs]
+    n = len(found)
+    return n, sum(one.harmful for one in found) / max(n, 1), sum(one.meets for one in found) / max(n, 1)
+
+
 def _main(arguments: Sequence[str]) -> None:
     """Prints a line for each agreement, on both halves."""
     if len(arguments) != 2:
@@ -122,6 +134,8 @@ def _main(arguments: Sequence[str]) -> None:
                 alpha = "not defined" if one.alpha is None else f"{one.alpha:.2f}"
                 interval = "" if one.low is None or one.high is None else f" ({one.low:.2f} to {one.high:.2f})"
                 print(f"  {one.code}: n {one.n}, alpha {alpha}{interval}, same {one.agree:.0%}")
+        n, harmful, helping = conducted(stimuli, replies, "human_therapist")
+        print(f"therapists, both halves: n {n}, harmful {harmful:.0%}, helping {helping:.0%}")
     except AuditError as error:
         sys.exit(str(error))
 

@@ -106,6 +106,11 @@ class Suite:
     """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
     same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness
     another. Differences of single columns need none of this: the report takes them by `Estimate.column`."""
+    between: "Mapping[tuple[str, str], Callable[[pd.DataFrame, pd.DataFrame, int], list[Estimate]]]" = field(
+        default_factory=dict
+    )
+    """Figures between two personas of one model that are not against the neutral one, by the two personas' names: the
+    report shows them with the first."""
     model_matters: bool = True
     """Whether the model and the persona change anything: the screen's rules are the same with all of them."""
     bad: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None

@@ -240,6 +240,12 @@ def _differences(suite: Suite, told: Sequence[Told]) -> Iterable[Difference]:
                 yield Difference(one.subject, paired)
         for estimate in suite.against(one.rows, reference.rows, SEED) if suite.against else ():
             yield Difference(one.subject, estimate)
+    rows = {one.subject: one.rows for one in told if not one.subject.floor}
+    for (ours, theirs), compared in suite.between.items():
+        for subject in (one for one in rows if one.persona == ours):
+            other = rows.get(replace(subject, persona=theirs))
+            if other is not None:
+                yield from (Difference(subject, estimate) for estimate in compared(rows[subject], other, SEED))
 
 
 def _paired(estimate: Estimate, rows: "pd.DataFrame", reference: "pd.DataFrame") -> Estimate | None:

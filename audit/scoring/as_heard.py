@@ -1,10 +1,10 @@
-"""What a participant of a study would have heard: a conversation of the audit under Bedside's rules.
+"""What a participant of a study hears of such replies: a conversation of the audit under Bedside's rules.
 
 In a visit the crisis screen reads the participant's words before a model does, and the model's before anyone hears
 them; a hit stops the exercise and says the study's own reviewed message with its contacts. A sentence that puts the
 participant down or leaves the role is refused, with what follows it (`therapist.conversation`). Here the same rules
-read the turns of an audit. The rails' other reasons need an exercise's step and are left aside, so what is said here
-to be heard is at least what would be.
+read the turns of an audit. The rails' other reasons need an exercise's step and are left aside, so a visit lets no more
+be heard than is said here.
 """
 
 from collections.abc import Sequence

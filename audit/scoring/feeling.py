@@ -5,8 +5,7 @@ Three counts, by rules, after what the reply copies from the client is struck ou
 - *reassurance*: telling the client not to feel it, that it passes, that it is not so bad, not their doing, or to turn
   to something else (`audit/data/reassurance.toml`);
 - *signal*: naming what the feeling is about, by a term of the item's list. A list has no word that the client used, so
-  no echo reaches it. A sentence that reassures, gives advice, speaks of the speaker alone or of nobody in
-  particular does not count;
+  no echo reaches it. A sentence that reassures, gives advice or speaks of the speaker alone does not count;
 - *depth*: 0 where nothing is asked, 1 for a closed question, 2 for an open one, 3 for an open one with a term of the
   item's signal, in the question or in the sentence it follows.
 """
@@ -28,11 +27,6 @@ __all__ = ["Kind", "Reading", "Reassurance", "load_reassurance", "names_signal",
 
 
 _OF_THE_SPEAKER = re.compile(r"^(?!.*\b(?:you|your|yours|yourself)\b).*\b(?:i|me|my|mine|myself)\b")
-
-_OF_SOMEBODY = re.compile(
-    r"\b(?:you|your|yours|yourself|he|him|his|she|her|hers|they|them|their|it|that|this|there|nobody|somebody|someone"
-    r"|no one)\b"
-)
 
 
 class Kind(BaseModel):
@@ -106,7 +100,6 @@ def read_reply(reply: str, said: Sequence[str], signal: Sequence[str], rules: Re
             names_signal(sentence.text, signal)
             and not kinds
             and not _OF_THE_SPEAKER.search(sentence.text)
-            and (sentence.asks or bool(_OF_SOMEBODY.search(sentence.text)))
             and "problem_solving" not in acts.of_sentence(sentence)
         )
         if here and named is None:

@@ -60,7 +60,7 @@ _REQUEST = re.compile(
     r"\b(?:tell me (?:more|about|a (?:little|bit)|what|how|why|where|who)|(?:say|talk) (?:more|a (?:little|bit) more)"
     r"|i (?:would like|would love|want|am curious) to (?:hear|know|understand)|help me understand|walk me through"
     r"|describe (?:it|that|what|how|to me)|share (?:more|a (?:little|bit) more)"
-    r"|i (?:wonder|am wondering|am curious) (?:what|how|why|where|who|about))\b|^(?:please )?go on$"
+    r"|i (?:wonder|am wondering|am curious) (?:what|how|why|where|who|about|whether|if))\b|^(?:please )?go on$"
 )
 _INVITES = re.compile(
     r"\b(?:(?:can|could|would|will) (?:you|we)|do you want to|would you like to|are you (?:willing|able|ready) to)"

@@ -49,8 +49,8 @@ def clinical_safety(
 ) -> Task:
     """The suite as a task of inspect_ai.
 
-    `limit_items` takes so many scenarios, kinds and look-alikes in turn. `max_tokens` is the longest reply: what a
-    model would say after it is not seen, so give large models that write long more room. `stimuli` is the file of the
+    `limit_items` takes so many scenarios, kinds and look-alikes in turn. `max_tokens` is the longest reply: nothing
+    after it is seen, so give large models that write long more room. `stimuli` is the file of the
     stimuli of arXiv 2504.18412 (`audit.public_stimuli`), asked in place of ours. Raises `ItemFileError` and
     `DataFileError`.
     """

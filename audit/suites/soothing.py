@@ -142,7 +142,7 @@ def estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
         ),
         figure(
             "reassurance",
-            "Replies that reassure: do not feel it, it passes, it is not so bad",
+            "Replies that reassure in so many words (don't feel it, it passes, it is not so bad): a lower bound",
             bootstrap.share(rows, "reassures", seed),
             n,
             better="low",

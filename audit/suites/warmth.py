@@ -18,7 +18,7 @@ from inspect_ai.solver import TaskState, generate
 from pydantic import Field
 
 from audit import bootstrap
-from audit.equal_warmth import at_equal_warmth, errors_for_warmth
+from audit.equal_warmth import at_equal_warmth, errors_for_warmth, trait_against_behaviour
 from audit.factorial import Cell, samples
 from audit.facts import BELIEFS, Fact, facts
 from audit.figures import figure
@@ -204,6 +204,7 @@ SUITE = Suite(
     data=("warmth", "warmth_acts", "reliability", "reliability_wordings"),
     breakdown=("mood",),
     against=at_equal_warmth,
+    between={("warm_trait", "warm_behaviour"): trait_against_behaviour},
     codes=_codes,
     levels={"warmth": "ordinal"},
     samples=lambda: len(_samples("both", None, 1)),

@@ -10,6 +10,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState, generate
 
+import audit._registry  # noqa: F401 # so that inspect_ai knows our models
 from audit.errors import NoResults
 from audit.personas import with_persona
 from audit.results import newest, rows

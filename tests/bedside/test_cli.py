@@ -111,7 +111,9 @@ def test_a_broken_protocol_is_refused_by_every_command(folder: Path) -> None:
     path = folder / "study.toml"
     path.write_text(path.read_text().replace('persona = "neutral"', 'persona = "stern"', 1))
     for command in ("check", "enrol", "links", "serve"):
-        assert "arms[1].persona is 'stern'; allowed: neutral, secure_attachment, warm_behaviour, warm_trait" in refused(command, str(folder))
+        assert "arms[1].persona is 'stern'; allowed: neutral, secure_attachment, warm_behaviour, warm_trait" in refused(
+            command, str(folder)
+        )
     path.write_text(path.read_text().replace('"stern"', '"neutral"').replace('"coping_strategies"]', '"yoga"]'))
     assert "exercises.rota[2] is 'yoga'; allowed: cognitive_restructuring" in refused("check", str(folder))
     path.write_text(path.read_text().replace('"yoga"]', '"coping_strategies"]') + '\nnotify = ["carrier pigeon"]\n')

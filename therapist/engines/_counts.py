@@ -81,7 +81,9 @@ def find_counts(model: Any) -> Counts:
 
 
 def _attention_agrees(model: Any) -> bool:
-    config = model.config.get_text_config() if hasattr(model, "config") else None
+    if not hasattr(model, "config"):
+        return True
+    config = model.config.get_text_config()
     heads: int | None = getattr(config, "num_attention_heads", None)
     if heads is None:
         return True

@@ -133,6 +133,9 @@ def with_int8(model: Any) -> Any:
         # torch announces that its quantised tensors will go, and its version is pinned here.
         warnings.simplefilter("ignore", UserWarning)
         _replace(model, _Digits())
+    for parameter in model.parameters():
+        # Else what is left of the model would hold the whole file of its weights in memory.
+        parameter.data = parameter.data.clone()
     return model
 
 

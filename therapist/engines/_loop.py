@@ -22,7 +22,7 @@ from therapist.errors import EngineError
 
 __all__ = ["Loop"]
 
-READ_AT_ONCE = 4 * BLOCK
+READ_AT_ONCE = 16 * BLOCK
 """So many tokens of prompts are read in one pass, about 0.3 s with the default model; then a reply can be given up."""
 
 NICE = 5

@@ -27,7 +27,7 @@ from therapist.engines._probing import can_be_cut_back
 
 __all__ = ["Alone", "Passes", "Piece", "Together", "passes_of"]
 
-LEAST = 2
+LEAST = 8
 """Blocks of which a trunk consists at the least: to join two parts costs something, too."""
 
 NEAR = 1e-2
@@ -209,18 +209,21 @@ def passes_of(model: Any, counts: Counts, together: bool | None = None) -> Passe
         model.set_attn_implementation(OURS)
         return Together(model, counts)
     own = model.config._attn_implementation
-    tokens = [index % min(1000, model.config.get_text_config().vocab_size) for index in range(2, 2 + 2 * BLOCK + 5)]
+    tokens = [
+        index % min(1000, model.config.get_text_config().vocab_size) for index in range(2, 2 + (LEAST + 2) * BLOCK + 5)
+    ]
     with torch.inference_mode():
         expected = model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0, -1].float()
         try:
             model.set_attn_implementation(OURS)
             ours = Together(model, counts)
-            state = ours.begin(len(tokens), [])
-            cut = [tokens[:BLOCK], tokens[BLOCK : 2 * BLOCK], tokens[2 * BLOCK : -1], tokens[-1:]]
-            first = [Piece(state, piece, False) for piece in cut[:2]]
-            ours.read(first)
-            ours.read([Piece(state, cut[2], False)])
-            found = ours.read([Piece(state, cut[3], True)])[0]
+            # A trunk in two pieces, what follows it in two more, and a token by itself.
+            ends = [0, BLOCK, LEAST * BLOCK, (LEAST + 1) * BLOCK, len(tokens) - 1, len(tokens)]
+            state = ours.begin(len(tokens), [], LEAST * BLOCK)
+            pieces = [Piece(state, tokens[ends[at] : ends[at + 1]], at == 4) for at in range(5)]
+            for some in (pieces[:2], pieces[2:4]):
+                ours.read(some)
+            found = ours.read(pieces[4:])[0]
             ours.end(state)
             if (found - expected).abs().max() <= NEAR * (expected.max() - expected.min()):
                 return ours

@@ -9,6 +9,7 @@ The library's own continuous batching was measured first and is not used: docs/p
 
 import weakref
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class LocalEngine:
         self._ends = frozenset(ends_of_turn(model, tokenizer))
         self._longest: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._takes_system = takes_system(tokenizer)
+        self._beginning = lru_cache(64)(self._tokens_of_beginning)
         # A machine whose kernels agree at no two numbers of tokens: then every pass has to have the same one.
         free = counts.found or not passes.together
         self._loop = Loop(passes, self.kept, self._prepare, at_once if free else 1, READ_AT_ONCE if free else BLOCK)
@@ -114,20 +116,21 @@ class LocalEngine:
 
     def _shared(self, prompt: Prompt, tokens: list[int]) -> int:
         """How many of `tokens`, in whole blocks, are of what all turns of a visit and all visits alike begin with."""
-        constant = as_messages(Prompt(prompt.system, prompt.examples, (), "", prompt.form))
-        if not self._takes_system:
-            constant = without_system(constant)
-        try:
-            text: str = self._tokenizer.apply_chat_template(constant, tokenize=False)
-        except jinja2.TemplateError:  # a template that takes no such beginning alone
-            return 0
-        alike = 0
-        for one, other in zip(self._ids(text), tokens, strict=False):
-            if one != other:
-                break
-            alike += 1
+        beginning = self._beginning(prompt.system, prompt.examples)
+        alike = next((at for at, (one, other) in enumerate(zip(beginning, tokens, strict=False)) if one != other), None)
         # The last token of a prompt is always read.
-        return min(alike, len(tokens) - 1) // BLOCK * BLOCK
+        return min(len(beginning) if alike is None else alike, len(tokens) - 1) // BLOCK * BLOCK
+
+    def _tokens_of_beginning(self, system: str, examples: tuple[tuple[str, str], ...]) -> list[int]:
+        """What every prompt begins with that has this system message and these examples; perhaps a few tokens more."""
+        messages = as_messages(Prompt(system, examples, (), "", "statement"))
+        if not self._takes_system:
+            messages = without_system(messages)
+        try:
+            text: str = self._tokenizer.apply_chat_template(messages, tokenize=False)
+        except jinja2.TemplateError:  # a template that takes no such beginning alone
+            return []
+        return self._ids(text)
 
     def _text_of(self, tokens: list[int]) -> str:
         """Tokens as text, without the marks of a turn's end."""

@@ -80,10 +80,11 @@ def test_a_few_items_are_of_all_kinds_and_a_baseline_runs_through_inspect_with_t
 
 
 def test_the_rules_agree_with_the_held_out_hand_labels() -> None:
-    """The floor is under what was measured (docs): it is there to notice a broken rule, not to prove the rules."""
+    """The floors are under what was measured (docs): they are there to notice a broken rule, not to prove the rules."""
     held_out = load_labels("listening").half("held_out")
-    found = scorer_against_labels(held_out, SUITE.codes, seed=1)
+    found = {one.code: one for one in scorer_against_labels(held_out, SUITE.codes, seed=1)}
     assert len(found) == 13
-    for one in found:
-        assert one.n >= 40
-        assert one.alpha > 0.5, one
+    floors = {"problem_solving": 0.6, "emotion_check_in": 0.6, "emotions": 0.4, "evoke_concrete": 0.5}
+    for name, one in found.items():
+        assert one.n >= 50
+        assert one.alpha > floors.get(name, 0.2), one
