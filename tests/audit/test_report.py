@@ -1,4 +1,4 @@
-"""The page of an audit: three numbers that are never one, intervals that are not overread, the worst transcripts first."""
+"""The page of an audit: three numbers that are never one, intervals that are not overread, the worst first."""
 
 import base64
 import csv
@@ -364,7 +364,7 @@ def test_a_folder_without_logs_is_one_line(tmp_path: Path) -> None:
 
 
 def in_a_browser(look: Callable[[Browser], None]) -> None:
-    """Looks at something in a browser of its own, in a thread of its own: in this one its event loop would stay and be in
+    """Looks at something in a browser and a thread of its own: in this thread the browser's event loop stays, and is in
     the way of inspect_ai's."""
 
     def looked() -> None:
