@@ -265,6 +265,14 @@ def test_the_agreement_with_hand_labels_stands_on_the_page(content: Content) -> 
     assert float(next(row for row in wrong.sheet.rows if row[1] == code)[4] or 0) < 0
 
 
+def test_what_the_protocol_makes_of_a_study_stands_before_the_numbers(material: Material, html: str) -> None:
+    said = ("smollm2 with the persona warm_trait", "Its epistemic cost is 75.0 points; study.toml allows 5.0 at most.")
+    judged = page(content_of(replace(material, verdicts=(said,)), ""))
+    text = Page(judged[judged.index("<main>") :]).text
+    assert text.index(said[0]) < text.index(said[1]) < text.index("Bond is how warm")
+    assert "Against the protocol" not in Page(html).text
+
+
 def test_without_transcripts_no_item_and_no_reply_is_quoted(material: Material) -> None:
     html = page(content_of(material, "", transcripts=False))
     assert "What is the capital" not in html
