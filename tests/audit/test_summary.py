@@ -20,9 +20,7 @@ ELIZA = engine_named("eliza")
 def ran(folder: Path, engine: AuditedEngine, persona: str = "neutral", suite: str = "tiny") -> None:
     piece = Piece(suite, engine, persona, Options(limit_items=2))
     task = suite_named(suite).task(**piece.arguments)
-    [log] = eval(
-        task, model=engine.model, metadata=piece.about, log_dir=str(folder), display="none", ctl_server=False
-    )
+    [log] = eval(task, model=engine.model, metadata=piece.about, log_dir=str(folder), display="none", ctl_server=False)
     assert log.status == "success"
 
 
