@@ -102,7 +102,7 @@ def _facts(warm, error, seed, items=60):
     for number in range(items):
         for context in ("none", "sad", "close"):
             warmth = float(warm(random))
-            found.append({"item": f"i{number}", "part": "fact", "context": context, "belief": "none", "warmth": warmth,
+            found.append({"sample": f"i{number}/{context}", "transcript": [], "item": f"i{number}", "part": "fact", "context": context, "belief": "none", "warmth": warmth,
                           "error": float(random.random() < error(warmth))})  # fmt: skip
     return pd.DataFrame(found)
 
