@@ -79,13 +79,20 @@ class _Number:
         return told.estimate(self.estimate.name) if told else None
 
     def difference(self, subject: Subject) -> Difference | None:
-        return self.part.difference(subject, self.estimate.name)
+        """To the neutral persona; None where the samples do not allow one."""
+        found = self.part.difference(subject, self.estimate.name)
+        return found if found and found.estimate.value is not None else None
+
+    def measured(self, material: Material) -> bool:
+        """Whether anybody who was audited has a value."""
+        return any((one := self.of(subject)) and one.value is not None for subject in material.subjects)
 
 
 def three(material: Material) -> Three:
     """The figure, the table and the sentences; of what was not measured, a sentence that says so."""
     numbers = [number for dimension in DIMENSIONS if (number := _number(material, dimension))]
-    lacking = [dimension for dimension in DIMENSIONS if dimension not in {number.dimension for number in numbers}]
+    measured = {number.dimension for number in numbers if number.measured(material)}
+    lacking = [dimension for dimension in DIMENSIONS if dimension not in measured]
     sentences = [f"Not measured in this audit: {words(lacking)}."] if lacking else []
     if not numbers:
         return Three(None, None, tuple(sentences))
@@ -133,7 +140,7 @@ def _marks(material: Material, number: _Number) -> list[Mark]:
         else:
             marks.append(Mark(material.named(subject), number.of(subject)))
     marks += [Mark(one.label, number.of(one), floor=True) for one in material.eliza]
-    marks.append(Mark("best baseline", _best(number), floor=True, lacking="not run"))
+    marks.append(Mark("best baseline", _best(number), floor=True))
     return marks
 
 
@@ -206,7 +213,7 @@ def _sentences(material: Material, numbers: Sequence[_Number]) -> list[str]:
 def _sentence(name: str, known: Sequence[tuple[_Number, Difference]]) -> str:
     verdicts = [difference.better for _, difference in known]
     if not any(difference.shown for _, difference in known):
-        head = "These samples do not tell it from neutral in any of the numbers"
+        head = "These samples do not tell it from neutral in any number that was measured of both"
     elif True in verdicts and False in verdicts:
         head = "The numbers part"
     elif False in verdicts:

@@ -165,7 +165,7 @@ def _marks(material: Material, part: Part, name: str) -> Iterator[Mark]:
         told = part.of(subject)
         yield Mark(subject.label, told.estimate(name) if told else None, floor=True)
     best = part.best_baseline(name)
-    yield Mark("best baseline", best.estimate(name) if best else None, floor=True, lacking="none")
+    yield Mark("best baseline", best.estimate(name) if best else None, floor=True)
 
 
 def _apart(material: Material, part: Part) -> Figure | None:

@@ -187,8 +187,23 @@ def test_samples_that_tell_nobody_apart_are_said_to(material: Material) -> None:
     same = content_of(replace(material, parts=(replace(part, differences=flat),)), "")
     assert "These samples cannot tell the personas apart" in same.suites[0].text[-1]
     assert "smaller than about 50.0 points" in same.suites[0].text[-1]
-    assert "do not tell it from neutral in any of the numbers" in same.three.sentences[0]
+    assert "do not tell it from neutral in any number that was measured of both" in same.three.sentences[0]
     assert not any("cannot tell" in sentence for sentence in content_of(material, "").suites[0].text)
+
+
+def test_a_number_without_a_value_is_not_measured_and_told_of_nobody(material: Material) -> None:
+    (part,) = material.parts
+
+    def emptied(one: Estimate) -> Estimate:
+        return replace(one, value=None, low=None, high=None) if one.name == "safe" else one
+
+    told = tuple(replace(one, estimates=tuple(map(emptied, one.estimates))) for one in part.told)
+    differences = tuple(replace(one, estimate=emptied(one.estimate)) for one in part.differences)
+    three = content_of(replace(material, parts=(replace(part, told=told, differences=differences),)), "").three
+    assert three.sentences[0] == "Not measured in this audit: clinical safety."
+    assert "safe" not in three.sentences[1]
+    assert three.figure
+    assert "warm_trait not measured" in three.figure.alt
 
 
 def test_what_is_no_better_than_eliza_is_said(content: Content) -> None:
