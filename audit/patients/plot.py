@@ -6,7 +6,7 @@ from typing import Any
 from audit.patients.patient import CONTENT, LEAVES, TURNS, Trajectory
 from study.report.style import GRID, QUIET, arm_styles, drawing, new_figure, svg_of
 
-__all__ = ["trajectories_figure", "trajectories_svg"]
+__all__ = ["mean_course", "trajectories_figure", "trajectories_svg"]
 
 
 def trajectories_svg(groups: Mapping[str, Sequence[Trajectory]], name: str = "patients", title: str = "") -> str:

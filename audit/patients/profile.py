@@ -11,7 +11,7 @@ from audit.items import Item, ItemSet, load_items
 __all__ = ["BANDS", "Band", "Demand", "Need", "Profile", "load_profiles", "profile_called"]
 
 Need = Literal["heard", "asked", "words", "plan", "normal", "strength", "view", "facts"]
-"""What would help, which the patient does not say: that it is taken up and not solved; to be asked; a name for the
+"""What helps, which the patient does not say: that it is taken up and not solved; to be asked; a name for the
 feeling; a next step, once heard; that others feel so; what was managed; another angle; how it works."""
 
 Demand = Literal["easy", "moderate", "hard"]
