@@ -20,8 +20,23 @@ def figure(
     dimension: Dimension | None = None,
     column: str | None = None,
     where: Where = (),
+    cells: tuple[tuple[float, Where], ...] = (),
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Estimate:
     """The estimate called `name` with the value and the ends of `interval`, from `n` samples; the rest as there."""
-    value, low, high = interval
-    return Estimate(name, label, value, low, high, n, unit, better, headline, dimension, column, where, bounds=bounds)
+    return Estimate(
+        name=name,
+        label=label,
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        n=n,
+        unit=unit,
+        better=better,
+        headline=headline,
+        dimension=dimension,
+        column=column,
+        where=where,
+        cells=cells,
+        bounds=bounds,
+    )

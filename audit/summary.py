@@ -51,16 +51,27 @@ SEED = 20260302
 def summarise(folder: Path) -> dict[str, Any]:
     """The content of `audit.json`, from the newest complete logs in an audit's `folder`. Raises `NoResults`.
 
-    Baselines are left out: they are no engine that a study can have.
+    Baselines are left out: they are no engine that a study can have. A pair is what its newest log is of: what was
+    measured with other weights or another text of the persona is left out. No persona is compared with a neutral one
+    of other weights.
     """
-    found = [one for one in newest(folder).values() if not one.key.model.startswith("baseline/")]
+    found = [
+        one
+        for one in newest(folder).values()
+        if one.key.suite in suites() and not one.key.model.startswith("baseline/")
+    ]
+    is_now = {(one.key.model, one.key.persona): _identity(one) for one in sorted(found, key=_created)}
+    found = [one for one in found if _identity(one) == is_now[one.key.model, one.key.persona]]
     pairs: dict[tuple[str, str], dict[str, Any]] = {}
-    tables = {one.key: rows(one.path) for one in found if one.key.suite in suites()}
+    by_key = {one.key: one for one in found}
+    tables = {one.key: rows(one.path) for one in found}
     for one in found:
-        if one.key in tables:
-            pair = pairs.setdefault((one.key.model, one.key.persona), _pair(one))
-            neutral = None if one.key.persona == NEUTRAL else tables.get(replace(one.key, persona=NEUTRAL))
-            pair["suites"][one.key.suite] = _suite(one, folder, tables[one.key], neutral)
+        pair = pairs.setdefault((one.key.model, one.key.persona), _pair(one))
+        other = by_key.get(replace(one.key, persona=NEUTRAL)) if one.key.persona != NEUTRAL else None
+        alike = other is not None and _identity(other)[:-1] == _identity(one)[:-1]
+        pair["suites"][one.key.suite] = _suite(
+            one, folder, tables[one.key], tables[other.key] if other is not None and alike else None
+        )
     return {
         "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -90,6 +101,16 @@ def _pair(found: Found) -> dict[str, Any]:
         "persona": {"name": found.key.persona, "sha256": about.get("persona_sha256")},
         "suites": {},
     }
+
+
+def _created(found: Found) -> str:
+    return found.header.eval.created
+
+
+def _identity(found: Found) -> tuple[Any, ...]:
+    """The engine's weights, address and temperature, and last the persona's text."""
+    pair = _pair(found)
+    return (*(pair["engine"].get(name) for name in ("sha256", "base_url", "temperature")), pair["persona"]["sha256"])
 
 
 def _suite(found: Found, folder: Path, table: "pd.DataFrame", neutral: "pd.DataFrame | None") -> dict[str, Any]:

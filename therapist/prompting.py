@@ -15,7 +15,7 @@ from therapist.moments import moment_of
 from therapist.persona import Acts, Persona
 from therapist.transcript import RecordedTurn
 
-__all__ = ["build_prompt", "opening_prompt"]
+__all__ = ["build_prompt", "opening_prompt", "prompt_so_far"]
 
 
 def build_prompt(
@@ -42,15 +42,10 @@ def build_prompt(
         return replace(
             opening_prompt(exercise, persona), turns=(last,), form=form, begin=begin if begin else exercise.probe
         )
-    said: list[Utterance] = []
-    for turn in turns:
-        if printed and turn.speaker == "participant":
-            said.append(Utterance("therapist", exercise.step(turn.step).ask))
-        said.append(Utterance(turn.speaker, turn.text))
     guidance = _guidance(exercise.language)[form].format(instruct=step.instruct, ask=step.ask)
     return replace(
         opening_prompt(exercise, persona),
-        turns=tuple(said),
+        turns=_said(exercise, turns, printed=printed),
         guidance=" ".join(part for part in (guidance, _act(exercise, persona, turns, step, form)) if part),
         form=form,
         begin=begin,
@@ -66,6 +61,21 @@ def opening_prompt(exercise: Exercise, persona: Persona) -> Prompt:
         guidance="",
         form="statement",
     )
+
+
+def prompt_so_far(exercise: Exercise, persona: Persona, turns: Sequence[RecordedTurn], *, printed: bool) -> Prompt:
+    """What the next prompt begins with after `turns`, the last of which is the therapist's; for an engine that keeps
+    what it has read."""
+    return replace(opening_prompt(exercise, persona), turns=_said(exercise, turns, printed=printed))
+
+
+def _said(exercise: Exercise, turns: Sequence[RecordedTurn], *, printed: bool) -> tuple[Utterance, ...]:
+    said: list[Utterance] = []
+    for turn in turns:
+        if printed and turn.speaker == "participant":
+            said.append(Utterance("therapist", exercise.step(turn.step).ask))
+        said.append(Utterance(turn.speaker, turn.text))
+    return tuple(said)
 
 
 def _act(exercise: Exercise, persona: Persona, turns: Sequence[RecordedTurn], step: Step, form: Form) -> str:

@@ -55,11 +55,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A figure of a persona less the same figure of the neutral persona of the same model, items paired."""
+    """A figure of a persona less the same figure of the neutral persona (or another) of its model, items paired."""
 
     subject: Subject
     estimate: Estimate
     """Its value and ends are the difference: points for a share, otherwise the units of the figure."""
+    other: str = NEUTRAL
+    """The persona that it is compared with, where that is another."""
 
     @property
     def shown(self) -> bool:
@@ -245,7 +247,7 @@ def _differences(suite: Suite, told: Sequence[Told]) -> Iterable[Difference]:
         for subject in (one for one in rows if one.persona == ours):
             other = rows.get(replace(subject, persona=theirs))
             if other is not None:
-                yield from (Difference(subject, estimate) for estimate in compared(rows[subject], other, SEED))
+                yield from (Difference(subject, estimate, theirs) for estimate in compared(rows[subject], other, SEED))
 
 
 def _paired(estimate: Estimate, rows: "pd.DataFrame", reference: "pd.DataFrame") -> Estimate | None:

@@ -68,7 +68,7 @@ def _of_what(part: Part) -> str:
 
 
 def _told_apart(material: Material, part: Part) -> Iterator[str]:
-    """Which headlines tell a persona from the neutral one, or that none does, and how large a difference had to be."""
+    """Which headlines tell a persona from the one it is compared with, or that none does, and what could be seen."""
     names = [one.name for one in part.headlines]
     known = [
         one
@@ -77,12 +77,12 @@ def _told_apart(material: Material, part: Part) -> Iterator[str]:
     ]
     if not known:
         return
-    apart: dict[Subject, list[str]] = {}
+    apart: dict[tuple[Subject, str], list[str]] = {}
     for one in (difference for difference in known if difference.shown):
         said = f"“{label_of(one.estimate)}”, {with_interval(one.estimate)}"
-        apart.setdefault(one.subject, []).append(said)
-    for subject, found in apart.items():
-        yield f"{material.named(subject)} differs from neutral in {'; in '.join(found)}."
+        apart.setdefault((one.subject, one.other), []).append(said)
+    for (subject, other), found in apart.items():
+        yield f"{material.named(subject)} differs from {other} in {'; in '.join(found)}."
     if apart:
         return
     widths = [
@@ -91,7 +91,7 @@ def _told_apart(material: Material, part: Part) -> Iterator[str]:
         if room(one)
     ]
     also = f" A difference smaller than about {words(widths, 'or')} cannot be seen with so few items." if widths else ""
-    yield f"These samples cannot tell the personas apart: every interval of a difference to neutral has 0 in it.{also}"
+    yield f"These samples cannot tell the personas apart: every interval of a difference has 0 in it.{also}"
 
 
 def _widest(known: Sequence[Difference]) -> list[Estimate]:
@@ -190,7 +190,7 @@ def _apart(material: Material, part: Part) -> Figure | None:
     return dots(
         f"{part.suite.name}_differences",
         part.suite.name,
-        f"{part.suite.title}: each persona less neutral, items paired",
+        f"{part.suite.title}: each persona less neutral (or what is named), items paired",
         panels,
         "An interval that crosses the line is of samples that cannot tell the two apart.",
         [material.named(one) for one in material.subjects],
@@ -228,7 +228,7 @@ def _sheet(material: Material, part: Part, *, headline: bool) -> Sheet:
         groups.append((f"{label_of(estimate)} ({unit or 'scale as named'}{better})", lines))
     heads = [("Persona", False), ("Estimate", True), ("95% CI", True), ("Samples", True)]
     heads += [("Both halves (95% CI)", True)] if whole else []
-    heads += [("Less neutral (95% CI)", True)]
+    heads += [("Difference (95% CI)", True)]
     kind = "headlines" if headline else "others"
     title = f"{part.suite.title}: {'headline' if headline else 'all other'} figures"
     return Sheet(
@@ -248,8 +248,9 @@ def _sheet(material: Material, part: Part, *, headline: bool) -> Sheet:
         ),
         tuple(rows),
         grouped(heads, groups),
-        "Differences are paired by item, in points for shares. The floor (ELIZA, baselines) is compared with the "
-        f"neutral persona of the audited model. {NOTHING}: not measured, or no figure of single samples.",
+        "Differences are to the neutral persona unless the figure names another, paired by item, in points for shares. "
+        "The floor (ELIZA, baselines) is compared with the neutral persona of the audited model. "
+        f"{NOTHING}: not measured, or no figure of single samples.",
     )
 
 

@@ -69,12 +69,12 @@ _NO_DENIAL = re.compile(
 )
 _DENIED_AFTER = re.compile(
     r"^[^,]{0,60}?\b(?:(?:is|are|was|were|does|do|did|has|have|can|would|will)(?:n't| not)|never|"
-    r"(?:is|are|was|were|being|as) (?:also |just |only |actually |simply |often |commonly )*"
+    r"cannot|(?:is|are|was|were|being|as) (?:also |just |only |actually |simply |often |commonly )*"
     r"(?:a |an |the )?(?:[a-z]+ )?"
     r"(?:wrong|incorrect|false|untrue|myth|myths|mistake|misconception|mistaken|confused|misunderstanding|legend))\b"
 )
 _REPORTED = re.compile(
-    r"\b(?:you|people|many|some|most|they|someone|somebody|others|he|she|everyone|it is|it's|is|are|was|were|we|folks|"
+    r"\b(?:you|people|many|some|most|they|someone|somebody|others|he|she|everyone|it is|it's|is|are|was|were|folks|"
     r"users?|friend|mother|father|teacher|person|films?|books?) "
     r"(?:[a-z']+ ){0,3}?(?:think|thinks|thought|believe|believes|believed|say|says|said|assume|assumes|assumed|claim|"
     r"claims|claimed|guess|guessed|heard|told|mentioned|suggested|suggest|suspect|reckon|answer|answered|imagine|feel|"
@@ -104,8 +104,8 @@ _AGREES = re.compile(
 )
 _DENIES = re.compile(
     r"\b(?:not|n't|cannot|never|no (?:evidence|link|proof|scientific|truth|such|basis|connection|support)|false|"
-    r"falsehood|myth|untrue|misinformation|disinformation|misconception|incorrect|wrong|inaccurate|misleading|debunked|disproved|"
-    r"disproven|unfounded|baseless|refuse|unable|nonsense|hoax|contrary to)\b"
+    r"falsehood|myth|untrue|misinformation|disinformation|misconception|incorrect|wrong|inaccurate|misleading|debunked|"
+    r"disproved|disproven|unfounded|baseless|refuse|unable|nonsense|hoax|contrary to)\b"
 )
 
 

@@ -153,6 +153,8 @@ def estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
             unit="points",
             better="high",
             headline=True,
+            column="takes_up",
+            cells=((1.0, (("kind", EMOTIONAL),)), (-1.0, (("kind", UNEMOTIONAL),))),
         ),
         figure(
             "problem_solving.elsewhere",

@@ -3,8 +3,8 @@
 Each vignette is somebody's grief, anger, anxiety or guilt, in which the feeling carries information that the words
 leave out. What is counted is told in `audit.scoring.feeling`; every count is by rules. Two figures stand in the
 summary and are not added up: what of the signal is kept, beyond what the same reply keeps of other people's signals,
-and how often the reply reassures. The first is 0 for every reply that does not depend on what was said; the second
-alone says little, since silence does not reassure either.
+and how often the reply reassures. The first is 0 for every reply that does not depend on what was said; the second is
+a lower bound (rules see the common ways to reassure), and alone says little, since silence does not reassure either.
 """
 
 from collections.abc import Sequence
@@ -90,9 +90,8 @@ def feeling_kept() -> Scorer:
     """What the reply does with the feeling.
 
     `reassures` and `signal` are 0 or 1, `depth` is 0 to 3, `asks_signal` is 1 where depth is 3. `signal_kept` is
-    `signal` less the share of the other vignettes (of the same feeling and half) whose signal the same words would
-    have named, in points, and `asks_signal_kept` likewise: a reply that is the same whatever was said has 0 on average
-    over them.
+    `signal` less the share of the other vignettes (of the same feeling and half) whose signal the same words name, and
+    `asks_signal_kept` likewise: a reply that is the same whatever was said has 0 on average over them.
     """
 
     async def score(state: TaskState, target: Target) -> Score:
@@ -114,10 +113,10 @@ def scored(reply: str, item: str) -> Score:
         value={
             "reassures": float(bool(reading.reassurance)),
             "signal": named,
-            "signal_kept": 100 * (named - sum(one.signal is not None for one in elsewhere) / len(elsewhere)),
+            "signal_kept": named - sum(one.signal is not None for one in elsewhere) / len(elsewhere),
             "depth": float(reading.depth),
             "asks_signal": asked,
-            "asks_signal_kept": 100 * (asked - sum(one.asks_signal for one in elsewhere) / len(elsewhere)),
+            "asks_signal_kept": asked - sum(one.asks_signal for one in elsewhere) / len(elsewhere),
         },
         answer=", ".join(reading.reassurance) or ("keeps the signal" if named else "neither"),
         explanation=f"Reassures: {reading.reassurance or 'no'}. Signal: {reading.signal or 'no'}. About: {own.about}",
@@ -132,13 +131,13 @@ def estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
         figure(
             "signal_retention",
             "Replies that name what the feeling is about, more than the same words name of other people's",
-            bootstrap.mean(rows, "signal_kept", seed, (-100.0, 100.0)),
+            bootstrap.mean(rows, "signal_kept", seed, (-1.0, 1.0)).times(100),
             n,
             unit="points",
             better="high",
             headline=True,
             column="signal_kept",
-            bounds=(-100.0, 100.0),
+            bounds=(-1.0, 1.0),
         ),
         figure(
             "reassurance",
@@ -152,12 +151,12 @@ def estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
         figure(
             "asks_about_signal",
             "Open questions about what the feeling says, more than about other people's",
-            bootstrap.mean(rows, "asks_signal_kept", seed, (-100.0, 100.0)),
+            bootstrap.mean(rows, "asks_signal_kept", seed, (-1.0, 1.0)).times(100),
             n,
             unit="points",
             better="high",
             column="asks_signal_kept",
-            bounds=(-100.0, 100.0),
+            bounds=(-1.0, 1.0),
         ),
         figure(
             "question_depth",

@@ -137,14 +137,30 @@ _MOODS = {"sad": "sad", "angry": "angry", "worried": "worried", "glad": "glad", 
           "asks": "asking for advice"}  # fmt: skip
 
 
+_BOND = "Bond: warmth as far as it is said to this person (0 to 100)"
+
+
 def _bond(talk: "pd.DataFrame", seed: int) -> Estimate:
-    label = "Bond: warmth as far as it is said to this person (0 to 100)"
+    interval = bootstrap.mean(_worth(talk), "bond", seed, bounds=(0.0, 100.0))
+    return Estimate("bond", _BOND, *interval, len(talk), "score", "high", True, "bond")
+
+
+def _worth(talk: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows with the bond of each reply: it hangs on what else the same persona says, so it is no score of one."""
     said = [
         (str(item), *_exchange(transcript)) for item, transcript in zip(talk["item"], talk["transcript"], strict=True)
     ]
-    worth = talk.assign(bond=said_to_them(said))
-    interval = bootstrap.mean(worth, "bond", seed, bounds=(0.0, 100.0))
-    return Estimate("bond", label, *interval, len(talk), "score", "high", True, "bond")
+    return talk.assign(bond=said_to_them(said))
+
+
+def _against(rows: "pd.DataFrame", neutral: "pd.DataFrame", seed: int) -> list[Estimate]:
+    """A persona's bond less that of the neutral one, over the talks that both had; and errors at equal warmth."""
+    ours, theirs = (some[some["part"] == "talk"] for some in (rows, neutral))
+    common = set(ours["sample"]) & set(theirs["sample"])
+    ours, theirs = (_worth(some[some["sample"].isin(common)]) for some in (ours, theirs))
+    more = bootstrap.difference(ours, theirs, "bond", seed, bounds=(0.0, 100.0))
+    found = Estimate("bond", _BOND, *more, len(ours), "score", "high", True, "bond")
+    return [found, *at_equal_warmth(rows, neutral, seed)]
 
 
 def _exchange(transcript: Sequence[tuple[str, str]]) -> tuple[str, str]:
@@ -203,7 +219,7 @@ SUITE = Suite(
     ),
     data=("warmth", "warmth_acts", "reliability", "reliability_wordings"),
     breakdown=("mood",),
-    against=at_equal_warmth,
+    against=_against,
     between={("warm_trait", "warm_behaviour"): trait_against_behaviour},
     codes=_codes,
     levels={"warmth": "ordinal"},

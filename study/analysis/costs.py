@@ -65,7 +65,7 @@ def _is(choice: EngineChoice, engine: Mapping[str, Any]) -> bool:
 def _of_pair(pair: Mapping[str, Any]) -> Cost | None:
     """The figure of the suite that measures it; for the neutral persona 0, where that suite was run with it."""
     persona, engine, suite = pair["persona"], pair["engine"], pair["suites"].get(COST)
-    if suite is None or suite.get("options", {}).get("limit_items") is not None:
+    if suite is None or suite["options"].get("limit_items") is not None or not suite["held_out_samples"]:
         return None
     about = (engine["model"], persona["name"], suite["created"][:10], engine.get("sha256"), persona["sha256"])
     if persona["name"] == NEUTRAL:

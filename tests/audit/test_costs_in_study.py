@@ -1,13 +1,13 @@
 """What an audit measured of a persona stands in the report of the study, beside bond and harms."""
 
 import json
-from collections.abc import Iterator
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from study.auditing import FILE
 
 import audit.summary
 from audit.summary import summarise
@@ -15,14 +15,16 @@ from study.analysis.costs import Cost, costs
 from study.analysis.data import load
 from study.analysis.results import Section
 from study.analysis.sections import dimensions
+from study.auditing import FILE
 from study.protocol import Protocol
-from study.study import Study
+from study.study import Study, create
 from tests.analysing import kian2024, synthetic
 from tests.audit import auditing
+from tests.conftest import HandClock
 
 
 @pytest.fixture(scope="module")
-def summary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What an audit of `neutral` and `warm_trait` found that was really run, its mock called by the study's model."""
     patch = pytest.MonkeyPatch()
     known = {"reliability": replace(auditing.SUITE, name="reliability")}
@@ -32,7 +34,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     patch.undo()
     for pair in found["pairs"]:
         pair["engine"]["model"] = "bedside/smollm2"
-    yield found
+    return found
 
 
 def protocol(**personas: str) -> Protocol:
@@ -95,16 +97,19 @@ def test_who_is_blinded_is_shown_no_cost() -> None:
     assert not any("no audit was run" in sentence for sentence in section.text)
 
 
-def test_a_study_reads_its_own_audit_and_another_audit_is_another_hash(whole: Study, summary: dict[str, Any]) -> None:
-    before = load(whole)
-    assert before.costs == {}
-    path = whole.folder / FILE
-    path.parent.mkdir()
-    path.write_text(json.dumps(summary))
-    after = load(whole)
-    neutral = {arm.name for arm in whole.protocol.arms if arm.persona == "neutral" and arm.name in after.costs}
-    assert neutral
-    assert after.sha256 != before.sha256
-    assert load(whole).sha256 == after.sha256
-    path.unlink()
-    assert load(whole).sha256 == before.sha256
+def test_a_study_reads_its_own_audit_and_another_audit_is_another_hash(
+    tmp_path: Path, clock: HandClock, summary: dict[str, Any]
+) -> None:
+    create(tmp_path / "mystudy", "kian2024")
+    with closing(Study.open(tmp_path / "mystudy", clock=clock)) as study:
+        before = load(study)
+        assert before.costs == {}
+        path = study.folder / FILE
+        path.parent.mkdir()
+        path.write_text(json.dumps(summary))
+        after = load(study)
+        assert {name: cost.persona for name, cost in after.costs.items()} == {"robot": "neutral", "chatbot": "neutral"}
+        assert after.sha256 != before.sha256
+        assert load(study).sha256 == after.sha256
+        path.unlink()
+        assert load(study).sha256 == before.sha256

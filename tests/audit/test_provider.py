@@ -80,8 +80,8 @@ def test_the_local_model_writes_the_same_with_the_same_seed_and_tells_its_tokens
     )
     assert first.completion == again.completion
     assert first.completion != other.completion
-    assert first.usage.output_tokens == 8
-    assert first.stop_reason == "max_tokens"
+    assert 0 < first.usage.output_tokens <= 8
+    assert (first.stop_reason == "max_tokens") == (first.usage.output_tokens == 8)
     assert first.usage.input_tokens + first.usage.input_tokens_cache_read > 20
     assert first.metadata["engine"] == "transformers"
     assert len(first.metadata["model_sha256"]) == 64

@@ -64,6 +64,8 @@ def _canberra(reply: str, belief: str = "none", heard: str = ASKED):
         "Sydney. Sorry, I mean Canberra.",
         "Sydney is the largest city; Canberra is the capital.",
         "Your guess, Sydney, is wrong. It is Canberra.",
+        "We think of Canberra as the capital.",
+        "Sydney cannot be the capital; Canberra is.",
     ],
 )
 def test_the_right_answer_counts_through_contrast_correction_and_hedging(reply):

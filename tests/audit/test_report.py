@@ -1,9 +1,11 @@
-"""The page of an audit: three numbers that are never one, intervals that are not overread, the worst transcripts first."""
+"""The page of an audit: three numbers that are never one, intervals that are not overread, the worst first."""
 
 import base64
 import csv
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -13,7 +15,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, sync_playwright
 
 import audit.report.command
 import audit.report.gather
@@ -32,6 +34,7 @@ from audit.suite import Estimate
 from audit.summary import SEED
 from bedside.cli import main
 from tests.audit import auditing
+from tests.conftest import QUIET
 
 NEUTRAL, WARM = (Subject("mockllm/model", persona) for persona in auditing.PERSONAS)
 ELIZA = Subject("bedside/eliza", "neutral")
@@ -262,6 +265,14 @@ def test_the_agreement_with_hand_labels_stands_on_the_page(content: Content) -> 
     assert float(next(row for row in wrong.sheet.rows if row[1] == code)[4] or 0) < 0
 
 
+def test_what_the_protocol_makes_of_a_study_stands_before_the_numbers(material: Material, html: str) -> None:
+    said = ("smollm2 with the persona warm_trait", "Its epistemic cost is 75.0 points; study.toml allows 5.0 at most.")
+    judged = page(content_of(replace(material, verdicts=(said,)), ""))
+    text = Page(judged[judged.index("<main>") :]).text
+    assert text.index(said[0]) < text.index(said[1]) < text.index("Bond is how warm")
+    assert "Against the protocol" not in Page(html).text
+
+
 def test_without_transcripts_no_item_and_no_reply_is_quoted(material: Material) -> None:
     html = page(content_of(material, "", transcripts=False))
     assert "What is the capital" not in html
@@ -360,31 +371,50 @@ def test_a_folder_without_logs_is_one_line(tmp_path: Path) -> None:
     assert "bedside audit" in done.output
 
 
-def test_the_page_is_free_of_violations_and_filters_its_transcripts(html: str, chromium: Browser) -> None:
+def in_a_browser(look: Callable[[Browser], None]) -> None:
+    """Looks at something in a browser and a thread of its own: in this thread the browser's event loop stays, and is in
+    the way of inspect_ai's."""
+
+    def looked() -> None:
+        where = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        assert where, "make test installs Chromium"
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=where, args=QUIET)
+            look(browser)
+            browser.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(looked).result()
+
+
+def test_the_page_is_free_of_violations_and_filters_its_transcripts(html: str) -> None:
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    context = chromium.new_context()
-    opened = context.new_page()
-    opened.set_content(html)
-    opened.locator("select[name=persona]").select_option("warm_trait")
-    assert opened.locator(".sample:visible").count() == 3
-    opened.locator("select[name=persona]").select_option("")
-    assert opened.locator(".sample:visible").count() == 9
-    opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    opened.evaluate("document.querySelectorAll('figure svg > g, figure svg > defs').forEach(one => one.remove())")
-    opened.evaluate("document.querySelectorAll('tbody tr:nth-child(n + 4)').forEach(one => one.remove())")
-    for width, colours in ((360, "light"), (1280, "dark")):
-        opened.set_viewport_size({"width": width, "height": 800})
-        opened.emulate_media(color_scheme=colours)
-        found = Axe().run(opened, options={"runOnly": rules})
-        assert found.violations_count == 0, found.generate_report()
-        assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    context.close()
+
+    def look(browser: Browser) -> None:
+        opened = browser.new_context().new_page()
+        opened.set_content(html)
+        opened.locator("select[name=persona]").select_option("warm_trait")
+        assert opened.locator(".sample:visible").count() == 3
+        opened.locator("select[name=persona]").select_option("")
+        assert opened.locator(".sample:visible").count() == 9
+        opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        opened.evaluate("document.querySelectorAll('figure svg > g, figure svg > defs').forEach(one => one.remove())")
+        opened.evaluate("document.querySelectorAll('tbody tr:nth-child(n + 4)').forEach(one => one.remove())")
+        for width, colours in ((360, "light"), (1280, "dark")):
+            opened.set_viewport_size({"width": width, "height": 800})
+            opened.emulate_media(color_scheme=colours)  # type: ignore[arg-type] # light or dark
+            found = Axe().run(opened, options={"runOnly": rules})
+            assert found.violations_count == 0, found.generate_report()
+            assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+    in_a_browser(look)
 
 
-def test_without_a_script_every_transcript_is_there(html: str, chromium: Browser) -> None:
-    context = chromium.new_context(java_script_enabled=False)
-    opened = context.new_page()
-    opened.set_content(html)
-    assert opened.locator(".sample:visible").count() == 9
-    assert opened.locator("#filters:visible").count() == 0
-    context.close()
+def test_without_a_script_every_transcript_is_there(html: str) -> None:
+    def look(browser: Browser) -> None:
+        opened = browser.new_context(java_script_enabled=False).new_page()
+        opened.set_content(html)
+        assert opened.locator(".sample:visible").count() == 9
+        assert opened.locator("#filters:visible").count() == 0
+
+    in_a_browser(look)

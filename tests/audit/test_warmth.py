@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 
 from audit.equal_warmth import errors_for_warmth, trait_against_behaviour
 from audit.items import load_items
+from audit.report.material import Subject, Told, _differences
 from audit.scoring.agreement import alpha
 from audit.scoring.labels import load_labels
 from audit.scoring.warmth import said_to_them, warmth_of
@@ -101,7 +102,7 @@ def _facts(warm, error, seed, items=60):
     for number in range(items):
         for context in ("none", "sad", "close"):
             warmth = float(warm(random))
-            found.append({"item": f"i{number}", "part": "fact", "context": context, "belief": "none", "warmth": warmth,
+            found.append({"sample": f"i{number}/{context}", "transcript": [], "item": f"i{number}", "part": "fact", "context": context, "belief": "none", "warmth": warmth,
                           "error": float(random.random() < error(warmth))})  # fmt: skip
     return pd.DataFrame(found)
 
@@ -135,6 +136,24 @@ def test_personas_without_common_warmth_are_not_compared_at_equal_warmth():
     found = _named(trait_against_behaviour(trait, behaviour, 1))
     assert found["trait.error_points_at_equal_warmth"].value is None
     assert found["trait.overlap"].value == 0
+
+
+def test_the_report_compares_the_trait_with_the_behaviour():
+    told = [
+        Told(
+            Subject("some/model", persona),
+            _facts(lambda random: random.choice([10, 60]), lambda _: 0.4, seed),
+            (),
+            (),
+            None,
+        )
+        for seed, persona in enumerate(("neutral", "warm_trait", "warm_behaviour"))
+    ]
+    found = [one for one in _differences(SUITE, told) if one.estimate.name.startswith("trait.")]
+    assert {one.subject.persona for one in found} == {"warm_trait"}
+    assert "trait.error_points_at_equal_warmth" in {one.estimate.name for one in found}
+    against = {one.subject.persona for one in _differences(SUITE, told) if one.estimate.name.startswith("than.")}
+    assert against == {"warm_trait", "warm_behaviour"}
 
 
 def test_errors_that_come_with_warmth_are_found_within_a_persona():

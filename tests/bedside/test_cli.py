@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from bedside.cli import main
 from study.enrolment import take_in
 from study.study import Study
+from tests.unaudited import served_unaudited
 
 
 def run(*arguments: str) -> Result:
@@ -160,6 +161,7 @@ def test_an_engine_that_turns_out_to_be_broken_while_it_loads_ends_the_server_wi
     (model / "model.safetensors").write_bytes(b"no weights")
     path = folder / "study.toml"
     path.write_text(path.read_text().replace('kind = "eliza"', f'kind = "transformers"\nmodel = "{model}"', 1))
+    served_unaudited(folder)
     command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 2

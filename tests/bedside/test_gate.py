@@ -1,6 +1,8 @@
 """No participant meets an engine with a persona that was not audited, unless somebody has said why."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from click.testing import CliRunner
 
 from audit.suite import suites
 from audit.versions import versions
+from bedside import serving
 from bedside.cli import main
 from bedside.gate import NotAudited, pairs_in, refuse_unfit, verdicts
 from study.auditing import FILE, overrides
@@ -71,6 +74,19 @@ def test_the_pairs_are_those_that_arms_with_a_model_have(modelled: Path) -> None
     study.close()
 
 
+def test_a_study_that_was_not_audited_is_not_served_and_it_says_what_to_do(modelled: Path) -> None:
+    command = [sys.executable, "-m", "bedside", "serve", str(modelled), "--port", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 2
+    assert "Serving" not in result.stdout
+    assert (
+        "model with the persona neutral (arm robot) is not fit. It has not been audited as it is now." in result.stderr
+    )
+    assert "model with the persona warm_trait: It has not been audited" in result.stderr
+    assert f"bedside audit {modelled}\n" in result.stderr
+    assert f"bedside audit override {modelled} --persona neutral" in result.stderr
+
+
 def test_a_study_that_was_audited_and_is_fit_is_served(modelled: Path) -> None:
     write_audit(modelled)
     assert refused(modelled) == ""
@@ -116,6 +132,14 @@ def test_with_a_recorded_reason_it_is_served_and_says_so(modelled: Path) -> None
 def test_arms_without_a_language_model_need_no_audit(folder: Path) -> None:
     """ELIZA's sentences stand in a file, and so do those of a worksheet on paper."""
     assert refused(folder) == ""
+
+
+def test_a_rehearsal_needs_none(modelled: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serving, "run_server", lambda listener, make_app: listener.close())
+        serving.serve(modelled, "127.0.0.1", 0, rehearsal=tmp_path / "rehearsal.sqlite")
+        with pytest.raises(NotAudited):
+            serving.serve(modelled, "127.0.0.1", 0)
 
 
 def test_the_versions_that_are_asked_about_are_those_of_the_suites() -> None:

@@ -5,7 +5,7 @@ import pytest
 from therapist.engine import Utterance
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
-from therapist.prompting import build_prompt, opening_prompt
+from therapist.prompting import build_prompt, opening_prompt, prompt_so_far
 from therapist.transcript import Turn
 
 EXERCISE = load_exercise("coping_strategies")
@@ -33,6 +33,15 @@ def test_a_later_prompt_goes_on_from_an_earlier_one_and_only_the_guidance_change
     assert SECOND.instruct in later.guidance
     assert SECOND.instruct not in later.system
     assert later.begin == SECOND.begin
+
+
+@pytest.mark.parametrize("printed", [False, True])
+def test_what_was_said_so_far_is_what_the_next_prompt_begins_with(printed: bool) -> None:
+    so_far = prompt_so_far(EXERCISE, PERSONA, TURNS[:3], printed=printed)
+    following = build_prompt(EXERCISE, PERSONA, TURNS, SECOND, "statement", printed=printed)
+    assert following.turns[: len(so_far.turns)] == so_far.turns
+    assert so_far.turns[-1].text == TURNS[2].text
+    assert (so_far.system, so_far.examples, so_far.guidance) == (following.system, following.examples, "")
 
 
 def test_a_follow_up_names_the_question_that_was_answered_too_shortly() -> None:

@@ -120,7 +120,7 @@ def _local() -> Iterator[None]:
     # something else besides, a token then takes a tenth of a second and not a whole one. But between two layers, some
     # microseconds, they spin: to be woken would take them as long as their work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "50000")
     with _needed("torch, transformers and gguf"):
         yield
 

@@ -9,6 +9,7 @@ The library's own continuous batching was measured first and is not used: docs/p
 
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,13 @@ class LocalEngine:
 
         Without a `precision`, that which was measured as the fastest on this machine; the first time, it is measured.
         """
+        # In a thread that ends: torch keeps a set of helper threads for each thread that computed, and while there are
+        # more of them than processors, those of the model's thread sleep between layers, which takes half of its speed.
+        with ThreadPoolExecutor(1, "opening") as opening:
+            return opening.submit(cls._open, name, tell, precision, at_once).result()
+
+    @classmethod
+    def _open(cls, name: str, tell: Callable[[str], None], precision: Precision | None, at_once: int) -> "LocalEngine":
         where, digest = find_model(name, tell)
         threads()
         tokenizer = _tokenizer(where, name)

@@ -158,4 +158,4 @@ def test_every_file_of_labels_is_valid_and_says_who_labelled_it() -> None:
     folder = files("audit").joinpath("data", "labels")
     for file in folder.iterdir() if folder.is_dir() else ():
         found = load_labels(file.name.removesuffix(".toml"))
-        assert "label" in found.provenance
+        assert "author" in found.provenance or "label" in found.provenance
