@@ -45,7 +45,9 @@ def two_turns() -> Solver:
     return solve
 
 
-def seen_by_the_model(tmp_path: object, persona: str, *solvers: Solver) -> tuple[list[list[str]], list[tuple[str, str]]]:
+def seen_by_the_model(
+    tmp_path: object, persona: str, *solvers: Solver
+) -> tuple[list[list[str]], list[tuple[str, str]]]:
     SEEN.clear()
     task = Task(
         dataset=MemoryDataset([Sample(id="1", input="The rent went up.")]), solver=[with_persona(persona), *solvers]
