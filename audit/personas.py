@@ -1,15 +1,20 @@
 """The persona of a task: its system text, put before everything else, and its acts, each told for one reply alone."""
 
-from inspect_ai.model import ChatMessage, ChatMessageSystem
+from collections.abc import Sequence
+
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from therapist.moments import moment_of
 from therapist.persona import Persona, load_persona
 
-__all__ = ["act_for", "answer", "persona_called", "with_persona"]
+__all__ = ["act_for", "answer", "guided", "persona_called", "with_persona"]
 
-_GUIDANCE = "guidance"
-"""In the store: the identifier of the message that holds the act of the reply that is due."""
+_TOLD = "act_told"
+"""In the store: which message holds the act that `with_persona` told, and what the person said there."""
+
+_OURS = ("bedside", "baseline")
+"""The providers of `audit.provider`."""
 
 
 def persona_called(name: str, language: str = "en") -> Persona:
@@ -17,7 +22,7 @@ def persona_called(name: str, language: str = "en") -> Persona:
     return load_persona(name, language)
 
 
-def act_for(persona: Persona, messages: list[ChatMessage], *, last: bool = False) -> str:
+def act_for(persona: Persona, messages: Sequence[ChatMessage], *, last: bool = False) -> str:
     """What `persona` does in the reply to the last of `messages`; nothing where this is none of its moments.
 
     The first reply is the one before which the model has said nothing; whether it is the last, the caller knows.
@@ -29,15 +34,32 @@ def act_for(persona: Persona, messages: list[ChatMessage], *, last: bool = False
     return persona.act(moment_of(said[-1], persona.language, first=first, last=last))
 
 
+def guided(messages: Sequence[ChatMessage], act: str, api: str) -> list[ChatMessage]:
+    """`messages` with `act` told for the reply to the last of them; `api` is the model's, such as `bedside` or `vllm`.
+
+    Our own engines take it as guidance, from a system message at the end. Many servers' chat templates refuse one
+    there: to them it follows the person's last words, in brackets, as `therapist.engines` has it in a visit.
+    """
+    if not act:
+        return list(messages)
+    if api in _OURS:
+        return [*messages, ChatMessageSystem(content=act)]
+    last = max(place for place, message in enumerate(messages) if message.role == "user")
+    told = ChatMessageUser(content=f"{messages[last].text}\n\n({act})")
+    return [*messages[:last], told, *messages[last + 1 :]]
+
+
 async def answer(state: TaskState, generate: Generate, *, last: bool = False) -> TaskState:
     """The next reply, with the act of this moment told for it alone: for tasks of several turns.
 
-    A task of one turn needs no more than `with_persona` and `generate`.
+    Afterwards the messages are those that were said, and the reply. A task of one turn needs no more than
+    `with_persona` and `generate`.
     """
-    _forget(state)
-    _tell(state, last=last)
+    said = _untold(state)
+    told = guided(said, act_for(_persona_of(state), said, last=last), state.model.api)
+    state.messages = told
     state = await generate(state)
-    _forget(state)
+    state.messages = [*said, *state.messages[len(told) :]]
     return state
 
 
@@ -45,7 +67,7 @@ async def answer(state: TaskState, generate: Generate, *, last: bool = False) ->
 def with_persona(persona: str = "neutral", language: str = "en") -> Solver:
     """Puts the persona's system text before the conversation, and its name and hash into the sample's store.
 
-    If the reply that is due is one of the persona's moments, its act comes last, as guidance for this reply.
+    If the reply that is due is one of the persona's moments, its act is told for it (see `guided`).
     """
     chosen = persona_called(persona, language)
 
@@ -54,23 +76,25 @@ def with_persona(persona: str = "neutral", language: str = "en") -> Solver:
         state.store.set("persona", chosen.name)
         state.store.set("persona_language", chosen.language)
         state.store.set("persona_sha256", chosen.sha256)
-        _tell(state)
+        told = guided(state.messages, act_for(chosen, state.messages), state.model.api)
+        if len(told) > len(state.messages) or told[-1] is not state.messages[-1]:
+            state.store.set(_TOLD, {"id": told[-1].id, "said": state.messages[-1].text, "api": state.model.api})
+        state.messages = told
         return state
 
     return solve
 
 
-def _tell(state: TaskState, *, last: bool = False) -> None:
-    chosen = persona_called(state.store.get("persona", "neutral"), state.store.get("persona_language", "en"))
-    act = act_for(chosen, state.messages, last=last)
-    if act:
-        message = ChatMessageSystem(content=act)
-        state.messages.append(message)
-        state.store.set(_GUIDANCE, message.id)
+def _persona_of(state: TaskState) -> Persona:
+    return persona_called(state.store.get("persona", "neutral"), state.store.get("persona_language", "en"))
 
 
-def _forget(state: TaskState) -> None:
-    told = state.store.get(_GUIDANCE)
-    if told is not None:
-        state.messages = [message for message in state.messages if message.id != told]
-        state.store.set(_GUIDANCE, None)
+def _untold(state: TaskState) -> list[ChatMessage]:
+    """The messages without the act that `with_persona` told for the first reply."""
+    told = state.store.get(_TOLD)
+    if not told:
+        return list(state.messages)
+    said = None if told["api"] in _OURS else ChatMessageUser(content=told["said"])
+    messages = [said if message.id == told["id"] else message for message in state.messages]
+    state.store.set(_TOLD, None)
+    return [message for message in messages if message is not None]

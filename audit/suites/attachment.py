@@ -27,7 +27,7 @@ from audit.items import Half
 from audit.patients import Patient, load_profiles, profile_called
 from audit.patients.course import Course, Day, Turn, take_course
 from audit.patients.speaking import PatientModel
-from audit.personas import act_for, persona_called
+from audit.personas import act_for, guided, persona_called
 from audit.suite import Baseline, Suite
 from audit.suites._attachment_estimates import against, bad, estimates
 
@@ -122,7 +122,7 @@ def fifteen_days(persona: str, days: Sequence[int], seed: int = 1, patient_model
                     for place, text in enumerate(heard)]  # fmt: skip
             told: list[ChatMessage] = [ChatMessageSystem(content=f"{chosen.system.strip()}\n\n{day.context}"), *said]
             act = act_for(chosen, told, last=day.last and len(heard) > 1)
-            output = await get_model().generate([*told, ChatMessageSystem(content=act)] if act else told)
+            output = await get_model().generate(guided(told, act, state.model.api))
             shown.extend((said[-1], ChatMessageAssistant(content=output.completion)))
             return output.completion
 

@@ -14,14 +14,14 @@ from inspect_ai.model import (
 from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from audit.personas import act_for, answer, with_persona
+from audit.personas import act_for, answer, guided, with_persona
 from therapist.persona import load_persona
 
 SECURE = load_persona("secure_attachment")
 
 
 SEEN: list[list[str]] = []
-"""The system messages of each prompt."""
+"""The messages of each prompt."""
 
 
 @modelapi(name="listener")
@@ -29,7 +29,7 @@ class Listener(ModelAPI):
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
-        SEEN.append([message.text for message in input if message.role == "system"])
+        SEEN.append([message.text for message in input])
         return ModelOutput.from_content(self.model_name, "Yes.")
 
 
@@ -58,22 +58,35 @@ def seen_by_the_model(
     return list(SEEN), [(message.role, message.text) for message in log.samples[0].messages]
 
 
+SYSTEM = SECURE.system.strip()
+
+
 def test_each_act_is_told_for_its_own_reply_and_no_other(tmp_path: object) -> None:
     seen, transcript = seen_by_the_model(tmp_path, "secure_attachment", two_turns())
-    system = SECURE.system.strip()
     assert seen == [
-        [system, SECURE.acts.opening],
-        [system, SECURE.acts.feeling],
-        [system, SECURE.acts.closing],
+        [SYSTEM, f"The rent went up.\n\n({SECURE.acts.opening})"],
+        [SYSTEM, "The rent went up.", "Yes.", f"I felt ashamed.\n\n({SECURE.acts.feeling})"],
+        [SYSTEM, "The rent went up.", "Yes.", "I felt ashamed.", "Yes.", f"That is all.\n\n({SECURE.acts.closing})"],
     ]
-    assert [text for role, text in transcript if role == "system"] == [system]
+    said = ["The rent went up.", "I felt ashamed.", "That is all."]
+    assert [text for _, text in transcript] == [SYSTEM, said[0], "Yes.", said[1], "Yes.", said[2], "Yes."]
 
 
 def test_a_task_of_one_turn_needs_nothing_but_its_persona(tmp_path: object) -> None:
     seen, _ = seen_by_the_model(tmp_path, "secure_attachment", generate())
-    assert seen == [[SECURE.system.strip(), SECURE.acts.opening]]
+    assert seen == [[SYSTEM, f"The rent went up.\n\n({SECURE.acts.opening})"]]
     seen, _ = seen_by_the_model(tmp_path, "neutral", two_turns())
-    assert seen == [[load_persona("neutral").system.strip()]] * 3
+    assert seen[0] == [load_persona("neutral").system.strip(), "The rent went up."]
+    assert not any("(" in text for prompt in seen for text in prompt[1:])
+
+
+def test_our_own_engines_are_told_by_a_system_message_at_the_end() -> None:
+    said: list[ChatMessage] = [ChatMessageUser(content="The rent went up.")]
+    assert [(one.role, one.text) for one in guided(said, "Be kind.", "bedside")] == [
+        ("user", "The rent went up."),
+        ("system", "Be kind."),
+    ]
+    assert guided(said, "", "bedside") == guided(said, "", "vllm") == said
 
 
 def test_a_conversation_that_has_begun_has_no_opening() -> None:
