@@ -226,7 +226,7 @@ def _crises(language: str) -> Crises:
         parts = table["parts"]
         signs = tuple(
             Sign(rule.id, rule.pattern, rule.unless)
-            for rule in _rules(where, [{"category": "", **row} for row in table["signs"]], parts)
+            for rule in _rules(where, [{"category": "", **row} for row in table["signs"]], parts, at_words=True)
         )
         combinations = tuple(
             Combination(row["id"], row["category"], row["signs"], row["threshold"], row["within"])
@@ -235,7 +235,7 @@ def _crises(language: str) -> Crises:
         for combination in combinations:
             if unknown := sorted(set(combination.weights) - {sign.id for sign in signs}):
                 raise DataFileError(f"{where}: {combination.id}: there is no sign {', '.join(unknown)}")
-        rules = _rules(where, table["participant"], parts)
+        rules = _rules(where, table["participant"], parts, at_words=True)
         elsewhere = _compiled(table["elsewhere"], parts) if "elsewhere" in table else None
         return Crises(language, rules, signs, combinations, Mending.read(table["mending"]), elsewhere)
     except re.error as error:
@@ -244,11 +244,13 @@ def _crises(language: str) -> Crises:
         raise DataFileError(f"{where}: the key {error} is missing") from None
 
 
-def _rules(where: str, rows: list[dict[str, Any]], parts: dict[str, str]) -> tuple[Rule, ...]:
+def _rules(where: str, rows: list[dict[str, Any]], parts: dict[str, str], at_words: bool = False) -> tuple[Rule, ...]:
     rules = []
     for row in rows:
         try:
-            pattern, unless = (_compiled(row[key], parts) if key in row else None for key in ("pattern", "unless"))
+            pattern, unless = (
+                _compiled(row[key], parts, at_words) if key in row else None for key in ("pattern", "unless")
+            )
         except re.error as error:
             raise DataFileError(f"{where}: {row['id']}: not a regular expression: {error}") from None
         except KeyError as error:
@@ -262,10 +264,16 @@ def _rules(where: str, rows: list[dict[str, Any]], parts: dict[str, str]) -> tup
 
 
 _PART = re.compile(r"\{([a-z_]+)\}")
+_KEPT_OR_GROUP = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\((?!\?)")
 
 
-def _compiled(pattern: str, parts: dict[str, str]) -> re.Pattern[str]:
-    """The expression with its parts put in. Parts may be made of parts; raises `KeyError` for one that is not there."""
+def _compiled(pattern: str, parts: dict[str, str], at_words: bool = False) -> re.Pattern[str]:
+    """The expression with its parts put in. Parts may be made of parts; raises `KeyError` for one that is not there.
+
+    No group is kept and, if `at_words`, it is looked for at the beginnings of words alone: that is several times as fast.
+    """
     while _PART.search(pattern):
         pattern = _PART.sub(lambda match: f"(?:{parts[match[1]]})", pattern)
-    return re.compile(pattern, re.VERBOSE)
+    pattern = _KEPT_OR_GROUP.sub(lambda match: match[1] or "(?:", pattern)
+    start = r"(?<!\w)(?=\w)" if at_words else ""
+    return re.compile(f"{start}(?:{pattern}\n)", re.VERBOSE)
