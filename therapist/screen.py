@@ -263,6 +263,8 @@ def _rules(where: str, rows: list[dict[str, Any]], parts: dict[str, str], at_wor
     return tuple(rules)
 
 
+_SPELLINGS = str.maketrans({"ä": "(?:ae?)", "ö": "(?:oe?)", "ü": "(?:ue?)", "ß": "ss"})
+"""A text as it is read has no umlauts; people write ä as ae, too. So in an expression it stands for both."""
 _PART = re.compile(r"\{([a-z_]+)\}")
 _KEPT_OR_GROUP = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\((?!\?)")
 
@@ -274,6 +276,7 @@ def _compiled(pattern: str, parts: dict[str, str], at_words: bool = False) -> re
     """
     while _PART.search(pattern):
         pattern = _PART.sub(lambda match: f"(?:{parts[match[1]]})", pattern)
+    pattern = pattern.translate(_SPELLINGS)
     pattern = _KEPT_OR_GROUP.sub(lambda match: match[1] or "(?:", pattern)
     start = r"(?<!\w)(?=\w)" if at_words else ""
     return re.compile(f"{start}(?:{pattern}\n)", re.VERBOSE)
