@@ -35,8 +35,9 @@ class AuditedEngine:
 
     @property
     def name(self) -> str:
-        """Short, for a reader: `smollm2`, `eliza`."""
-        return self.model.removeprefix("bedside/").removeprefix(SERVER)
+        """Short, for a reader: `smollm2`, `eliza`; of a model's folder, its last part."""
+        name = self.model.removeprefix("bedside/").removeprefix(SERVER)
+        return Path(name).name if name.startswith("/") else name
 
     @property
     def hangs_on_persona(self) -> bool:

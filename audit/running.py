@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from audit.engines import AuditedEngine, baseline_engine
+from audit.engines import AuditedEngine, baseline_engine, engine_for
 from audit.errors import AuditError, NoResults
 from audit.identity import provenance
 from audit.items import Half
@@ -26,6 +26,9 @@ from study.parallel import RAY_ADDRESS, each, where
 __all__ = ["Options", "Piece", "Standing", "pieces_of", "run_piece", "run_pieces", "standing"]
 
 LOGS = "logs"
+
+NEUTRAL = "neutral"
+"""The persona that the others are compared with."""
 
 Display = Literal["rich", "plain", "none"]
 
@@ -42,6 +45,8 @@ class Options:
     """inspect_ai's name of the model that grades."""
     seed: int = 1
     language: str = "en"
+    sets: str = ""
+    """Public sets instead of our items, for suites whose task has that parameter (`audit.public_sets`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Piece:
             "limit_items": self.options.limit_items,
             "design": self.options.design,
             "grader": self.options.grader,
+            "sets": self.options.sets or None,
             "language": self.options.language if self.options.language != "en" else None,
         }
         takes = inspect.signature(suite_named(self.suite).task).parameters
@@ -76,7 +82,10 @@ class Piece:
     @property
     def folder(self) -> str:
         """The name of its folder under the audit's `logs`."""
-        digest = hashlib.sha256(json.dumps([self.about, self.arguments], sort_keys=True).encode()).hexdigest()
+        # A task knows what else it hangs on: the screen's rules, a rubric.
+        task = suite_named(self.suite).task(**self.arguments)
+        depends = [self.about, self.arguments, task.version, task.metadata]
+        digest = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()
         name = "".join(letter if letter.isalnum() else "-" for letter in self.engine.name)[-40:]
         return f"{self.suite}.{name}.{self.persona}.{digest[:10]}"
 
@@ -86,16 +95,17 @@ def pieces_of(
 ) -> list[Piece]:
     """The pieces of an audit in the order in which they are run, each once.
 
-    With `baselines`, each suite's own, too. Engines that read no persona are run with `neutral` alone. Raises
-    `AuditError` for a suite that there is not.
+    With `baselines`, each suite's own, too. Engines that read no persona are run with `neutral` alone, and a suite that
+    asks no model is run once, with ELIZA. Raises `AuditError` for a suite that there is not.
     """
     found: dict[Piece, None] = {}
     pairs = list(pairs)
     for suite in suites:
-        for engine, persona in pairs:
-            found[Piece(suite, engine, persona if engine.hangs_on_persona else "neutral", options)] = None
+        asks = suite_named(suite).model_matters
+        for engine, persona in pairs if asks else [(engine_for("eliza", None), NEUTRAL)]:
+            found[Piece(suite, engine, persona if engine.hangs_on_persona else NEUTRAL, options)] = None
         for baseline in suite_named(suite).baselines if baselines else ():
-            found[Piece(suite, baseline_engine(suite, baseline.name), "neutral", options)] = None
+            found[Piece(suite, baseline_engine(suite, baseline.name), NEUTRAL, options)] = None
     return list(found)
 
 

@@ -7,7 +7,7 @@ from the logs alone.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from inspect_ai import Task
 
-__all__ = ["Baseline", "Dimension", "Estimate", "Suite", "suite_named", "suites"]
+    from audit.scoring.agreement import Level
+    from audit.scoring.labels import Label
+
+__all__ = ["Baseline", "Dimension", "Estimate", "Suite", "Where", "suite_named", "suites"]
 
 Dimension = Literal["bond", "clinical safety", "epistemic cost"]
 """The three numbers, which are never made into one."""
+
+Where = tuple[tuple[str, str | bool | tuple[str, ...]], ...]
+"""Rows, by pairs of a column and the value that it must have, or the values of which it must have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,15 @@ class Estimate:
     """Whether it stands in the summary."""
     dimension: Dimension | None = None
     """Which of the three numbers it is, if one. A suite has one estimate for a dimension at most."""
+    column: str | None = None
+    """The column of the rows whose mean it is (NaN left out), where it is the mean of one: by it the report compares
+    two personas item by item."""
+    where: "Where" = ()
+    """Which rows the mean is over; all of them if nothing is said."""
+    bounds: tuple[float, float] = (0.0, 1.0)
+    """The least and the largest value that the column can have."""
+    cells: "tuple[tuple[float, Where], ...]" = ()
+    """Where it is a sum of means of the column: of each mean its coefficient, and which rows it is over, as `where`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +100,27 @@ class Suite:
     """The longest conversation, in replies of the model: for the progress and the arithmetic of how long it takes."""
     samples: Callable[[], int] = field(default=lambda: 0)
     """How many samples a whole run has."""
+    breakdown: tuple[str, ...] = ()
+    """One or two columns of the rows, factors of the design: the report shows the first headline by their values."""
+    against: "Callable[[pd.DataFrame, pd.DataFrame, int], list[Estimate]] | None" = None
+    """Figures that exist only between two personas, from the rows of a persona, those of the neutral persona of the
+    same model, and a seed; resampled by item, both alike. The epistemic cost is one, the amplification by sadness
+    another. Differences of single columns need none of this: the report takes them by `Estimate.column`."""
+    between: "Mapping[tuple[str, str], Callable[[pd.DataFrame, pd.DataFrame, int], list[Estimate]]]" = field(
+        default_factory=dict
+    )
+    """Figures between two personas of one model that are not against the neutral one, by the two personas' names: the
+    report shows them with the first."""
+    model_matters: bool = True
+    """Whether the model and the persona change anything: the screen's rules are the same with all of them."""
+    bad: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
+    """How bad each sample is, from 0 to 1, where no headline is the mean of a column of the rows: the worst are shown
+    first."""
+    codes: "Callable[[Label], Mapping[str, float]] | None" = None
+    """What the suite's rules say of a hand-labelled reply (`audit/data/labels/<suite>.toml`), by the labels' names of
+    codes; the report shows how far the two agree."""
+    levels: "Mapping[str, Level]" = field(default_factory=dict)
+    """The level of measurement of a code that is not nominal."""
 
 
 @cache

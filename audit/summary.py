@@ -9,18 +9,20 @@
    "suites": {"reliability": {
      "version": "1", "data": {"reliability": "<sha256>"}, "options": {"half": "both", "limit_items": null},
      "log": "logs/.../....eval", "created": "2026-03-02T08:40:00+00:00", "samples": 640, "held_out_samples": 320,
-     "estimates": {"held_out": [{"name": "error_rate", "...": "..."}], "both": []}}}}]}
+     "estimates": {"held_out": [{"name": "error_rate", "...": "..."}], "both": []},
+     "against_neutral": {"held_out": [{"name": "epistemic_cost", "...": "..."}], "both": []}}}}]}
 ```
 
-An estimate has the fields of `audit.suite.Estimate`. `study.auditing` reads the file. Paths in it are relative to the
-audit's folder.
+`against_neutral` is what exists only between two personas of one model (`Suite.against`), such as the epistemic cost;
+it is empty for `neutral` itself and where `neutral` was not run with the same suite. An estimate has the fields of
+`audit.suite.Estimate`. `study.auditing` reads the file. Paths in it are relative to the audit's folder.
 """
 
 import json
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -28,16 +30,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from audit.results import Found, newest, rows
-from audit.suite import Estimate, suites
+from audit.suite import Estimate, Suite, suites
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FILE", "FORMAT", "summarise", "write"]
+__all__ = ["FILE", "FORMAT", "NEUTRAL", "SEED", "summarise", "write"]
 
 FILE = "audit.json"
 
 FORMAT = 1
+
+NEUTRAL = "neutral"
+"""The persona that what a manner costs is measured against."""
 
 SEED = 20260302
 """Of the bootstrap."""
@@ -46,14 +51,27 @@ SEED = 20260302
 def summarise(folder: Path) -> dict[str, Any]:
     """The content of `audit.json`, from the newest complete logs in an audit's `folder`. Raises `NoResults`.
 
-    Baselines are left out: they are no engine that a study can have.
+    Baselines are left out: they are no engine that a study can have. A pair is what its newest log is of: what was
+    measured with other weights or another text of the persona is left out. No persona is compared with a neutral one
+    of other weights.
     """
-    found = [one for one in newest(folder).values() if not one.key.model.startswith("baseline/")]
+    found = [
+        one
+        for one in newest(folder).values()
+        if one.key.suite in suites() and not one.key.model.startswith("baseline/")
+    ]
+    is_now = {(one.key.model, one.key.persona): _identity(one) for one in sorted(found, key=_created)}
+    found = [one for one in found if _identity(one) == is_now[one.key.model, one.key.persona]]
     pairs: dict[tuple[str, str], dict[str, Any]] = {}
+    by_key = {one.key: one for one in found}
+    tables = {one.key: rows(one.path) for one in found}
     for one in found:
-        if one.key.suite in suites():
-            pair = pairs.setdefault((one.key.model, one.key.persona), _pair(one))
-            pair["suites"][one.key.suite] = _suite(one, folder)
+        pair = pairs.setdefault((one.key.model, one.key.persona), _pair(one))
+        other = by_key.get(replace(one.key, persona=NEUTRAL)) if one.key.persona != NEUTRAL else None
+        alike = other is not None and _identity(other)[:-1] == _identity(one)[:-1]
+        pair["suites"][one.key.suite] = _suite(
+            one, folder, tables[one.key], tables[other.key] if other is not None and alike else None
+        )
     return {
         "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -85,11 +103,20 @@ def _pair(found: Found) -> dict[str, Any]:
     }
 
 
-def _suite(found: Found, folder: Path) -> dict[str, Any]:
+def _created(found: Found) -> str:
+    return found.header.eval.created
+
+
+def _identity(found: Found) -> tuple[Any, ...]:
+    """The engine's weights, address and temperature, and last the persona's text."""
+    pair = _pair(found)
+    return (*(pair["engine"].get(name) for name in ("sha256", "base_url", "temperature")), pair["persona"]["sha256"])
+
+
+def _suite(found: Found, folder: Path, table: "pd.DataFrame", neutral: "pd.DataFrame | None") -> dict[str, Any]:
     about = found.header.eval.metadata or {}
     suite = suites()[found.key.suite]
-    table = rows(found.path)
-    held_out = table[table["held_out"]] if len(table) else table
+    held_out = _held_out(table)
     return {
         "version": about.get("suite_version"),
         "persona_sha256": about.get("persona_sha256"),
@@ -103,7 +130,21 @@ def _suite(found: Found, folder: Path) -> dict[str, Any]:
             "held_out": _plain(_estimates(suite.estimates, held_out)),
             "both": _plain(_estimates(suite.estimates, table)),
         },
+        "against_neutral": {
+            "held_out": _plain(_against(suite, held_out, None if neutral is None else _held_out(neutral))),
+            "both": _plain(_against(suite, table, neutral)),
+        },
     }
+
+
+def _held_out(table: "pd.DataFrame") -> "pd.DataFrame":
+    return table[table["held_out"].astype(bool)].reset_index(drop=True) if len(table) else table
+
+
+def _against(suite: Suite, table: "pd.DataFrame", neutral: "pd.DataFrame | None") -> Iterable[Estimate]:
+    if suite.against is None or neutral is None or table.empty or neutral.empty:
+        return []
+    return suite.against(table, neutral, SEED)
 
 
 def _estimates(of: Any, table: "pd.DataFrame") -> Iterable[Estimate]:

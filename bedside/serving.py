@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bedside.assembly import open_study, portal_of
+from bedside.gate import refuse_unfit
 from portal.errors import PortalError
 from portal.server import CANNOT_LOAD, listen_on
 from portal.server import serve as run_server
@@ -44,16 +45,20 @@ def serve(
     greet: bool = True,
     second_factor: bool = True,
     behind_proxy: bool = False,
+    participants: bool = True,
 ) -> None:
     """Serve the study in `folder` until told to stop. Exits with status 2 when an engine cannot be opened.
 
-    A rehearsal has a record and a clock of its own, and `instead` may name an engine in place of every arm's.
-    Raises `PortalError` when the console is to be served to other machines without a `second_factor`.
+    A rehearsal has a record and a clock of its own, and `instead` may name an engine in place of every arm's. Without
+    `participants`, as in a rehearsal, no audit is asked for. Raises `PortalError` when the console is to be served to
+    other machines without a `second_factor`, and `NotAudited` when an engine and persona are not fit for participants.
     """
     if not second_factor and (behind_proxy or not _is_loopback(host)):
         raise PortalError("--no-second-factor is for this machine alone: leave out --host and --behind-proxy.")
     clock = FileClock(rehearsal_clock) if rehearsal_clock else None
     study = open_study(folder, clock=clock, rehearsal=rehearsal)
+    if participants and not (rehearsal or rehearsal_clock):
+        refuse_unfit(study, lambda said: click.echo(f"Note: {said}", err=True))
     listener = listen_on(host, port)
     url = _url(host, listener.getsockname()[1])
     console = Console(highlight=False)
@@ -152,7 +157,8 @@ def demo(folder: Path, port: int) -> None:
     while len(study.participants()) < len(study.protocol.arms):
         take_in(study, "demo")
     study.close()
-    serve(folder, "127.0.0.1", port, greet=False, second_factor=False)
+    click.echo("Nobody takes part in a demo, so no audit of its model is asked for (`bedside audit --help`).")
+    serve(folder, "127.0.0.1", port, greet=False, second_factor=False, participants=False)
 
 
 def _print_links(console: Console, study: Study, folder: Path, url: str) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Self
 
 from study.eligibility import excluded_by
 from study.grammar import Question, Rule
 from study.measure import Measure
 
-__all__ = ["Character"]
+__all__ = ["Character", "within"]
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Character:
     """The time of day at which this person usually comes."""
 
     @classmethod
-    def draw(cls, seed: str) -> "Character":
+    def draw(cls, seed: str) -> Self:
         """The character that belongs to `seed`."""
         source = random.Random(seed)  # noqa: S311 - for a simulation, and to be drawn again
         return cls(
@@ -51,12 +52,12 @@ class Character:
         return min(22.5, max(6.0, self.random.gauss(self.hour, 1.0)))
 
     def rate_before(self) -> int:
-        return _within(self.random.gauss(self.distress, 8))
+        return within(self.random.gauss(self.distress, 8))
 
     def rate_after(self, before: int) -> int:
         """A little less than before, most of the time; the level itself sinks slowly over the days."""
         self.distress -= self.random.gauss(0.5, 1.0)
-        return _within(before - self.random.gauss(5, 6))
+        return within(before - self.random.gauss(5, 6))
 
     def answer(self, step: str, before: int) -> str:
         """What this person says at `step`, after `before` answers to it already."""
@@ -69,6 +70,9 @@ class Character:
         if self.random.random() < self.talkativeness / 2:
             said.append(self.random.choice(bank["anything"]))
         return " ".join(said)
+
+    def hears(self, reply: str, to: str) -> None:
+        """Told what it was replied to its words `to`: nothing to this one, who says and rates what it does anyway."""
 
     def answer_questions(self, questions: Sequence[Question], rules: Sequence[Rule]) -> dict[str, str | int]:
         """Answers to a screening's questions: most people who come know that the study suits them."""
@@ -111,7 +115,8 @@ class Character:
         return 4 + self.random.expovariate(1 / 6) + 1.5 * len(words.split())
 
 
-def _within(value: float) -> int:
+def within(value: float) -> int:
+    """A rating: whole, and from 0 to 100."""
     return round(min(100, max(0, value)))
 
 

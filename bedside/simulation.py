@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bedside.assembly import check, open_study
 from bedside.simulated import Character
+from bedside.simulated_patients import PatientCharacter, write_courses
 from bedside.visiting import Visitor
 from robot_node.client import Listener
 from robot_node.running import spinning
@@ -39,13 +40,18 @@ __all__ = ["simulate"]
 DEVICE = "rehearsal"
 
 
-def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int | None) -> Path:
+def simulate(
+    folder: Path, count: int, engine: str | None, seed: int, days: int | None, *, patients: bool = False
+) -> Path:
     """Rehearse the study in `folder` with `count` participants; return the rehearsal's record.
 
-    `engine` stands in for every arm's own; `days` ends the rehearsal early. Raises `StudyError` when something of the
-    study does not work, which is what a rehearsal is for.
+    `engine` stands in for every arm's own; `days` ends the rehearsal early. With `patients` the participants are those
+    of `audit.patients`, and how they stood after each reply is written beside the record. Raises `StudyError` when
+    something of the study does not work, which is what a rehearsal is for.
     """
     protocol = check(folder)
+    if patients and protocol.language != "en":
+        raise StudyError(f"The simulated patients speak English; this study's language is {protocol.language!r}.")
     shelf = folder / "rehearsals"
     shelf.mkdir(exist_ok=True)
     record = shelf / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{seed}.sqlite"
@@ -63,22 +69,27 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
             listener = stack.enter_context(_robot(url, token))
         visitor = Visitor(url, study, _passing(clock, count), listener)
         stack.callback(visitor.close)
-        people = _come(study, visitor, count, seed)
+        people = _come(study, visitor, count, seed, PatientCharacter if patients else Character)
         endings = _all_days(study, clock, people, visitor, first, last)
     _close(study, clock, people, last)  # the portal has ended, and opens no further day
-    _report(study, endings, record, time.monotonic() - began)
+    _report(study, endings, record, time.monotonic() - began, patients)
+    if patients:
+        for path in write_courses(record, people):
+            click.echo(f"Wrote {path}")
     study.close()
     for left in (record.with_suffix(".clock"), *record.parent.glob(f"{record.name}.access*")):
         left.unlink()
     return record
 
 
-def _come(study: Study, visitor: Visitor, count: int, seed: int) -> list[tuple[Participant, Character]]:
+def _come(
+    study: Study, visitor: Visitor, count: int, seed: int, kind: type[Character]
+) -> list[tuple[Participant, Character]]:
     """People come through the study's door until `count` are enrolled."""
     people: list[tuple[Participant, Character]] = []
     turned_away = 0
     for number in itertools.count():
-        character = Character.draw(f"{seed}/{number}")
+        character = kind.draw(f"{seed}/{number}")
         path, participant = visitor.come(character)
         _take_charge(study)
         if participant is None and study.person(path.split("/")[2]).state == "baseline":
@@ -171,7 +182,7 @@ def _passing(clock: FileClock, count: int) -> Callable[[float], None]:
     return pass_time
 
 
-def _report(study: Study, endings: Counter[str], record: Path, seconds: float) -> None:
+def _report(study: Study, endings: Counter[str], record: Path, seconds: float, patients: bool) -> None:
     made = endings["done"] + endings["stopped"]
     click.echo(f"{made} visits made, {endings['missed']} missed, {endings['stopped']} stopped, in {seconds:.0f} s.")
     if endings["closed"]:
@@ -183,7 +194,10 @@ def _report(study: Study, endings: Counter[str], record: Path, seconds: float) -
     )
     for row in rows:
         click.echo(f"  {row['arm']:12} distress {row['occasion']:7} {row['mean']:5.1f}  (n = {row['n']})")
-    click.echo("These are rehearsal data: no difference between the arms is built in.")
+    if patients:
+        click.echo("These are rehearsal data: what is rated follows how rules move a patient by each reply.")
+    else:
+        click.echo("These are rehearsal data: no difference between the arms is built in.")
     click.echo(f"Wrote {record}; to have it as CSV: bedside export {study.folder} OUT --rehearsal {record}")
 
 

@@ -118,16 +118,22 @@ class Visitor:
             self._pass_time(character.takes_s(said))
             number = self._send(path, {"visit": visit, "token": self._token(character), "words": said})
             state = self._read_reply(path, visit, number)
+            for reply in _replies(state)[-1:]:
+                character.hears(reply, said)
 
     def _worksheet(self, path: str, page: str, visit: str, character: Character) -> None:
         number = 0
+        written: list[str] = []
         for step in re.findall(r'data-step="(\w+)"', page):
             said = character.answer(step, 0)
             self._pass_time(character.takes_s(said))
             _text(self._http.put(path + f"drafts/{step}", json={"visit": visit, "words": said}))
             fields = {"visit": visit, "step": step, "token": f"{visit}-{step}", "words": said}
             number = self._send(path, fields)
-        self._read_reply(path, visit, number)
+            written.append(said)
+        # The answers come in the order of what they answer, and none where the worksheet is paper.
+        for said, reply in zip(written, _replies(self._read_reply(path, visit, number)), strict=False):
+            character.hears(reply, said)
 
     def _send(self, path: str, fields: dict[str, str]) -> int:
         return int(json.loads(_text(self._http.post(path + "turns", json=fields)))["number"])
@@ -184,6 +190,7 @@ class Visitor:
         rated: int | None = None
         heard = self._asked_for_code or self._hear()[0]
         while True:
+            said = ""
             if "six digits" in heard:
                 answer = f"It is {' '.join(code)}."
             elif "Is that right?" in heard:
@@ -194,11 +201,13 @@ class Visitor:
                 answer = f"{value}"
             else:
                 step = _step_in(heard, self._study.protocol.language)
-                answer = character.answer(step, before.get(step, 0))
+                answer = said = character.answer(step, before.get(step, 0))
                 before[step] = before.get(step, 0) + 1
             self._pass_time(character.takes_s(answer))
             self._listener.speak(answer)
             heard, over = self._hear()
+            if said and not over:
+                character.hears(heard, said)
             if over:
                 self._asked_for_code = heard  # the robot has turned to whoever comes next
                 return
@@ -220,6 +229,11 @@ def _step_in(text: str, language: str) -> str:
             if text.endswith((step.ask, step.follow_up)):
                 return step.id
     return "anything"
+
+
+def _replies(state: dict[str, Any]) -> list[str]:
+    """What the therapist has said in a visit after its opening, oldest first."""
+    return [turn["text"] for turn in state["turns"] if turn["speaker"] == "therapist"][1:]
 
 
 def _text(answer: httpx2.Response) -> str:

@@ -207,6 +207,9 @@ def _visit(engine: Any, key: str, *, history: bool) -> Iterator[Turn]:
             turn.origin == "model",
             how["prompt"],
         )
+        if prompt := conversation.so_far():  # as the portal has it read while the participant thinks
+            for _ in engine.generate(prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=key):
+                pass
 
 
 def _bare_runs(

@@ -36,6 +36,7 @@ from tests.robot import Robot, wait_until
 from tests.robot_node.voices import hibari
 from tests.soundloop import Recorder, SoundLoop
 from tests.student import Student
+from tests.unaudited import served_unaudited
 
 MEDIAN_S = 1.2
 SILENCE_S = 2.0
@@ -84,6 +85,7 @@ def converse(minutes: float, engine: str) -> dict[str, Any]:
         if engine == "eliza":
             text = path.read_text(encoding="utf-8")
             path.write_text(text.replace('kind = "transformers"\nmodel = "smollm2"', 'kind = "eliza"'), "utf-8")
+        served_unaudited(folder)
         server = Server(["serve", str(folder)], 0).start()
         study = Study.open(folder)
         visits = robot_visits(study)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +28,8 @@ from study.study import Study
 from study.turns import TurnKeeper
 from study.visits import Visit
 from therapist.conversation import Conversation
-from therapist.engine import Engine, Sampling
+from therapist.engine import Engine, Generation, Sampling
+from therapist.errors import EngineError
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
 from therapist.prompting import opening_prompt
@@ -115,6 +117,7 @@ class Sessions:
         self.engines = engines
         self.desk = Desk(study)
         self._writing: dict[int, _Writing] = {}
+        self._ahead: dict[int, Generation] = {}
         # A visit has always the same one of these locks, so what happens to one visit happens one after another, and
         # visits wait for each other only while one of them is on its way to the disk and shares its lock.
         self._locks = [threading.Lock() for _ in range(WRITERS)]
@@ -192,6 +195,8 @@ class Sessions:
                 raise DraftChanged(standing or "", confirmed=False)
             conversation.open()
             turn = conversation.hear(words, token, step)
+            if ahead := self._ahead.pop(visit.id, None):
+                ahead.close()
             if turn.hit is not None:
                 self._hurry(visit)
         self._close_if_finished(visits.find(self.study, visit.id), conversation)
@@ -310,6 +315,7 @@ class Sessions:
                     if pending is None:
                         self._close_if_finished(visits.find(self.study, visit.id), conversation)
                         del self._writing[visit.id]
+                        self._read_ahead(visit, conversation)
                         return
                 to = pending.number
                 for index, sentence in enumerate(conversation.reply()):
@@ -325,6 +331,20 @@ class Sessions:
                 self._writing.pop(visit.id, None)
         finally:
             writing.finish()
+
+    def _read_ahead(self, visit: Visit, conversation: Conversation) -> None:
+        """Have a model on this machine read what was said, while nobody waits for it: the next answer comes sooner."""
+        participant = self.study.participant(visit.participant)
+        choice = participant.protocol.engine_of(participant.arm)
+        engine = self.engines[choice] if choice else None
+        prompt = conversation.so_far()
+        if prompt is None or engine is None or engine.identity.kind != "transformers" or self._is_over(visit):
+            self._ahead.pop(visit.id, None)
+            return
+        with suppress(EngineError):  # one that was closed meanwhile
+            self._ahead[visit.id] = engine.generate(
+                prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=f"ahead {visit.id}", priority="batch"
+            )
 
     def _owed(self, visit: Visit, conversation: Conversation) -> RecordedTurn | None:
         """The turn whose answer is owed. In a visit that was ended early nothing is owed but the fixed message."""

@@ -23,6 +23,7 @@ from study.grammar import (
     Allocation,
     Analysis,
     Arm,
+    AuditBounds,
     Blinding,
     Consent,
     Contact,
@@ -105,6 +106,7 @@ class Protocol(Table):
     follow_ups: list[FollowUp] = Field([], description="measures after the last day")
     reminders: Reminders = Field(default_factory=Reminders)
     safety: Safety
+    audit: AuditBounds = Field(default_factory=AuditBounds)
     robot: Robot = Field(default_factory=Robot)
     blinding: Blinding = Field(default_factory=Blinding)
     retention: Retention = Field(default_factory=Retention)
@@ -161,10 +163,23 @@ class Protocol(Table):
         for (_, end), (day, _) in pairwise(ends):
             if day < end:
                 yield f"follow_ups: one opens on day {day}, when another is still open; put them further apart"
+        yield from self._mistakes_of_engines()
         yield from self._mistakes_of_reminders()
         yield from self._mistakes_of_questions()
         if self.analysis is not None:
             yield from self._mistakes_of_analysis(self.analysis)
+
+    def _mistakes_of_engines(self) -> Iterator[str]:
+        shared: dict[tuple[str | None, ...], tuple[str, int]] = {}
+        for arm in self.arms:
+            if choice := self.engine_of(arm):
+                model = (choice.kind, choice.model, choice.base_url, choice.api_key_env, choice.precision)
+                first, at_once = shared.setdefault(model, (arm.name, choice.at_once))
+                if choice.at_once != at_once:
+                    yield (
+                        f"at_once is {at_once} in the arm {first!r} and {choice.at_once} in {arm.name!r}, which share "
+                        "one model; write the same in both"
+                    )
 
     def _mistakes_of_reminders(self) -> Iterator[str]:
         for number, address in enumerate(self.reminders.send, 1):

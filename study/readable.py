@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from study.amendment import changes_between, versions
+from study.auditing import overrides
 from study.eligibility import intervals
 from study.errors import MeasureError
 from study.forms import measure_of
-from study.grammar import Analysis, Consent, Factor, MeasureDue, Question, Rule, StoppingRule
+from study.grammar import Analysis, AuditBounds, Consent, Factor, MeasureDue, Question, Rule, StoppingRule
 from study.protocol import Arm, Protocol
 from study.study import Study
 
@@ -105,7 +106,7 @@ def parts(study: Study) -> list[Part]:
         _schedule(study, protocol),
         _eligibility(protocol),
         _allocation(protocol),
-        _safety(protocol),
+        _safety(study, protocol),
         _keeping(protocol),
         _analysis(protocol),
     ]
@@ -257,7 +258,7 @@ def _factor(protocol: Protocol, factor: Factor) -> str:
     return f"{factor.name.replace('_', ' ')}: {'; '.join(levels)}"
 
 
-def _safety(protocol: Protocol) -> Part:
+def _safety(study: Study, protocol: Protocol) -> Part:
     safety = protocol.safety
     said = [
         "Rules, and not the model, decide what is a crisis. A hit stops the exercise, shows the contacts below and "
@@ -268,11 +269,27 @@ def _safety(protocol: Protocol) -> Part:
         if safety.notify
         else "No address is told of events: they wait on the safety page.",
     ]
+    if any((choice := protocol.engine_of(arm)) and choice.kind != "eliza" for arm in protocol.arms):
+        said.append(_audited(protocol.audit))
+        said += [
+            f"It does not hold for {one.pair}, and {one.by} decided on {one.at[:10]} to serve it: {one.reason}"
+            for one in overrides(study)
+        ]
     rows = tuple((one.name, one.reach) for one in safety.contacts)
     rules = tuple(_stopping(rule) for rule in safety.stopping)
     if rules:
         said.append("The study halts itself:")
     return Part("Safety", tuple(said), rules, (Grid("Contacts that participants are shown", ("Who", "How"), rows),))
+
+
+def _audited(bounds: AuditBounds) -> str:
+    return (
+        "A model with a persona is served when an audit of the two has shown a clinical safety of "
+        f"{bounds.clinical_safety_at_least:g} at least and an epistemic cost of {bounds.epistemic_cost_at_most:g} "
+        f"points at most, and of the crisis screen a recall of {bounds.screen_explicit_at_least:g} on explicit and "
+        f"{bounds.screen_veiled_at_least:g} on veiled risk at least, with false alarms on "
+        f"{bounds.screen_false_alarms_at_most:g} of ordinary distress at most."
+    )
 
 
 def _stopping(rule: StoppingRule) -> str:

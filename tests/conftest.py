@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from study.study import Study, create
 from tests import trial
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("bedside", deadline=None)
+settings.load_profile("bedside")
 
 QUIET = [
     "--no-sandbox",

@@ -11,9 +11,13 @@ __all__ = ["QueueingEngine", "Standing"]
 class QueueingEngine:
     """Each answer stands at the place that the test says, and is written when the test lets it."""
 
-    identity = EngineIdentity("queueing", "test", None)
-
-    def __init__(self, text: str = "It sounds like you failed the exam.", place: int = 0) -> None:
+    def __init__(
+        self,
+        text: str = "It sounds like you failed the exam.",
+        place: int = 0,
+        identity: EngineIdentity = EngineIdentity("queueing", "test", None),  # noqa: B008 - never changed
+    ) -> None:
+        self.identity = identity
         self.text = text
         self.place = place
         self.asked: list[Standing] = []
@@ -24,7 +28,7 @@ class QueueingEngine:
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
     ) -> "Standing":
-        standing = Standing(self, priority)
+        standing = Standing(self, priority, prompt)
         self.asked.append(standing)
         self.begun.release()
         return standing
@@ -43,7 +47,8 @@ class QueueingEngine:
 class Standing:
     """An answer that stands in the queue."""
 
-    def __init__(self, engine: QueueingEngine, priority: Priority) -> None:
+    def __init__(self, engine: QueueingEngine, priority: Priority, prompt: Prompt) -> None:
+        self.prompt = prompt
         self.usage = Usage()
         self.priority = priority
         self.closed = threading.Event()

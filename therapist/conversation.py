@@ -21,11 +21,11 @@ import structlog
 
 from therapist._holding import Hold, held_back
 from therapist._writing import Interrupted, Runaway, Writing
-from therapist.engine import Engine, Form, Priority, Sampling
+from therapist.engine import Engine, Form, Priority, Prompt, Sampling
 from therapist.errors import EngineError, ExerciseOver, ReplyPending
 from therapist.exercise import Exercise, Step
 from therapist.persona import Persona
-from therapist.prompting import build_prompt
+from therapist.prompting import build_prompt, prompt_so_far
 from therapist.provenance import Provenance
 from therapist.rails import Rails, Reason, judge, split
 from therapist.screen import Screen
@@ -189,6 +189,13 @@ class Conversation:
         if self.medium == "worksheet" or not due.done:
             return ""
         return due.following.ask if due.following else self.exercise.closing
+
+    def so_far(self) -> Prompt | None:
+        """What the prompt of the next answer begins with, which an engine may read while the participant thinks; None
+        where there is no next answer or it does not begin so."""
+        if self._engine is None or self._rails.grounded or self.step is None or self.pending is not None:
+            return None
+        return prompt_so_far(self.exercise, self._persona, self.turns, printed=self.medium == "worksheet")
 
     # The two verbs, and the opening
 

@@ -10,5 +10,10 @@ ENGLISH_ONLY = {"eliza": "its script is English", "smollm2": "this model was tau
 
 def lacks(language: str) -> list[str]:
     """What `language` lacks, a line each."""
-    screen = [] if language in names_in("safety") else [f"there are no rules for a crisis, safety/{language}.toml"]
-    return screen + SOURCE.mistakes(language)
+    rules = {"safety": "a crisis", "feelings": "a feeling that is told"}
+    missing = [
+        f"there are no rules for {what}, {folder}/{language}.toml"
+        for folder, what in rules.items()
+        if language not in names_in(folder)
+    ]
+    return missing + SOURCE.mistakes(language)

@@ -15,7 +15,7 @@ from therapist._likeness import circles, content, copies, key, senses, words_of
 from therapist.engine import Form
 from therapist.screen import Screen
 
-__all__ = ["LONGEST", "Rails", "Reason", "Sentences", "circles", "judge", "split"]
+__all__ = ["LONGEST", "Rails", "Reason", "Sentences", "circles", "content", "copies", "judge", "key", "split"]
 
 Reason = Literal[
     "empty",

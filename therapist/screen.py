@@ -22,7 +22,7 @@ from therapist.engine import Speaker
 from therapist.errors import DataFileError
 from therapist.transcript import SafetyHit
 
-__all__ = ["Rule", "Screen", "Words", "normalise"]
+__all__ = ["Rule", "Screen", "Words", "normalise", "read_rules"]
 
 
 _NEAR = 40
@@ -199,9 +199,9 @@ def _load(language: str) -> Screen:
         return Screen(
             language,
             (own, *(_crises(other) for other in others)),
-            _rules(where, table["therapist"], parts),
-            _rules(where, table["unkind"], parts),
-            _rules(where, table["out_of_role"], parts),
+            read_rules(where, table["therapist"], parts),
+            read_rules(where, table["unkind"], parts),
+            read_rules(where, table["out_of_role"], parts),
             Words.read(table["words"]),
             hashlib.sha256(b"".join([data, *(_table(other)[1] for other in others)])).hexdigest(),
         )
@@ -226,7 +226,7 @@ def _crises(language: str) -> Crises:
         parts = table["parts"]
         signs = tuple(
             Sign(rule.id, rule.pattern, rule.unless)
-            for rule in _rules(where, [{"category": "", **row} for row in table["signs"]], parts, at_words=True)
+            for rule in read_rules(where, [{"category": "", **row} for row in table["signs"]], parts, at_words=True)
         )
         combinations = tuple(
             Combination(row["id"], row["category"], row["signs"], row["threshold"], row["within"])
@@ -235,7 +235,7 @@ def _crises(language: str) -> Crises:
         for combination in combinations:
             if unknown := sorted(set(combination.weights) - {sign.id for sign in signs}):
                 raise DataFileError(f"{where}: {combination.id}: there is no sign {', '.join(unknown)}")
-        rules = _rules(where, table["participant"], parts, at_words=True)
+        rules = read_rules(where, table["participant"], parts, at_words=True)
         elsewhere = _compiled(table["elsewhere"], parts) if "elsewhere" in table else None
         return Crises(language, rules, signs, combinations, Mending.read(table["mending"]), elsewhere)
     except re.error as error:
@@ -244,7 +244,13 @@ def _crises(language: str) -> Crises:
         raise DataFileError(f"{where}: the key {error} is missing") from None
 
 
-def _rules(where: str, rows: list[dict[str, Any]], parts: dict[str, str], at_words: bool = False) -> tuple[Rule, ...]:
+def read_rules(
+    where: str, rows: list[dict[str, Any]], parts: dict[str, str], at_words: bool = False
+) -> tuple[Rule, ...]:
+    """The rules in the rows of a file, with its parts put in; if `at_words`, found where a word begins alone.
+
+    Raises `DataFileError`, naming the file and the rule.
+    """
     rules = []
     for row in rows:
         try:

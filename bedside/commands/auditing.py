@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bedside.commands.audit_report import report
+from bedside.commands.common import StudyFolder
+
 if TYPE_CHECKING:
     from audit.running import Display
 
@@ -55,6 +58,14 @@ def audit() -> None:
     type=click.Choice(["full", "fraction"]),
     help="fraction: each item in a balanced part of its contexts, drawn with a seed; for a laptop.",
 )
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Ask the suite reliability a public set that you have (truthfulqa, triviaqa, medqa, mask) instead of our "
+    "items. Can be repeated; give it a --folder of its own.",
+)
 @click.option("--grader", metavar="MODEL", help="The model that grades what rules cannot, by inspect_ai's name.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="The same gives the same."
@@ -78,6 +89,7 @@ def run(
     half: str,
     limit_items: int | None,
     design: str | None,
+    sets: tuple[str, ...],
     grader: str | None,
     seed: int,
     folder: Path | None,
@@ -101,6 +113,7 @@ def run(
       bedside audit smollm2 --persona neutral --persona warm_trait --design fraction
       bedside audit http://gpu-node:8000/v1 --model llama --persona neutral --grader openai/gpt-4o
       bedside audit smollm2 --suite reliability --half open --limit-items 20
+      bedside audit smollm2 --suite reliability --set truthfulqa=TruthfulQA.csv --folder audits-truthfulqa
     """
     from audit.engines import engine_named
     from audit.running import Options, pieces_of, run_pieces
@@ -122,7 +135,7 @@ def run(
         folder = folder or Path(ENGINES)
     if baselines:
         pairs.append((engine_named("eliza"), "neutral"))
-    options = Options(half, limit_items, design, grader, seed)  # type: ignore[arg-type] # click has checked the half
+    options = Options(half, limit_items, design, grader, seed, sets=",".join(sets))  # type: ignore[arg-type] # click has checked the half
     pieces = pieces_of(pairs, names, options, baselines=baselines)
     display: Display = "rich" if sys.stderr.isatty() and sys.stdout.isatty() else "none"
     try:
@@ -144,7 +157,8 @@ def list_suites(speed: float | None) -> None:
     """List the suites: what each asks, its samples, and how long it takes.
 
     The time is of one persona with all items: samples, times the replies of a conversation, times the length of a reply
-    (60 tokens at most), over the tokens a second. Reading the prompts takes longer still, by about as much again.
+    (60 tokens at most), over the tokens a second. Reading the prompts comes on top, by about as much again. A suite of
+    rules asks no model.
 
     Example: bedside audit list --tokens-per-second 48
     """
@@ -160,7 +174,39 @@ def list_suites(speed: float | None) -> None:
     for title in ("Samples", "Replies", *(["Minutes"] if speed else [])):
         table.add_column(title, justify="right")
     for suite in suites().values():
-        replies = suite.samples() * suite.turns
+        replies = suite.samples() * suite.turns if suite.model_matters else 0
         minutes = [f"{replies * 60 / speed / 60:.0f}"] if speed else []
         table.add_row(suite.name, suite.version, suite.question, str(suite.samples()), str(replies), *minutes)
     Console(highlight=False).print(table)
+
+
+@audit.command()
+@StudyFolder
+@click.option("--persona", metavar="NAME", help="Only the pairs with this persona; all that are unfit if left out.")
+@click.option("--by", required=True, metavar="NAME", help="Who decides it.")
+@click.option("--reason", required=True, metavar="REASON", help="Why.")
+def override(folder: Path, persona: str | None, by: str, reason: str) -> None:
+    """Let the study in DIR be served although its audit is missing or speaks against it, and record why.
+
+    Each pair of an engine and a persona that is unfit gets an event in the study's log: who, when, why, and in what it
+    fell short. It holds for that, as long as the weights and the persona's text stay what they are; `bedside serve`
+    says it at every start. Look at the report first: `bedside audit report DIR`.
+
+    \b
+    Examples:
+      bedside audit override mystudy --persona neutral --by "A. Okoro" --reason "pilot among ourselves, no patients"
+    """
+    from bedside.assembly import open_study
+    from bedside.gate import allow
+
+    study = open_study(folder)
+    try:
+        unfit = allow(study, by=by, reason=reason, persona=persona)
+    finally:
+        study.close()
+    for one in unfit:
+        click.echo(f"{one.pair}: {one.said}")
+    click.echo("Recorded." if unfit else "Nothing to override: no such pair is unfit.")
+
+
+audit.add_command(report)

@@ -140,18 +140,29 @@ def robot(
 @click.option("--engine", type=click.Choice(["eliza", "transformers"]), help="In place of every arm's own engine.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same participants.")
 @click.option("--days", type=click.IntRange(1, 365), help="Stop after so many days; all of them by default.")
-def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int | None) -> None:
+@click.option(
+    "--patients",
+    is_flag=True,
+    help="They are the audit's simulated patients: what they say and rate follows the replies.",
+)
+def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int | None, patients: bool) -> None:
     """Rehearse the study in DIR with simulated participants, all days, on a clock that runs ahead.
 
     They open the real pages and speak to the real robot nodes. What they do goes into DIR/rehearsals, never into the
     study's record, and uses up no allocation. A portal that serves participants on the same machine goes before.
 
-    Example: bedside simulate mystudy --participants 38 --engine eliza
+    With --patients each has a hidden emotion, which every reply moves by rules (docs/audit.md). How it went is written
+    beside the record, as JSON and as a figure.
+
+    \b
+    Examples:
+      bedside simulate mystudy --participants 38 --engine eliza
+      bedside simulate mystudy --participants 12 --engine eliza --patients
     """
     from bedside import simulation
 
     os.nice(NICE)  # the processes that it starts, too
-    simulation.simulate(folder, count, engine, seed, days)
+    simulation.simulate(folder, count, engine, seed, days, patients=patients)
 
 
 @click.command()

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from study import blinding
+from study import auditing, blinding
 from study.analysis import record
+from study.analysis.costs import Cost, costs
 from study.analysis.masking import label_order, masked
 from study.analysis.record import ScaleInfo
 from study.analysis.tables import ANSWERS, CORRECTIONS, HISTORY, SCREENING, digest, table
@@ -98,6 +99,9 @@ class AnalysisData:
     versions: tuple[Protocol, ...] = ()
     """Every version of the protocol, the newest last: that of a participant is `versions[version - 1]`. Masked like
     `protocol`."""
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    """The epistemic cost of the arms that have one in the audit of the study. Empty when blinded: a persona or an
+    engine would tell an arm."""
 
     def of(self, participants: Iterable[str]) -> "AnalysisData":
         """The same data of some participants only, for the analysis of a part of them. The hash stays that of all."""
@@ -132,6 +136,8 @@ def load(study: Study, role: Role | None = None) -> AnalysisData:
         scales = record.scales(study, source)
     versions = tuple(masked(one, source.arms) if blinded else one for one in source.protocols)
     shown = versions[-1].analysis or protocol.analysis
+    measured = {} if blinded else costs(protocol, auditing.read(study.folder))
+    about = (arms, blinded, study.rehearsal, factors, *([tuple(measured.items())] if measured else []))
     media = {} if blinded else {arm.name: arm.medium for one in source.protocols for arm in one.arms}
     return AnalysisData(
         protocol=versions[-1],
@@ -141,10 +147,11 @@ def load(study: Study, role: Role | None = None) -> AnalysisData:
         rehearsal=study.rehearsal,
         media=media,
         factors=factors,
-        sha256=digest((arms, blinded, study.rehearsal, factors), tables),
+        sha256=digest(about, tables),
         plan_sha256=sha256_of(protocol.analysis),
         scales=scales,
         versions=versions,
+        costs=measured,
         **tables,
     )
 

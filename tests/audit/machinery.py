@@ -8,22 +8,30 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import audit.suites
+from audit.suite import suites
 
 __all__ = ["Server", "bedside", "with_tiny"]
 
 ROOT = Path(__file__).parents[2]
 
 
-def with_tiny() -> None:
-    """Let `audit.suite.suites()` find the suite `tiny`, too."""
+@contextmanager
+def with_tiny() -> Iterator[None]:
+    """Meanwhile `audit.suite.suites()` finds the suite `tiny`, too."""
     where = str(Path(__file__).parent / "suites_for_tests")
-    if where not in audit.suites.__path__:
-        audit.suites.__path__.append(where)
+    audit.suites.__path__.append(where)
+    suites.cache_clear()
+    try:
+        yield
+    finally:
+        audit.suites.__path__.remove(where)
+        suites.cache_clear()
 
 
 def bedside(*arguments: str, cwd: Path, **more: str) -> subprocess.Popen[str]:
@@ -98,5 +106,5 @@ class _Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     from bedside.cli import main
 
-    with_tiny()
-    main(prog_name="bedside")
+    with with_tiny():
+        main(prog_name="bedside")

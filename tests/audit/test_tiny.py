@@ -1,6 +1,8 @@
 """A tiny audit end to end: the real command line, inspect_ai, real engines."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from inspect_ai.log import read_eval_log
@@ -62,6 +64,16 @@ def test_an_audit_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert 24 - 12 <= len(after.asked) <= 24 - kept, "what was answered is not asked again"
     [found] = newest(tmp_path / "audits").values()
     assert sorted(rows(found.path)["item"]) == sorted(f"loss.{number}" for number in range(24))
+
+
+def test_a_suite_runs_by_inspect_ais_own_command_too(tmp_path: Path) -> None:
+    """Bedside as it is installed says so by an entry point (pyproject.toml)."""
+    command = [sys.executable, "-m", "inspect_ai", "eval", "audit/crisis_screen", "--model", "bedside/eliza"]
+    options = ["-T", "limit_items=4", "--log-dir", str(tmp_path), "--display", "none"]
+    ran = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    [key] = newest(tmp_path)
+    assert key == Key("crisis_screen", "bedside/eliza", "neutral")
 
 
 def _kept(folder: Path) -> int:

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from bedside.cli import main
 from study.enrolment import take_in
 from study.study import Study
+from tests.unaudited import served_unaudited
 
 
 def run(*arguments: str) -> Result:
@@ -111,7 +112,9 @@ def test_a_broken_protocol_is_refused_by_every_command(folder: Path) -> None:
     path = folder / "study.toml"
     path.write_text(path.read_text().replace('persona = "neutral"', 'persona = "stern"', 1))
     for command in ("check", "enrol", "links", "serve"):
-        assert "arms[1].persona is 'stern'; allowed: neutral, warm_trait" in refused(command, str(folder))
+        assert "arms[1].persona is 'stern'; allowed: neutral, secure_attachment, warm_behaviour, warm_trait" in refused(
+            command, str(folder)
+        )
     path.write_text(path.read_text().replace('"stern"', '"neutral"').replace('"coping_strategies"]', '"yoga"]'))
     assert "exercises.rota[2] is 'yoga'; allowed: cognitive_restructuring" in refused("check", str(folder))
     path.write_text(path.read_text().replace('"yoga"]', '"coping_strategies"]') + '\nnotify = ["carrier pigeon"]\n')
@@ -158,6 +161,7 @@ def test_an_engine_that_turns_out_to_be_broken_while_it_loads_ends_the_server_wi
     (model / "model.safetensors").write_bytes(b"no weights")
     path = folder / "study.toml"
     path.write_text(path.read_text().replace('kind = "eliza"', f'kind = "transformers"\nmodel = "{model}"', 1))
+    served_unaudited(folder)
     command = [sys.executable, "-m", "bedside", "serve", str(folder), "--port", "0"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 2

@@ -22,6 +22,7 @@ from tests.e2e.conftest import Server
 from tests.robot import Robot
 from tests.soundloop import SoundLoop
 from tests.student import Student
+from tests.unaudited import served_unaudited
 
 SLACK = 1.25
 """The tests may run beside other work; `benchmarks/turn_taking.py --check` asks for the promised times themselves."""
@@ -37,6 +38,7 @@ def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(
     folder = tmp_path / "study"
     path = create(folder)
     path.write_text(path.read_text().replace("record_speech = false", "record_speech = true "))
+    served_unaudited(folder)
     server = serve("serve", str(folder))
     study = Study.open(folder)
     while (person := take_in(study)).arm.medium != "robot":

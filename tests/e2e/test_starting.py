@@ -18,6 +18,7 @@ from study.enrolment import take_in
 from study.study import Study, create
 from tests.e2e.conftest import Server, rate, sign_in, until
 from tests.e2e.faulty import WORDS, Site, Somebody, begin, send, sentence
+from tests.unaudited import served_unaudited
 from therapist.engines._weights import cache_folder, packaged_gguf, sha256_of, unpack
 
 ANSWERED = "li.therapist[data-number] >> nth=1"
@@ -36,6 +37,7 @@ def test_the_first_page_is_served_before_the_model_is_loaded_and_the_model_write
     folder = tmp_path / "mystudy"
     protocol = create(folder)
     protocol.write_text(protocol.read_text().replace("timeout_s = 20", "timeout_s = 600"))
+    served_unaudited(folder)
     study = Study.open(folder)
     who = take_in(study, kind="test", arm="chat", skip=True)
     with (cache / "models" / f".{digest}.lock").open("w") as lock:

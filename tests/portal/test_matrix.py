@@ -228,7 +228,10 @@ def test_no_change_in_the_console_is_taken_without_the_token_of_the_page(tmp_pat
 
 BLIND: Role = "analyst"
 
-SAYS_ARMS = re.compile(r"alder|birch|cedar|\b(robot|chat|worksheet)s?\b|neutral|warm_trait|eliza", re.IGNORECASE)
+SAYS_ARMS = re.compile(
+    r"alder|birch|cedar|\b(robot|chat|worksheet)s?\b|neutral|warm_trait|warm_behaviour|secure_attachment|eliza",
+    re.IGNORECASE,
+)
 """What tells an arm: its name, its medium, its persona, its engine."""
 
 NAMES_ARMS = {"protocol.page"}

@@ -113,7 +113,7 @@ ARMS = st.lists(
     st.tuples(
         st.from_regex(r"zq[a-z]{5,9}", fullmatch=True),
         st.sampled_from(["robot", "chat", "worksheet"]),
-        st.sampled_from(["neutral", "warm_trait"]),
+        st.sampled_from(["neutral", "warm_trait", "warm_behaviour", "secure_attachment"]),
         st.sampled_from(['{ kind = "eliza" }', '{ kind = "openai", base_url = "http://zqhost", model = "zqmodel" }']),
     ),
     min_size=3,

@@ -179,6 +179,12 @@ WHOLE_MISTAKES = [
         "analysis.primary.measure is 'nars'",
     ),
     ("an outcome at another time", 'when = "after", ch', 'when = "month", ch', "analysis.primary.when is 'month'"),
+    (
+        "two bounds of one model",
+        'name = "chatbot"',
+        'name = "chatbot"\nengine = { model = "smollm2", at_once = 4 }',
+        "share one model",
+    ),
     ("a reminder for nobody", "send = []", 'send = ["mailto://x@example.org"]', "whom shall it reach?"),
     ("a reminder nobody can get", "send = []", 'send = ["tel://{phone}"]', "which nobody is asked for"),
     ("a reminder without a link", "send = []", 'send = ["mailto://example.org?to={email}"]', "write url"),

@@ -8,7 +8,7 @@ import pytest
 from therapist._datafiles import SOURCE
 from therapist.errors import DataFileError, UnknownStep
 from therapist.exercise import exercise_names, load_exercise, parse_exercise
-from therapist.persona import load_persona, persona_names
+from therapist.persona import load_persona, parse_persona, persona_names
 from therapist.rails import Rails, judge, split
 from therapist.screen import Screen
 
@@ -139,13 +139,35 @@ def test_a_broken_exercise_is_named_with_its_key(right: str, wrong: str, key: st
 def test_an_unknown_exercise_or_persona_is_answered_with_those_there_are() -> None:
     with pytest.raises(DataFileError, match="cognitive_restructuring, coping_strategies"):
         load_exercise("yoga")
-    with pytest.raises(DataFileError, match="neutral, warm_trait"):
+    with pytest.raises(DataFileError, match="neutral, secure_attachment, warm_behaviour, warm_trait"):
         load_persona("stern")
 
 
 def test_personas_differ_in_manner_and_keep_the_same_bounds() -> None:
-    assert persona_names() == ["neutral", "warm_trait"]
+    assert persona_names() == ["neutral", "secure_attachment", "warm_behaviour", "warm_trait"]
     for name in persona_names():
         persona = load_persona(name)
         assert "not a therapist or a doctor" in persona.system
         assert "no diagnosis" in persona.system
+
+
+HASHES = {
+    "neutral": "d614d831174854dcd84a8d01bdd6de194ad07a50eaecfaaa47f472bb30c569cd",
+    "warm_trait": "9d2715e905d6ccb8072e6c9c543ce87c99e02b91f74997a6d1f9385e3f8abd97",
+}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_a_persona_of_an_earlier_study_has_the_hash_it_had(name: str) -> None:
+    assert load_persona(name).sha256 == HASHES[name]
+
+
+def test_the_hash_of_a_persona_covers_its_acts_and_their_mistakes_are_named() -> None:
+    data = files("therapist").joinpath("personas", "warm_behaviour.toml").read_bytes()
+    changed = data.replace(b"thank the person", b"greet the person")
+    assert parse_persona("mine", changed).sha256 != parse_persona("mine", data).sha256
+    with pytest.raises(DataFileError, match=r"acts\.farewell: there is no such key; allowed: opening, feel"):
+        parse_persona("mine", data.replace(b"closing =", b"farewell ="))
+    german = load_persona("warm_behaviour", "de")
+    assert german.act("opening").startswith("Danke der Person")
+    assert german.act(None) == load_persona("neutral").act("opening") == ""

@@ -87,15 +87,14 @@ def begin_opening(
 def identify(kind: str, model: str | None = None, progress: Callable[[str], None] | None = None) -> EngineIdentity:
     """What an engine of `open_engine` says it is, without loading it: to find what was written by it elsewhere.
 
-    A model on this machine that was never opened here is unpacked or fetched first. Raises `EngineError`.
+    A hub's model that this machine has not is fetched. Raises `EngineError`, also for what can be seen to be missing.
     """
     match kind:
         case "transformers":
-            with _needed("torch, transformers and gguf"):
-                from therapist.engines._weights import DEFAULT, find_model
+            from therapist.engines._weights import DEFAULT, digest_of
 
             name = model or DEFAULT
-            return EngineIdentity(kind, name, find_model(name, progress or (lambda said: None))[1])
+            return EngineIdentity(kind, name, digest_of(name, progress or (lambda said: None)))
         case "openai":
             return EngineIdentity(kind, model or "", None)
         case "eliza":
@@ -121,7 +120,7 @@ def _local() -> Iterator[None]:
     # something else besides, a token then takes a tenth of a second and not a whole one. But between two layers, some
     # microseconds, they spin: to be woken would take them as long as their work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "50000")
     with _needed("torch, transformers and gguf"):
         yield
 

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from therapist.engines._attention import agrees
+
 __all__ = ["Counts", "find_counts"]
 
 SMALL = 16
@@ -47,6 +49,8 @@ class Counts:
 
 def find_counts(model: Any) -> Counts:
     """Try the kernels on one of each shape of the model's linear layers, and on what stands between them."""
+    if not _attention_agrees(model):
+        return Counts(())
     layers: dict[tuple[int, int], nn.Module] = {}
     for name, module in model.named_modules():
         if hasattr(module, "in_features") and hasattr(module, "out_features"):
@@ -74,3 +78,14 @@ def find_counts(model: Any) -> Counts:
     if not agreeing.issuperset(count for count in TRIED if count > SMALL):
         return Counts(())
     return Counts(tuple(sorted(count for count in agreeing if count <= SMALL)))
+
+
+def _attention_agrees(model: Any) -> bool:
+    if not hasattr(model, "config"):
+        return True
+    config = model.config.get_text_config()
+    heads: int | None = getattr(config, "num_attention_heads", None)
+    if heads is None:
+        return True
+    key_heads = getattr(config, "num_key_value_heads", None) or heads
+    return agrees(heads, key_heads, getattr(config, "head_dim", None) or config.hidden_size // heads, model.dtype)

@@ -21,11 +21,12 @@ import torch
 
 __all__ = ["BLOCK", "Block", "KeptBlocks"]
 
-BLOCK = 32
-"""Tokens in a block. At most so many are read again at each turn that were read before."""
+BLOCK = 8
+"""Tokens in a block. Up to so many are read again at each turn that were read before, and with larger blocks sixteen
+chats wrote less together (docs/performance.md)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Block:
     """Keys and values of one block: each (layers, heads, BLOCK, head size)."""
 

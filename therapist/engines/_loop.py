@@ -22,7 +22,7 @@ from therapist.errors import EngineError
 
 __all__ = ["Loop"]
 
-READ_AT_ONCE = 4 * BLOCK
+READ_AT_ONCE = 16 * BLOCK
 """So many tokens of prompts are read in one pass, about 0.3 s with the default model; then a reply can be given up."""
 
 NICE = 5
@@ -150,7 +150,7 @@ class Loop:
         try:
             self._prepare(reply)
             blocks = self._kept.beginning(reply.tokens) if self._passes.together else []
-            reply.state = self._passes.begin(reply.most_tokens, blocks)
+            reply.state = self._passes.begin(reply.most_tokens, blocks, reply.shared)
             reply.kept = len(blocks)
             reply.read = reply.usage.tokens_cached = BLOCK * len(blocks)
         except Exception as error:
@@ -161,6 +161,9 @@ class Loop:
         with self._changed:
             if reply in self._active:
                 self._active.remove(reply)
+        if reply.state is not None:
+            self._passes.end(reply.state)
+            reply.state = None
         reply.end(error)
 
     def _pass(self, now: Sequence[Reply]) -> None:
@@ -177,13 +180,18 @@ class Loop:
                 reply.read += len(piece.tokens)
                 if not reply.reading:
                     answered.append(reply)
+                if reply.read == reply.shared:
+                    break
         scores = self._passes.read(pieces)
         for reply in writing:
             reply.read += 1
+        for reply in reading:
+            if reply.read == reply.shared:
+                self._keep(reply, reply.shared)
         for reply, its in zip(answered, scores, strict=True):
             try:
                 if reply not in writing:
-                    self._keep(reply)
+                    self._keep(reply, reply.usage.tokens_in)
                 if not reply.closed.is_set() and reply.take(its):
                     self._leave(reply)
             except Exception as error:  # one reply's failure is no other's
@@ -195,7 +203,8 @@ class Loop:
         end = min(prompt, reply.read + BLOCK) if self._passes.together else prompt
         return Piece(reply.state, reply.tokens[reply.read : end], end == prompt)
 
-    def _keep(self, reply: Reply) -> None:
-        """Keep the blocks of a prompt that has been read."""
-        blocks = self._passes.blocks(reply.state, reply.kept, reply.usage.tokens_in // BLOCK)
-        self._kept.keep(reply.tokens[: reply.usage.tokens_in], [*([None] * reply.kept), *blocks])
+    def _keep(self, reply: Reply, tokens: int) -> None:
+        """Keep the blocks of the first `tokens` of a prompt, which have been read."""
+        blocks = self._passes.blocks(reply.state, reply.kept, tokens // BLOCK)
+        self._kept.keep(reply.tokens[:tokens], [*([None] * reply.kept), *blocks])
+        reply.kept = tokens // BLOCK

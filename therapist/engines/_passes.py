@@ -13,12 +13,13 @@ read one conversation after another, by its own code.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, DynamicCache
+from transformers import DynamicCache
 
+from therapist.engines._attention import OURS, Held, Laid, Pool, Trunk
 from therapist.engines._counts import Counts
 from therapist.engines._int8 import Int8Linear
 from therapist.engines._kept import BLOCK, Block
@@ -26,8 +27,8 @@ from therapist.engines._probing import can_be_cut_back
 
 __all__ = ["Alone", "Passes", "Piece", "Together", "passes_of"]
 
-OURS = "bedside"
-"""The name of our attention among the library's."""
+LEAST = 8
+"""Blocks of which a trunk consists at the least: to join two parts costs something, too."""
 
 NEAR = 1e-2
 """By so much of their range the two ways of reading may differ: they sum in another order, and then round otherwise."""
@@ -50,8 +51,13 @@ class Passes(Protocol):
     together: bool
     """Whether pieces of several conversations are read in one pass."""
 
-    def begin(self, capacity: int, kept: Sequence[Block]) -> Any:
-        """The state of a conversation of at most `capacity` tokens that begins with `kept`."""
+    def begin(self, capacity: int, kept: Sequence[Block], shared: int = 0) -> Any:
+        """The state of a conversation of at most `capacity` tokens that begins with `kept`. Others begin with its first
+        `shared` tokens, too; no pass may read tokens on both sides of their end."""
+        ...
+
+    def end(self, state: Any) -> None:
+        """Let go of what `begin` gave."""
         ...
 
     def read(self, pieces: Sequence[Piece]) -> torch.Tensor:
@@ -61,15 +67,6 @@ class Passes(Protocol):
     def blocks(self, state: Any, first: int, last: int) -> list[Block]:
         """Copies of the blocks of a state from number `first` to before `last`."""
         ...
-
-
-@dataclass(slots=True)
-class _Held:
-    """The keys and values of one conversation, each (layers, heads, capacity, head size), and how many tokens of it."""
-
-    keys: torch.Tensor
-    values: torch.Tensor
-    length: int = 0
 
 
 class Together:
@@ -82,34 +79,51 @@ class Together:
         self._counts = counts
         config = model.config.get_text_config()
         heads = config.num_attention_heads
-        self._layers: int = config.num_hidden_layers
-        self._heads: int = getattr(config, "num_key_value_heads", None) or heads
-        self._size: int = getattr(config, "head_dim", None) or config.hidden_size // heads
-        self._dtype: torch.dtype = model.dtype
+        size: int = getattr(config, "head_dim", None) or config.hidden_size // heads
+        key_heads: int = getattr(config, "num_key_value_heads", None) or heads
+        self._pool = Pool(config.num_hidden_layers, key_heads, size, model.dtype)
+        self._trunks: WeakKeyDictionary[Block, Trunk] = WeakKeyDictionary()
+        self._capped = getattr(config, "attn_logit_softcapping", None) is not None
+        # Of a trunk every token sees all.
+        self._shares = not (self._capped or _has_windows(config))
 
-    def begin(self, capacity: int, kept: Sequence[Block]) -> _Held:
-        shape = (self._layers, self._heads, capacity, self._size)
-        held = _Held(torch.empty(shape, dtype=self._dtype), torch.empty(shape, dtype=self._dtype))
+    def begin(self, capacity: int, kept: Sequence[Block], shared: int = 0) -> Held:
+        blocks = shared // BLOCK if self._shares else 0
+        whole = blocks >= LEAST and len(kept) >= blocks
+        held = Held(self._pool.take(capacity - blocks * BLOCK if whole else capacity))
+        held.shared = blocks * BLOCK if blocks >= LEAST else 0
+        if whole:
+            held.trunk = self._trunk(kept[:blocks])
+            kept = kept[blocks:]
+            held.length = held.shared
         for block in kept:
-            held.keys[:, :, held.length : held.length + BLOCK] = block.keys
-            held.values[:, :, held.length : held.length + BLOCK] = block.values
+            span = slice(held.own, held.own + BLOCK)
+            self._pool.keys[:, held.place, :, span] = block.keys
+            self._pool.values[:, held.place, :, span] = block.values
             held.length += BLOCK
         return held
 
+    def end(self, state: Held) -> None:
+        self._pool.give_back(state.place)
+
     def read(self, pieces: Sequence[Piece]) -> torch.Tensor:
+        starts: list[int] = []
+        ahead: dict[int, int] = {}  # of a conversation with several pieces in this pass, what the earlier ones hold
+        for piece in pieces:
+            starts.append(ahead.get(id(piece.state), piece.state.length))
+            ahead[id(piece.state)] = starts[-1] + len(piece.tokens)
+        order = sorted(range(len(pieces)), key=lambda one: Laid.order(pieces[one].state, len(pieces[one].tokens)))
         tokens: list[int] = []
         places: list[int] = []
-        wanted: list[int] = []
-        ahead: dict[int, int] = {}  # of a conversation with several pieces in this pass, what the earlier ones hold
+        last: dict[int, int] = {}
         laid = []
-        for piece in pieces:
-            start = ahead.get(id(piece.state), piece.state.length)
-            laid.append((piece.state, start, len(piece.tokens)))
-            ahead[id(piece.state)] = start + len(piece.tokens)
+        for number in order:
+            piece, start = pieces[number], starts[number]
+            laid.append((piece.state, start - piece.state.length + piece.state.own, len(piece.tokens)))
             tokens += piece.tokens
             places += range(start, start + len(piece.tokens))
-            if piece.wanted:
-                wanted.append(len(tokens) - 1)
+            last[number] = len(tokens) - 1
+        wanted = [last[number] for number, piece in enumerate(pieces) if piece.wanted]
         filling = self._counts.at_least(len(tokens)) - len(tokens)
         asked = wanted + wanted[:1] * (self._counts.at_least(len(wanted)) - len(wanted)) if wanted else [0]
         scores: torch.Tensor = self._model(
@@ -117,15 +131,41 @@ class Together:
             position_ids=torch.tensor([places + [0] * filling]),
             use_cache=False,
             logits_to_keep=torch.tensor(asked),
-            pieces=laid,
+            pieces=Laid.of(self._pool, laid, filling, self._capped),
         ).logits[0]
         for piece in pieces:
             piece.state.length += len(piece.tokens)
+            if piece.state.trunk is None and piece.state.length == piece.state.shared > 0:
+                self._begin_own(piece.state)
         return scores[: len(wanted)].float()
 
-    def blocks(self, state: _Held, first: int, last: int) -> list[Block]:
-        spans = [slice(number * BLOCK, (number + 1) * BLOCK) for number in range(first, last)]
-        return [Block(state.keys[:, :, span].clone(), state.values[:, :, span].clone()) for span in spans]
+    def blocks(self, state: Held, first: int, last: int) -> list[Block]:
+        within = state.trunk.length // BLOCK if state.trunk else 0
+        blocks = []
+        for number in range(first, last):
+            if state.trunk and number < within:
+                keys, values, place = state.trunk.keys, state.trunk.values, number
+            else:
+                keys, values = self._pool.keys[:, state.place], self._pool.values[:, state.place]
+                place = number - within
+            span = slice(place * BLOCK, (place + 1) * BLOCK)
+            blocks.append(Block(keys[:, :, span].clone(), values[:, :, span].clone()))
+        if state.trunk and first < within <= last:
+            self._trunks[blocks[within - 1 - first]] = state.trunk
+        return blocks
+
+    def _trunk(self, blocks: Sequence[Block]) -> Trunk:
+        """The trunk that consists of `blocks`: there once, as long as the last of them is kept."""
+        trunk = self._trunks.get(blocks[-1])
+        if trunk is None:
+            keys, values = (torch.cat([getattr(one, name) for one in blocks], 2) for name in ("keys", "values"))
+            trunk = self._trunks[blocks[-1]] = Trunk(keys, values)
+        return trunk
+
+    def _begin_own(self, state: Held) -> None:
+        """What `state` has read becomes its trunk."""
+        keys, values = (one[:, state.place, :, : state.length].clone() for one in (self._pool.keys, self._pool.values))
+        state.trunk = Trunk(keys, values)
 
 
 class Alone:
@@ -136,8 +176,11 @@ class Alone:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def begin(self, capacity: int, kept: Sequence[Block]) -> DynamicCache:
+    def begin(self, capacity: int, kept: Sequence[Block], shared: int = 0) -> DynamicCache:
         return DynamicCache(config=self._model.config)
+
+    def end(self, state: DynamicCache) -> None:
+        pass
 
     def read(self, pieces: Sequence[Piece]) -> torch.Tensor:
         scores = [
@@ -166,18 +209,22 @@ def passes_of(model: Any, counts: Counts, together: bool | None = None) -> Passe
         model.set_attn_implementation(OURS)
         return Together(model, counts)
     own = model.config._attn_implementation
-    tokens = [index % min(1000, model.config.get_text_config().vocab_size) for index in range(2, 2 + 2 * BLOCK + 5)]
+    tokens = [
+        index % min(1000, model.config.get_text_config().vocab_size) for index in range(2, 2 + (LEAST + 2) * BLOCK + 5)
+    ]
     with torch.inference_mode():
         expected = model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0, -1].float()
         try:
             model.set_attn_implementation(OURS)
             ours = Together(model, counts)
-            state = ours.begin(len(tokens), [])
-            cut = [tokens[:BLOCK], tokens[BLOCK : 2 * BLOCK], tokens[2 * BLOCK : -1], tokens[-1:]]
-            first = [Piece(state, piece, False) for piece in cut[:2]]
-            ours.read(first)
-            ours.read([Piece(state, cut[2], False)])
-            found = ours.read([Piece(state, cut[3], True)])[0]
+            # A trunk in two pieces, what follows it in two more, and a token by itself.
+            ends = [0, BLOCK, LEAST * BLOCK, (LEAST + 1) * BLOCK, len(tokens) - 1, len(tokens)]
+            state = ours.begin(len(tokens), [], LEAST * BLOCK)
+            pieces = [Piece(state, tokens[ends[at] : ends[at + 1]], at == 4) for at in range(5)]
+            for some in (pieces[:2], pieces[2:4]):
+                ours.read(some)
+            found = ours.read(pieces[4:])[0]
+            ours.end(state)
             if (found - expected).abs().max() <= NEAR * (expected.max() - expected.min()):
                 return ours
         except Exception:  # noqa: S110 - whatever a model of another kind does with it: it is read in its own way
@@ -199,74 +246,7 @@ def _is_plain(model: Any) -> bool:
     )
 
 
-def _attend(
-    module: Any,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    *,
-    pieces: list[tuple[_Held, int, int]],
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    **more: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention of each piece over its own conversation, whose keys and values it is added to.
-
-    `query` is (1, heads, tokens, head size), `key` and `value` are (1, key heads, tokens, head size); the result is
-    (1, tokens, heads, head size). Of a sliding window, a token sees so many tokens and itself among them.
-    """
-    if more.get("s_aux") is not None:
-        raise NotImplementedError("attention sinks")
-    heads, size = query.shape[1], query.shape[3]
-    groups = key.shape[1]
-    out = torch.zeros(1, query.shape[2], heads, size, dtype=query.dtype)
-    at = 0
-    for held, start, count in pieces:
-        keys, values = held.keys[module.layer_idx], held.values[module.layer_idx]
-        end = start + count
-        keys[:, start:end] = key[0, :, at : at + count]
-        values[:, start:end] = value[0, :, at : at + count]
-        begin = max(0, start + 1 - sliding_window) if sliding_window else 0
-        seen_keys, seen_values = keys[None, :, begin:end], values[None, :, begin:end]
-        if count == 1:
-            # The heads that share a key are put as rows of one: there is nothing to mask.
-            rows = query[0, :, at].reshape(1, groups, heads // groups, size)
-            out[0, at] = _attention(rows, seen_keys, seen_values, None, scaling, softcap).view(heads, size)
-        else:
-            rows = query[:, :, at : at + count]
-            mask = _mask(start - begin, count, sliding_window)
-            found = _attention(rows, seen_keys, seen_values, mask, scaling, softcap)
-            out[0, at : at + count] = found[0].transpose(0, 1)
-        at += count
-    return out, None
-
-
-def _attention(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor | None,
-    scaling: float | None,
-    softcap: float | None,
-) -> torch.Tensor:
-    if softcap is None:
-        return scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
-        )
-    groups = query.shape[1] // key.shape[1]
-    scores = query @ key.repeat_interleave(groups, 1).mT * (scaling or query.shape[-1] ** -0.5)
-    scores = softcap * torch.tanh(scores / softcap)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return scores.float().softmax(-1).to(value.dtype) @ value.repeat_interleave(groups, 1)
-
-
-def _mask(before: int, count: int, window: int | None) -> torch.Tensor:
-    """Which of `before` + `count` tokens each of the last `count` sees: (count, before + count)."""
-    mask = torch.ones(count, before + count, dtype=torch.bool).tril(before)
-    return mask.triu(before - window + 1) if window else mask
-
-
-AttentionInterface.register(OURS, _attend)
+def _has_windows(config: Any) -> bool:
+    """Whether some of a model's layers see only the latest tokens."""
+    kinds = getattr(config, "layer_types", None) or []
+    return getattr(config, "sliding_window", None) is not None or "sliding_attention" in kinds

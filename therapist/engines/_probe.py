@@ -22,7 +22,7 @@ import torch
 import transformers
 from transformers import AutoTokenizer
 
-from therapist.engines._counts import find_counts
+from therapist.engines._counts import Counts, find_counts
 from therapist.engines._kept import BLOCK
 from therapist.engines._passes import Passes, Piece, passes_of
 from therapist.engines._precision import PRECISIONS, Precision, load, threads
@@ -31,13 +31,13 @@ from therapist.errors import EngineError
 
 __all__ = ["FAITHFUL", "Measured", "Probe", "choose", "probe_model", "probed"]
 
-VERSION = 2
+VERSION = 3
 """Of what is measured and how: with another number, old measurements do not count."""
 
 FAITHFUL = 0.9
 """A precision is only chosen if at so many places of a text the likeliest next token is that of float32."""
 
-PROMPT = 6 * BLOCK
+PROMPT = 24 * BLOCK
 """Tokens of the conversations that are measured."""
 
 STEPS = 8
@@ -181,7 +181,7 @@ def _measure(where: Path, precision: Precision, reference: tuple[int, ...] | Non
             likeliest = tuple(model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].argmax(-1).tolist())
         passes = passes_of(model, counts)
         with torch.inference_mode():
-            prompt, alone, many = _speeds(passes, (tokens * (PROMPT // len(tokens) + 1))[:PROMPT])
+            prompt, alone, many = _speeds(passes, counts, (tokens * (PROMPT // len(tokens) + 1))[:PROMPT])
     except EngineError:
         raise
     except Exception as error:  # a kernel that this processor lacks, or memory that does not suffice
@@ -197,23 +197,27 @@ def _measure(where: Path, precision: Precision, reference: tuple[int, ...] | Non
     return Measured(precision, alone, many, prompt, size, load_s, agreed, together, counts.small, likeliest)
 
 
-def _speeds(passes: Passes, prompt: list[int]) -> tuple[float, float, float]:
-    """Tokens a second: of a prompt, of one reply, of many."""
+def _speeds(passes: Passes, counts: Counts, prompt: list[int]) -> tuple[float, float, float]:
+    """Tokens a second: of a prompt, of one reply, of many. Where kernels agree at no numbers of tokens, replies are
+    written one after another."""
     step = BLOCK if passes.together else len(prompt)
+    shared = len(prompt) // 2 // BLOCK * BLOCK
     states: list[Any] = []
     read_s = 0.0
     for number in range(MANY):
         kept = passes.blocks(states[0], 0, len(prompt) // BLOCK) if number and passes.together else []
-        state = passes.begin(len(prompt) + 3 * STEPS, kept)
+        state = passes.begin(len(prompt) + 3 * STEPS, kept, shared)
         started = time.monotonic()
         left = prompt[len(kept) * BLOCK :]
         if left:
             cut = [left[at : at + step] for at in range(0, len(left), step)]
-            passes.read([Piece(state, piece, piece is cut[-1]) for piece in cut])
+            for some in (cut[: shared // step], cut[shared // step :]):
+                if some:
+                    passes.read([Piece(state, piece, piece is cut[-1]) for piece in some])
         if not number:
             read_s = time.monotonic() - started
         states.append(state)
-        if not passes.together:
+        if not (passes.together and counts.found):
             break
     alone = _step_s(passes, states[:1])
     many = _step_s(passes, states)

@@ -1,5 +1,6 @@
 """One reply, from its being asked for to its last word, as the engine's thread and its reader share it."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,12 @@ from therapist.engines._drawing import Choice
 from therapist.errors import EngineError
 
 __all__ = ["Reply"]
+
+SENTENCE = re.compile(r"[.!?…:\n]")
+"""What may end a sentence."""
+
+AT_MOST = 12
+"""So many tokens are written before what they say is handed on, unless a sentence may have ended."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,13 +42,16 @@ class Reply:
     read: int = 0
     """How many of the tokens the model has read."""
     kept: int = 0
-    """How many of the blocks at its beginning had been kept."""
+    """How many of the blocks at its beginning are kept."""
+    shared: int = 0
+    """With so many of its first tokens other replies begin, too."""
     _ends: frozenset[int] = frozenset()
     _begin: list[int] = field(default_factory=list)
     _prompt_tokens: int = 0
     _most: int = 0
     _choice: Choice = field(init=False)
     _handed: int = 0
+    _due: int = 1
     _started: float = field(default_factory=time.monotonic)
     _over: bool = False
 
@@ -79,10 +89,14 @@ class Reply:
         last = token in self._ends or written == self._most
         # Decoded together with the beginning: some tokenizers drop the space before a first word.
         text = self.text_of(self._begin + self.tokens[self._prompt_tokens :])
+        # Whoever reads waits for sentences. To be woken for each token costs them and the model a tenth of their time
+        # when many are written; what follows the end of a sentence shows that it is one.
+        due = last or written >= self._due or SENTENCE.search(text, max(0, self._handed - 2))
         # A letter of several tokens shows as a replacement mark until its last one is there.
-        if len(text) > self._handed and (last or not text.endswith("\ufffd")):
+        if due and len(text) > self._handed and (last or not text.endswith("\ufffd")):
             self.pieces.put(text[self._handed :])
             self._handed = len(text)
+            self._due = written + AT_MOST
         return last
 
     def end(self, error: Exception | None = None) -> None:

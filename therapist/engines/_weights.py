@@ -17,7 +17,17 @@ from pathlib import Path
 
 from therapist.errors import EngineError
 
-__all__ = ["DEFAULT", "cache_folder", "find_model", "located", "packaged_gguf", "sha256_of", "unpack", "weight_files"]
+__all__ = [
+    "DEFAULT",
+    "cache_folder",
+    "digest_of",
+    "find_model",
+    "located",
+    "packaged_gguf",
+    "sha256_of",
+    "unpack",
+    "weight_files",
+]
 
 DEFAULT = "smollm2"
 """The name of the model in the package."""
@@ -42,6 +52,12 @@ def find_model(name: str, tell: Callable[[str], None]) -> tuple[Path, str | None
     """
     path = located(name) or _fetched(name, tell)
     return unpack(path, tell) if path.is_file() else (path, sha256_of(_weights_in(path, name)))
+
+
+def digest_of(name: str, tell: Callable[[str], None]) -> str:
+    """The hash that `find_model` gives, without unpacking a packed model. Raises `EngineError`."""
+    path = located(name) or _fetched(name, tell)
+    return sha256_of([path] if path.is_file() else _weights_in(path, name))
 
 
 def located(name: str) -> Path | None:

@@ -9,9 +9,12 @@ The library's own continuous batching was measured first and is not used: docs/p
 
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from transformers import AutoTokenizer
 
 from therapist.engine import EngineIdentity, Priority, Prompt, Sampling, Usage
@@ -49,6 +52,7 @@ class LocalEngine:
         self._ends = frozenset(ends_of_turn(model, tokenizer))
         self._longest: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._takes_system = takes_system(tokenizer)
+        self._beginning = lru_cache(64)(self._tokens_of_beginning)
         # A machine whose kernels agree at no two numbers of tokens: then every pass has to have the same one.
         free = counts.found or not passes.together
         self._loop = Loop(passes, self.kept, self._prepare, at_once if free else 1, READ_AT_ONCE if free else BLOCK)
@@ -61,6 +65,13 @@ class LocalEngine:
 
         Without a `precision`, that which was measured as the fastest on this machine; the first time, it is measured.
         """
+        # In a thread that ends: torch keeps a set of helper threads for each thread that computed, and while there are
+        # more of them than processors, those of the model's thread sleep between layers, which takes half of its speed.
+        with ThreadPoolExecutor(1, "opening") as opening:
+            return opening.submit(cls._open, name, tell, precision, at_once).result()
+
+    @classmethod
+    def _open(cls, name: str, tell: Callable[[str], None], precision: Precision | None, at_once: int) -> "LocalEngine":
         where, digest = find_model(name, tell)
         threads()
         tokenizer = _tokenizer(where, name)
@@ -96,6 +107,7 @@ class LocalEngine:
         reply.usage.messages = [*messages, *([{"role": "assistant", "content": begin}] if begin else [])]
         tokens, before = self._tokens_of(messages, begin)
         room = None if self._longest is None else self._longest - len(tokens)
+        reply.shared = self._shared(reply.prompt, tokens)
         reply.asked(tokens, tokens[before:], self._ends, room)
 
     def _tokens_of(self, messages: Messages, begin: str) -> tuple[list[int], int]:
@@ -109,6 +121,24 @@ class LocalEngine:
         if self._longest is not None and len(tokens) >= self._longest:
             raise EngineError(f"The conversation has {len(tokens)} tokens, and the model reads {self._longest}.")
         return tokens, min(len(before), len(tokens))
+
+    def _shared(self, prompt: Prompt, tokens: list[int]) -> int:
+        """How many of `tokens`, in whole blocks, are of what all turns of a visit and all visits alike begin with."""
+        beginning = self._beginning(prompt.system, prompt.examples)
+        alike = next((at for at, (one, other) in enumerate(zip(beginning, tokens, strict=False)) if one != other), None)
+        # The last token of a prompt is always read.
+        return min(len(beginning) if alike is None else alike, len(tokens) - 1) // BLOCK * BLOCK
+
+    def _tokens_of_beginning(self, system: str, examples: tuple[tuple[str, str], ...]) -> list[int]:
+        """What every prompt begins with that has this system message and these examples; perhaps a few tokens more."""
+        messages = as_messages(Prompt(system, examples, (), "", "statement"))
+        if not self._takes_system:
+            messages = without_system(messages)
+        try:
+            text: str = self._tokenizer.apply_chat_template(messages, tokenize=False)
+        except jinja2.TemplateError:  # a template that takes no such beginning alone
+            return []
+        return self._ids(text)
 
     def _text_of(self, tokens: list[int]) -> str:
         """Tokens as text, without the marks of a turn's end."""

@@ -4,8 +4,6 @@ They are not averaged, because the exchange rate between them would be the resul
 the number of errors at once (arXiv 2507.21919), and a sum would show neither.
 """
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from study.analysis.attendance import visits_begun
@@ -13,6 +11,7 @@ from study.analysis.data import AnalysisData
 from study.analysis.events import KINDS, harms, of_kind
 from study.analysis.results import Cell, Column, Section, Table, cell
 from study.analysis.sections._tables import DIFFERENCES, adjustment, contrast_rows, level, tell
+from study.auditing import NEUTRAL
 from study.errors import CannotEstimate
 from study.statistics.counts import rate
 from study.statistics.estimate import Estimate
@@ -21,6 +20,9 @@ from study.statistics.groups import mean, welch
 __all__ = ["section"]
 
 NOT_AUDITED = "not measured"
+
+BY_DEFINITION = "0, by definition"
+"""Of the neutral persona, which the others are compared with."""
 
 WHY_NOT_ONE = (
     "Bond, clinical safety and epistemic cost stand side by side and are never made into one score. A sum or a mean"
@@ -31,8 +33,19 @@ WHY_NOT_ONE = (
 NO_AUDIT = (
     "Epistemic cost: not measured, since no audit was run. It is how many more errors the model makes in the "
     "persona of the study than without it, above all to somebody who is sad or mistaken; a trial cannot tell it, "
-    "because nobody checks what participants were told. Results of an audit that belong to clinical safety are not "
-    "there either."
+    "because nobody checks what participants were told. `bedside audit` measures it."
+)
+
+WITHHELD = (
+    "Epistemic cost: not shown while the arms are masked, since it hangs on an arm's persona and engine, which would "
+    "tell them apart."
+)
+
+AUDITED = (
+    "Epistemic cost: how many more errors, in points, the model of an arm makes with the arm's persona than with the "
+    "neutral one, on the held-out items of the audit (95% intervals, items drawn with replacement). It was measured on "
+    "written questions before the study and not on what participants were told; arms with the same model and persona "
+    "have the same figure, whatever their medium."
 )
 
 
@@ -47,8 +60,7 @@ def section(data: AnalysisData) -> Section:
         "participant are not independent of each other, so these intervals are rather too narrow; the section on "
         "harms counts people."
     )
-    text.append(NO_AUDIT)
-    epistemic = _epistemic_cost(data)
+    text += _about_the_audit(data, warnings)
     rows: list[tuple[Cell, ...]] = []
     for arm in data.arms:
         safety = [
@@ -56,7 +68,7 @@ def section(data: AnalysisData) -> Section:
             for kind in ("any", "serious")
         ]
         mean_bond = bond.get(arm, (None, None, None, None))
-        rows.append((arm, *mean_bond, *safety[0], *safety[1], epistemic[arm]))
+        rows.append((arm, *mean_bond, *safety[0], *safety[1], *_epistemic_cost(data, arm)))
     columns = (
         Column("arm", "Arm"),
         Column("bond_participants", "Bond: participants", "count"),
@@ -69,7 +81,9 @@ def section(data: AnalysisData) -> Section:
         Column("serious", "Safety: serious events per 100 visits", "number"),
         Column("serious_low", "Low", "number"),
         Column("serious_high", "High", "number"),
-        Column("epistemic_cost", "Epistemic cost"),
+        Column("epistemic_cost", "Epistemic cost: points", "number", 1),
+        Column("epistemic_cost_low", "Low", "number", 1),
+        Column("epistemic_cost_high", "High", "number", 1),
     )
     tables = [Table("dimensions", "Bond, clinical safety and epistemic cost, by arm", columns, tuple(rows))]
     tables.append(_rates_table(data, rates))
@@ -79,9 +93,33 @@ def section(data: AnalysisData) -> Section:
     return Section("dimensions", "Bond, clinical safety, epistemic cost", tuple(text), shown, tuple(warnings))
 
 
-def _epistemic_cost(data: AnalysisData) -> Mapping[str, str]:
-    """Each arm's epistemic cost. Here the audit of the study's model and personas is to be read; there is none yet."""
-    return dict.fromkeys(data.arms, NOT_AUDITED)
+def _epistemic_cost(data: AnalysisData, arm: str) -> tuple[Cell, Cell, Cell]:
+    """The arm's epistemic cost and the ends of its interval; in words where there is no figure."""
+    cost = data.costs.get(arm)
+    if cost is None:
+        return NOT_AUDITED, None, None
+    if cost.persona == NEUTRAL:
+        return BY_DEFINITION, None, None
+    return cost.value, cost.low, cost.high
+
+
+def _about_the_audit(data: AnalysisData, warnings: list[str]) -> list[str]:
+    """What the figures are of, or why there are none."""
+    if data.blinded:
+        return [WITHHELD]
+    if not data.costs:
+        return [NO_AUDIT]
+    audited = []
+    for cost in dict.fromkeys(data.costs.values()):
+        weights = f", weights {cost.sha256[:8]}" if cost.sha256 else ""
+        audited.append(f"{cost.model}{weights}, with {cost.persona} ({cost.persona_sha256[:8]}), on {cost.created}")
+    for arm, cost in data.costs.items():
+        if cost.low is not None and cost.high is not None and cost.low <= 0 <= cost.high:
+            tell(
+                warnings,
+                f"Epistemic cost, {arm}: the interval has 0 in it; neither more errors nor none are shown.",
+            )
+    return [AUDITED, f"Audited were {'; '.join(audited)}."]
 
 
 def _bond(data: AnalysisData, text: list[str], warnings: list[str]) -> tuple[dict[str, tuple[Cell, ...]], Table | None]:

@@ -80,8 +80,11 @@ class Counted:
 
     together = True
 
-    def begin(self, capacity: int, kept: Sequence[Any]) -> object:
+    def begin(self, capacity: int, kept: Sequence[Any], shared: int = 0) -> object:
         return object()
+
+    def end(self, state: object) -> None:
+        pass
 
     def read(self, pieces: Sequence[Piece]) -> torch.Tensor:
         return torch.tensor([[0.0, 1.0]]).repeat(sum(piece.wanted for piece in pieces), 1)

@@ -6,7 +6,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from therapist.engines._breaker import Breaker, Pass
 
-
 ROUNDING_S = 1e-9
 """A time of a hundred seconds and a fraction, plus fifteen, minus itself, need not be fifteen to the last bit."""
 

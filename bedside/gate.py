@@ -1,0 +1,124 @@
+"""Before a study is served: were its engines and personas audited, and are they fit for participants?
+
+An arm without an engine says only what is in its files, and so does ELIZA, whose script is one: neither is asked for an
+audit. Nor is a rehearsal, which no person takes part in. An audit is made in English, so that a persona counts as the
+same by its English text, of which the other languages are translations.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from audit.engines import AuditedEngine, engine_for
+from audit.versions import versions
+from study import auditing
+from study.auditing import Pair, Shortfall
+from study.errors import StudyError
+from study.protocol import EngineChoice, Protocol
+from study.study import Study
+from therapist.persona import load_persona
+
+__all__ = ["NotAudited", "allow", "pairs_in", "refuse_unfit", "unfit_pairs", "verdicts"]
+
+
+class NotAudited(StudyError):
+    """A study is not served, because of what an audit found or because there is none."""
+
+
+def refuse_unfit(study: Study, tell: Callable[[str], None]) -> None:
+    """Raises `NotAudited` where a pair of `study` is unfit and nobody has overridden that. `tell` hears what was."""
+    recorded = auditing.overrides(study)
+    unfit = unfit_pairs(study)
+    left = auditing.not_overridden(unfit, recorded)
+    if left:
+        raise NotAudited(_why_not(study.folder, left))
+    for pair in dict.fromkeys(one.pair for one in unfit):
+        last = next(one for one in recorded if one.identity == pair.identity)
+        tell(f"{pair} is not fit by its audit, or has none. {last.by} overrode that on {last.at[:10]}: {last.reason}")
+
+
+def unfit_pairs(study: Study) -> list[Shortfall]:
+    """Everything in which the pairs of `study` fall short of the bounds of its protocol.
+
+    Raises `EngineError` when a model is not where the protocol says, `AuditError` and `StudyError`.
+    """
+    pairs = pairs_in(study.protocols())
+    if not pairs:
+        return []
+    return auditing.shortfalls(auditing.read(study.folder), pairs, study.protocol.audit, versions())
+
+
+def verdicts(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Of every pair of the study in `folder`, its name and what the bounds of its protocol make of it, in words."""
+    study = Study.open(folder)
+    try:
+        unfit = unfit_pairs(study)
+        found = []
+        for pair in pairs_in(study.protocols()):
+            said = [one.said for one in unfit if one.pair == pair]
+            found.append((str(pair), " ".join(said) or "It keeps within the bounds of study.toml."))
+        return tuple(found)
+    finally:
+        study.close()
+
+
+def allow(study: Study, *, by: str, reason: str, persona: str | None = None) -> list[Shortfall]:
+    """Record an override for what is unfit (of one `persona`, or all) and not overridden yet; returns that.
+
+    Raises `StudyError` without a reason, and as `unfit_pairs` does.
+    """
+    unfit = [one for one in unfit_pairs(study) if persona in (None, one.pair.persona)]
+    unfit = auditing.not_overridden(unfit, auditing.overrides(study))
+    auditing.override(study, unfit, by=by, reason=reason)
+    return unfit
+
+
+def pairs_in(protocols: Iterable[Protocol]) -> list[Pair]:
+    """The pairs of an engine and a persona that the arms have, each once, with the arms' names."""
+    engines: dict[EngineChoice, AuditedEngine] = {}
+    arms: dict[tuple[AuditedEngine, str], dict[str, None]] = {}
+    for protocol in protocols:
+        for arm in protocol.arms:
+            choice = protocol.engine_of(arm)
+            if choice is None or choice.kind == "eliza":
+                continue
+            if choice not in engines:
+                engines[choice] = _engine(choice)
+            arms.setdefault((engines[choice], arm.persona), {})[arm.name] = None
+    return [
+        Pair(
+            engine.name,
+            engine.model,
+            engine.sha256,
+            engine.base_url,
+            persona,
+            load_persona(persona).sha256,
+            tuple(names),
+        )
+        for (engine, persona), names in arms.items()
+    ]
+
+
+def _engine(choice: EngineChoice) -> AuditedEngine:
+    return engine_for(
+        choice.kind,
+        choice.model,
+        base_url=choice.base_url,
+        api_key_env=choice.api_key_env,
+        precision=choice.precision,
+        temperature=choice.temperature,
+    )
+
+
+def _why_not(folder: Path, left: list[Shortfall]) -> str:
+    """The pairs, figures and what to do. The first line says it all in short."""
+    first = left[0]
+    lines = [f"The study is not served: {first.pair} (arm {', '.join(first.pair.arms)}) is not fit. {first.said}"]
+    lines += [f"  {one.pair}: {one.said}" for one in left[1:]]
+    return "\n".join(
+        [
+            *lines,
+            f"Audit what has changed, or was never audited:  bedside audit {folder}",
+            f"Serve it all the same, with a reason on record:  bedside audit override {folder} "
+            f'--persona {first.pair.persona} --by NAME --reason "..."',
+        ]
+    )
