@@ -4,32 +4,29 @@ The rules are in `therapist/safety/<language>.toml`. A participant's words are s
 and the model's before anyone hears them. The rules lean towards finding: a stopped visit costs a day, a missed
 crisis may cost a life. So "I have never thought of killing myself" is found too; a person, not a rule, decides then
 that all is well. This screen takes no part of any diagnosis.
+
+In distress people fall back into their own language. So a participant's words are held against the crisis rules of
+every language, those of the study's language first; the model's words against those of its own language alone.
 """
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
+from typing import Any
 
-from therapist._datafiles import parsed, read_named
+from therapist._datafiles import names_in, parsed, read_named
+from therapist._reading import Mending, Reading, normalise
+from therapist._signs import Combination, Sign
 from therapist.engine import Speaker
 from therapist.errors import DataFileError
 from therapist.transcript import SafetyHit
 
 __all__ = ["Rule", "Screen", "Words", "normalise", "read_rules"]
 
-_ALIKE = {
-    "’": "'",
-    "‘": "'",
-    "`": "'",
-    "´": "'",
-    "“": '"',
-    "”": '"',
-    "–": "-",
-    "—": "-",
-}
-"""Characters that people's keyboards put in place of the plain ones."""
+
+_NEAR = 40
+"""How many characters lie at most between what a rule for the second reading finds and what excuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +37,27 @@ class Rule:
     category: str
     pattern: re.Pattern[str]
     unless: re.Pattern[str] | None
+    mended: bool = False
+    """Whether it is written for the second reading alone."""
 
     def find(self, text: str) -> tuple[int, int] | None:
         """Where the rule finds something in normalised text."""
+        excuses: list[tuple[int, int]] | None = None
         for match in self.pattern.finditer(text):
-            excused = self.unless and any(
-                other.start() <= match.start() < other.end() or match.start() <= other.start() < match.end()
-                for other in self.unless.finditer(text)
-            )
-            if not excused:
-                return match.span()
+            start, end = match.span()
+            if self.unless and excuses is None:
+                excuses = [other.span() for other in self.unless.finditer(text)]
+            if not any(self._excuses(text, (start, end), other) for other in excuses or ()):
+                return start, end
         return None
+
+    def _excuses(self, text: str, found: tuple[int, int], other: tuple[int, int]) -> bool:
+        """Whether `other` overlaps what was found or, in the second reading, is near it in the same sentence."""
+        (start, end), (first, last) = found, other
+        if first <= start < last or start <= first < end:
+            return True
+        between = text[end:first] if first >= end else text[last:start]
+        return self.mended and len(between) <= _NEAR and not any(mark in between for mark in ".?!")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +101,54 @@ _LISTS = ("function", "attributing", "first_person", "negating", "turning", "sub
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
-    """The rules of one language."""
+class Crises:
+    """What finds a crisis in a participant's words in one language."""
 
-    rules: dict[Speaker, tuple[Rule, ...]]
+    language: str
+    rules: tuple[Rule, ...]
+    signs: tuple[Sign, ...]
+    combinations: tuple[Combination, ...]
+    mending: Mending
+    elsewhere: re.Pattern[str] | None
+    """What must be found too where the text is one of a study in another language, as it shows that it is not."""
+
+    def find(self, reading: Reading) -> tuple[str, str, int, int] | None:
+        """Category, rule and place in the text of what is found first, as the text stands or mended; or None.
+
+        A rule goes before a combination of signs, whose name ends with the signs: `suicide.leaving(farewell+last)`.
+        """
+        plain, origins = reading
+        for rule in self.rules:
+            if not rule.mended and (span := rule.find(plain)):
+                return rule.category, rule.id, origins[span[0]], origins[span[1] - 1] + 1
+        mended, origins = self.mending.mend(reading)
+        for rule in self.rules:
+            if (rule.mended or mended != plain) and (span := rule.find(mended)):
+                return rule.category, rule.id, origins[span[0]], origins[span[1] - 1] + 1
+        places = {sign.id: spans for sign in self.signs if (spans := sign.spans(mended))}
+        for combination in self.combinations if places else ():
+            if found := combination.find(places):
+                start, end = found.span
+                return found.category, f"{found.id}({'+'.join(found.signs)})", origins[start], origins[end - 1] + 1
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The rules of one language, and those by which a crisis is found in the words of any other."""
+
+    language: str
+    crises: tuple[Crises, ...]
+    """For what a participant says: of the screen's language first, then of the others in alphabetical order."""
+    harmful: tuple[Rule, ...]
+    """For what the model writes."""
     unkind: tuple[Rule, ...]
     """Not a crisis, but nothing a therapist says: the rails refuse a sentence in which one of these is found."""
     out_of_role: tuple[Rule, ...]
     """A model that forgets what it is here for: refused likewise."""
     words: Words
     sha256: str
+    """Of the files of all languages, the screen's own first."""
 
     @classmethod
     def load(cls, language: str = "en") -> "Screen":
@@ -111,13 +156,23 @@ class Screen:
         return _load(language)
 
     def check(self, text: str, speaker: Speaker) -> SafetyHit | None:
-        """What the rules find first in the words of `speaker`, or None. The span is of `text` as given."""
-        plain, origins = normalise(text)
-        for rule in self.rules[speaker]:
-            found = rule.find(plain)
-            if found is not None:
-                start, end = found
-                return SafetyHit(rule.category, rule.id, origins[start], origins[end - 1] + 1, speaker)
+        """What the rules find first in the words of `speaker`, or None. The span is of `text` as given.
+
+        The name of a rule of another language has that language before it: `de:suicide.named`.
+        """
+        plain, origins = reading = normalise(text)
+        if speaker == "therapist":
+            for rule in self.harmful:
+                if span := rule.find(plain):
+                    return SafetyHit(rule.category, rule.id, origins[span[0]], origins[span[1] - 1] + 1, speaker)
+            return None
+        for crises in self.crises:
+            away = crises.language != self.language
+            if away and crises.elsewhere and not crises.elsewhere.search(plain):
+                continue
+            if found := crises.find(reading):
+                category, name, start, end = found
+                return SafetyHit(category, f"{crises.language}:{name}" if away else name, start, end, speaker)
         return None
 
     def put_down(self, text: str) -> str | None:
@@ -134,64 +189,21 @@ class Screen:
         return any(rule.find(plain) for rule in self.out_of_role)
 
 
-def normalise(text: str) -> tuple[str, list[int]]:
-    """`text` as the rules read it, and for each of its characters the place it has in `text`.
-
-    Compatibility forms, case, curly quotes and dashes become plain; invisible characters and accents go; runs of white
-    space become one space. What people do to a word to hide or to stress it is undone: letters spelt one by one
-    (`d i e`, `d.i.e`), digits for letters (`su1cide`), letters drawn out (`diiie`).
-    """
-    plain: list[str] = []
-    origins: list[int] = []
-    for place, original in enumerate(text):
-        for character in _plain(original):
-            if character != " " or not plain or plain[-1] != " ":
-                plain.append(character)
-                origins.append(place)
-    read = _DISGUISED.sub(lambda match: _MEANT[match[0]], "".join(plain))
-    for surplus in (_SPELT_OUT, _DRAWN_OUT):
-        dropped = {place for match in surplus.finditer(read) for place in _surplus(match)}
-        if dropped:
-            read = "".join(character for place, character in enumerate(read) if place not in dropped)
-            origins = [origin for place, origin in enumerate(origins) if place not in dropped]
-    return read, origins
-
-
-@lru_cache(4096)
-def _plain(original: str) -> tuple[str, ...]:
-    """What a character of a text becomes. Each is worked out once: every sentence is read several times."""
-    characters = unicodedata.normalize("NFKD", _ALIKE.get(original, original)).casefold()
-    kept = (character for character in characters if unicodedata.category(character) not in ("Cf", "Mn"))
-    return tuple(" " if character.isspace() else _ALIKE.get(character, character) for character in kept)
-
-
-_MEANT = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s", "!": "i"}
-_DISGUISED = re.compile(r"(?<=[a-z])[01345@$!](?=[a-z])")
-_SPELT_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_](?P<between>[ .*_-])){2,}[^\W\d_](?![^\W_])")
-_DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
-
-
-def _surplus(match: re.Match[str]) -> list[int]:
-    """The places of what stands between letters spelt out; of a letter drawn out all but one, or of a consonant two."""
-    start, end = match.span()
-    if "between" in match.groupdict():
-        return list(range(start + 1, end, 2))
-    return list(range(start + (1 if match[1] in "aeiou" else 2), end))
-
-
 @cache
 def _load(language: str) -> Screen:
-    data = read_named("safety", language, "safety screen for the language")
-    where = f"safety/{language}.toml"
-    table = parsed(where, data)
+    where, data, table = _table(language)
     try:
         parts = table["parts"]
+        own = _crises(language)
+        others = [other for other in names_in("safety") if other != language]
         return Screen(
-            {speaker: read_rules(where, table[speaker], parts) for speaker in ("participant", "therapist")},
+            language,
+            (own, *(_crises(other) for other in others)),
+            read_rules(where, table["therapist"], parts),
             read_rules(where, table["unkind"], parts),
             read_rules(where, table["out_of_role"], parts),
             Words.read(table["words"]),
-            hashlib.sha256(data).hexdigest(),
+            hashlib.sha256(b"".join([data, *(_table(other)[1] for other in others)])).hexdigest(),
         )
     except KeyError as error:
         raise DataFileError(f"{where}: the key {error} is missing") from None
@@ -199,29 +211,78 @@ def _load(language: str) -> Screen:
         raise DataFileError(f"{where}: words.numbers: not a regular expression: {error}") from None
 
 
-def read_rules(where: str, rows: list[dict[str, str]], parts: dict[str, str]) -> tuple[Rule, ...]:
-    """The rules in the rows of a file, with its parts put in. Raises `DataFileError`, naming the file and the rule."""
+@cache
+def _table(language: str) -> tuple[str, bytes, dict[str, Any]]:
+    """The name of a language's file, its bytes and what is in it."""
+    data = read_named("safety", language, "safety screen for the language")
+    where = f"safety/{language}.toml"
+    return where, data, parsed(where, data)
+
+
+@cache
+def _crises(language: str) -> Crises:
+    where, _, table = _table(language)
+    try:
+        parts = table["parts"]
+        signs = tuple(
+            Sign(rule.id, rule.pattern, rule.unless)
+            for rule in read_rules(where, [{"category": "", **row} for row in table["signs"]], parts, at_words=True)
+        )
+        combinations = tuple(
+            Combination(row["id"], row["category"], row["signs"], row["threshold"], row["within"])
+            for row in table["combinations"]
+        )
+        for combination in combinations:
+            if unknown := sorted(set(combination.weights) - {sign.id for sign in signs}):
+                raise DataFileError(f"{where}: {combination.id}: there is no sign {', '.join(unknown)}")
+        rules = read_rules(where, table["participant"], parts, at_words=True)
+        elsewhere = _compiled(table["elsewhere"], parts) if "elsewhere" in table else None
+        return Crises(language, rules, signs, combinations, Mending.read(table["mending"]), elsewhere)
+    except re.error as error:
+        raise DataFileError(f"{where}: mending.idle or elsewhere: not a regular expression: {error}") from None
+    except KeyError as error:
+        raise DataFileError(f"{where}: the key {error} is missing") from None
+
+
+def read_rules(
+    where: str, rows: list[dict[str, Any]], parts: dict[str, str], at_words: bool = False
+) -> tuple[Rule, ...]:
+    """The rules in the rows of a file, with its parts put in; if `at_words`, found where a word begins alone.
+
+    Raises `DataFileError`, naming the file and the rule.
+    """
     rules = []
     for row in rows:
         try:
-            pattern, unless = (_compiled(row[key], parts) if key in row else None for key in ("pattern", "unless"))
+            pattern, unless = (
+                _compiled(row[key], parts, at_words) if key in row else None for key in ("pattern", "unless")
+            )
         except re.error as error:
             raise DataFileError(f"{where}: {row['id']}: not a regular expression: {error}") from None
         except KeyError as error:
             raise DataFileError(
-                f"{where}: {row['id']}: there is no part {error}; allowed: {', '.join(parts)}"
+                f"{where}: {row['id']}: there is no part or key {error}; allowed: {', '.join(parts)}"
             ) from None
         if pattern is None:
             raise DataFileError(f"{where}: {row['id']}: the key 'pattern' is missing")
-        rules.append(Rule(row["id"], row["category"], pattern, unless))
+        rules.append(Rule(row["id"], row["category"], pattern, unless, row.get("mended", False)))
     return tuple(rules)
 
 
+_SPELLINGS = str.maketrans({"ä": "(?:ae?)", "ö": "(?:oe?)", "ü": "(?:ue?)", "ß": "ss"})
+"""A text as it is read has no umlauts; people write ä as ae, too. So in an expression it stands for both."""
 _PART = re.compile(r"\{([a-z_]+)\}")
+_KEPT_OR_GROUP = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\((?!\?)")
 
 
-def _compiled(pattern: str, parts: dict[str, str]) -> re.Pattern[str]:
-    """The expression with its parts put in. Parts may be made of parts; raises `KeyError` for one that is not there."""
+def _compiled(pattern: str, parts: dict[str, str], at_words: bool = False) -> re.Pattern[str]:
+    """The expression with its parts put in. Parts may be made of parts; raises `KeyError` for one that is not there.
+
+    No group is kept and, if `at_words`, it is looked for at the beginnings of words alone: that makes it much faster.
+    """
     while _PART.search(pattern):
         pattern = _PART.sub(lambda match: f"(?:{parts[match[1]]})", pattern)
-    return re.compile(pattern, re.VERBOSE)
+    pattern = pattern.translate(_SPELLINGS)
+    pattern = _KEPT_OR_GROUP.sub(lambda match: match[1] or "(?:", pattern)
+    start = r"(?<!\w)(?=\w)" if at_words else ""
+    return re.compile(f"{start}(?:{pattern}\n)", re.VERBOSE)

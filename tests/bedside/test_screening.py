@@ -60,7 +60,7 @@ def test_another_language_and_the_other_speaker_have_rules_of_their_own(tmp_path
     path = tmp_path / "saetze.txt"
     path.write_text("Ich will mich umbringen.\n", encoding="utf-8-sig")
     assert verdicts(run(str(path), "--language", "de"))[0]["found"]
-    assert not verdicts(run(str(path)))[0]["found"]
+    assert verdicts(run(str(path)))[0]["rule"].startswith("de:")
     said = b"You should just kill yourself.\n"
     assert verdicts(run("-", "--speaker", "therapist", said=said))[0]["speaker"] == "therapist"
     assert verdicts(run("-", "--speaker", "therapist", said=said))[0]["category"] == "harmful_reply"

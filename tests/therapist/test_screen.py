@@ -6,6 +6,7 @@ The written test set is `screen.toml`. A failing test names items of it and neve
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -147,3 +148,70 @@ def test_a_risk_is_found_inside_other_words_and_in_capitals(
 def test_a_language_without_screen_is_refused() -> None:
     with pytest.raises(DataFileError, match=r"no safety screen.*allowed: de, en"):
         Screen.load("xx")
+
+
+@cache
+def rounds(language: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / f"screen_rounds.{language}.toml").read_text(encoding="utf-8"))
+
+
+def sentences(language: str, kind: str) -> list[str]:
+    return [words for one in rounds(language)["rounds"] if one["kind"] == kind for words in one["sentences"]]
+
+
+@pytest.mark.parametrize("language", SETS)
+def test_what_the_rounds_of_new_sentences_taught_is_not_lost(language: str) -> None:
+    screen = Screen.load(language)
+    risks, others = sentences(language, "risk"), sentences(language, "ordinary")
+    assert [at for at, words in enumerate(risks, 1) if screen.check(words, "participant") is None] == []
+    assert [at for at, words in enumerate(others, 1) if screen.check(words, "participant") is not None] == []
+    assert len(risks) >= 100
+    assert len(others) >= 40
+
+
+@pytest.mark.parametrize("language", SETS)
+def test_what_is_said_to_be_answered_wrongly_still_is(language: str) -> None:
+    """When a rule learns one of these, it belongs to its round."""
+    screen = Screen.load(language)
+    assert not any(screen.check(words, "participant") for words in rounds(language)["missed"])
+    assert all(screen.check(words, "participant") for words in rounds(language)["false_alarms"])
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "rule"),
+    [("en", "Ich möchte mich umbringen", "de:"), ("de", "i am going to kill myself", "en:")],
+)
+def test_a_participant_may_speak_the_other_language_in_distress(language: str, words: str, rule: str) -> None:
+    hit = Screen.load(language).check(words, "participant")
+    assert hit is not None
+    assert hit.rule.startswith(rule)
+
+
+def test_a_german_article_is_no_english_death() -> None:
+    assert (
+        Screen.load("de").check("Mein Plan, die Prüfung zu schreiben, war so: lernen, die Not lindern.", "participant")
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    "written", ["i wnat to kil mysefl", "um i i want to to uh kill kill myself", "im gonna unalive meself"]
+)
+def test_slips_and_repeated_words_are_mended_and_the_span_is_of_the_text(written: str) -> None:
+    hit = SCREEN.check(f"Hello. {written}", "participant")
+    assert hit is not None
+    assert hit.start >= len("Hello. ")
+    assert hit.end <= len(f"Hello. {written}")
+
+
+def test_signs_that_say_little_alone_are_a_risk_together() -> None:
+    alone = ("Thank you for everything.", "The bridge was closed, so I was late.", "I am ready.")
+    assert [SCREEN.check(words, "participant") for words in alone] == [None, None, None]
+    hit = SCREEN.check("Thank you for everything. I am ready. It is all about the bridge.", "participant")
+    assert hit is not None
+    assert hit.rule == "suicide.together(thanks+resolved+means)"
+
+
+def test_every_language_is_in_the_hash() -> None:
+    assert Screen.load("en").sha256 != Screen.load("de").sha256
+    assert [one.language for one in Screen.load("de").crises] == ["de", "en"]
