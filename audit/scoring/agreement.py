@@ -3,8 +3,9 @@
 Alpha is 1 - Do/De, the disagreement there is over the disagreement that chance alone gives, both from the table of
 coincidences (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability"; Hayes and Krippendorff 2007,
 Communication Methods and Measures 1(1), 77-89). It is 1 where two coders always agree and 0 where they agree as if by
-chance. The value is the library's (`krippendorff`); the interval draws the coded replies anew, with replacement, and
-takes the percentiles of alpha over the draws (2.5 and 97.5).
+chance. The tests hold it against published examples and against the library `krippendorff`, which is under the GPL and
+therefore used there alone. The interval draws the coded replies anew, with replacement, and takes the percentiles of
+alpha over the draws (2.5 and 97.5).
 
 Where a code is so rare that neither coder varies, alpha is not defined: then it is None, and the plain share of
 agreement says what there is to say.
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import krippendorff
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,7 +59,14 @@ def alpha(ratings: Sequence[Sequence[float]], level: Level = "nominal") -> float
     pairable = table[:, (~np.isnan(table)).sum(axis=0) >= 2]
     if len(np.unique(pairable[~np.isnan(pairable)])) < 2:
         return None
-    return float(krippendorff.alpha(reliability_data=pairable, level_of_measurement=level))
+    values = np.unique(pairable[~np.isnan(pairable)])
+    counts = np.array([(pairable == value).sum(axis=0) for value in values], dtype=float)  # values x units
+    weights = 1 / (counts.sum(axis=0) - 1)
+    observed = (counts * weights) @ counts.T - np.diag(counts @ weights)
+    marginal = observed.sum(axis=1)
+    expected = np.outer(marginal, marginal) / (marginal.sum() - 1)
+    distance = _distances(marginal[None, :], values, level)[0]
+    return float(1 - (observed * distance).sum() / (expected * distance).sum())
 
 
 def agreement(

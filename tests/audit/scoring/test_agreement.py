@@ -3,6 +3,7 @@
 import math
 from importlib.resources import files
 
+import krippendorff
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,9 +57,12 @@ def test_alpha_is_not_defined_where_nothing_varies() -> None:
     pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=25),
     level=st.sampled_from(["nominal", "ordinal", "interval"]),
 )
-def test_the_bootstraps_own_alpha_is_the_librarys(pairs, level) -> None:
+def test_alpha_is_the_librarys_alone_and_in_the_bootstrap(pairs, level) -> None:
     first, second = [float(a) for a, _ in pairs], [float(b) for _, b in pairs]
     expected = alpha([first, second], level)
+    if expected is not None:
+        library = krippendorff.alpha(reliability_data=[first, second], level_of_measurement=level)
+        assert expected == pytest.approx(library)
     values, codes = np.unique(np.array(first + second), return_inverse=True)
     found = _alphas(np.ones((1, len(pairs))), codes[: len(pairs)], codes[len(pairs) :], values, level)[0]
     assert (expected is None and math.isnan(found)) or found == pytest.approx(expected)
