@@ -102,8 +102,8 @@ def test_a_student_holds_a_whole_visit_by_sound_and_all_of_it_is_recorded(
     # The robot was never silent for long, though a local model wrote the answers.
     assert silence is not None
     assert silence < SLACK * SILENCE_S
-    # It moved with what it said, and was greeted and left with a gesture.
-    assert {"greet", "nod", "think", "farewell"} <= set(gestures)
+    # It moved with what it said, and greeted and left with a gesture. (It thinks when an answer takes over a second.)
+    assert {"greet", "nod", "farewell"} <= set(gestures)
     assert all(max(joint) - min(joint) > 0.1 for joint in zip(*positions, strict=True))
     assert picture.stat().st_size > 10_000
     # The study records speech, so each answer is kept as sound, with its hash; the words' hash leads to the turn.
