@@ -34,6 +34,7 @@ SMALL = """() => Array.from(document.querySelectorAll("button, .button, .option,
 
 
 def assert_accessible(page: Page) -> None:
+    page.wait_for_load_state()  # with its style sheets
     page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")  # colours are those at rest
     found = Axe().run(
         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
