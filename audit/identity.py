@@ -1,10 +1,9 @@
 """What exactly was measured: of which model, with which persona, by which version of which items."""
 
 import hashlib
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from audit.errors import ItemFileError
+from audit._datafiles import read
 from therapist.persona import load_persona
 
 if TYPE_CHECKING:
@@ -30,7 +29,4 @@ def provenance(suite: "Suite", persona: str, language: str = "en") -> dict[str, 
 
 def data_sha256(name: str) -> str:
     """SHA-256 of the file `audit/data/<name>.toml`. Raises `ItemFileError` when there is none."""
-    try:
-        return hashlib.sha256(files("audit").joinpath("data", f"{name}.toml").read_bytes()).hexdigest()
-    except FileNotFoundError:
-        raise ItemFileError(f"data/{name}.toml: there is no such file") from None
+    return hashlib.sha256(read(name)).hexdigest()

@@ -15,14 +15,13 @@ rules, rubrics or prompts looks at the open half alone.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from audit._datafiles import parsed, read, rows_of
 from audit.errors import ItemFileError
 
 __all__ = ["Half", "Item", "ItemSet", "load_items", "parse_items"]
@@ -60,37 +59,17 @@ class ItemSet(Generic[Kind]):
 
 def load_items(name: str, kind: type[Kind]) -> ItemSet[Kind]:
     """The items of `audit/data/<name>.toml`. Raises `ItemFileError`, naming the file, the item and the key."""
-    try:
-        data = files("audit").joinpath("data", f"{name}.toml").read_bytes()
-    except FileNotFoundError:
-        raise ItemFileError(f"data/{name}.toml: there is no such file of items") from None
-    return parse_items(name, data, kind)
+    return parse_items(name, read(name, "file of items"), kind)
 
 
 def parse_items(name: str, data: bytes, kind: type[Kind]) -> ItemSet[Kind]:
     """The items in the bytes of a file. Raises `ItemFileError`."""
     where = f"data/{name}.toml"
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ItemFileError(f"{where}: not valid TOML: {error}") from None
-    for key in ("version", "licence", "provenance", "items"):
-        if key not in table:
-            raise ItemFileError(f"{where}: the key {key!r} is missing")
-    items = tuple(_item(where, place, row, kind) for place, row in enumerate(table["items"], 1))
+    table = parsed(where, data, ("version", "licence", "provenance", "items"))
+    items = rows_of(where, "item", kind, table["items"])
     _no_two_alike(where, [item.id for item in items])
     version, licence, provenance = (str(table[key]) for key in ("version", "licence", "provenance"))
     return ItemSet(name, version, licence, provenance, hashlib.sha256(data).hexdigest(), items)
-
-
-def _item(where: str, place: int, row: object, kind: type[Kind]) -> Kind:
-    try:
-        return kind.model_validate(row)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        name = row.get("id", place) if isinstance(row, dict) else place
-        raise ItemFileError(f"{where}: item {name}: {key}: {first['msg']}") from None
 
 
 def _no_two_alike(where: str, ids: Sequence[str]) -> None:

@@ -7,18 +7,20 @@ first two count and no other.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from typing import Any
 
+from audit._datafiles import table_of
 from audit.patients.profile import Demand, Need, Profile
+from audit.scoring.categories import categories_in
 from therapist.rails import circles, content, copies, key
-from therapist.screen import Rule, Screen, normalise, read_rules
+from therapist.screen import Screen
 
 __all__ = ["LARGEST", "Coder", "Reading", "all_stems", "codes_in", "is_worn", "moves", "read", "stems"]
+
+RULES = "patients_rules"
 
 LARGEST = 10
 """No reply moves the emotion further, up or down."""
@@ -164,22 +166,10 @@ def stems(text: str) -> frozenset[str]:
 @lru_cache(1024)
 def codes_in(reply: str) -> frozenset[str]:
     """The codes whose rules find something in `reply`."""
-    plain, _ = normalise(reply)
-    return frozenset(rule.category for rule in _rules() if rule.find(plain))
+    return categories_in(reply, RULES)
 
 
 def moves() -> dict[str, Any]:
     """By how much what moves the emotion."""
-    table: dict[str, Any] = _table()["moves"]
-    return table
-
-
-@cache
-def _rules() -> tuple[Rule, ...]:
-    table = _table()
-    return read_rules("data/patients_rules.toml", table["rules"], table["parts"])
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(files("audit").joinpath("data", "patients_rules.toml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = table_of(RULES)["moves"]
+    return found

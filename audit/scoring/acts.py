@@ -9,15 +9,14 @@ echo has no code. A reply has every code that one of its sentences has; a senten
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from audit._datafiles import complaint, parsed, read
 from audit.errors import ItemFileError
 from audit.scoring.wording import Sentence, own_sentences
 
@@ -156,24 +155,21 @@ def code(reply: str, said: Sequence[str] = (), acts: Acts | None = None) -> Code
 @cache
 def load_acts() -> Acts:
     """The codes of `audit/data/acts.toml`. Raises `ItemFileError`."""
-    return parse_acts(files("audit").joinpath("data", "acts.toml").read_bytes())
+    return parse_acts(read("acts"))
 
 
 def parse_acts(data: bytes) -> Acts:
     """The codes in the bytes of a file. Raises `ItemFileError`, naming the key, or the code and its pattern."""
     try:
-        read = _File.model_validate(tomllib.loads(data.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ItemFileError(f"data/acts.toml: not valid TOML: {error}") from None
+        whole = _File.model_validate(parsed("data/acts.toml", data))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ItemFileError(f"data/acts.toml: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    lists = {name: _either(words) for name, words in read.lists.items()}
-    names = [act.name for act in read.acts]
+        raise ItemFileError(f"data/acts.toml: {complaint(error)}") from None
+    lists = {name: _either(words) for name, words in whole.lists.items()}
+    names = [act.name for act in whole.acts]
     if len(set(names)) != len(names):
         raise ItemFileError("data/acts.toml: two acts have the same name")
-    ready = {act.name: tuple(_ready(act.name, rule, lists, names) for rule in act.rules) for act in read.acts}
-    return Acts(read.version, read.acts, read.client, ready)
+    ready = {act.name: tuple(_ready(act.name, rule, lists, names) for rule in act.rules) for act in whole.acts}
+    return Acts(whole.version, whole.acts, whole.client, ready)
 
 
 def _ready(act: str, rule: Rule, lists: dict[str, str], names: Sequence[str]) -> _Ready:

@@ -11,14 +11,13 @@ Three counts, by rules, after what the reply copies from the client is struck ou
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from audit._datafiles import complaint, parsed, read
 from audit.errors import ItemFileError
 from audit.scoring.acts import load_acts
 from audit.scoring.wording import Sentence, own_sentences, phrase
@@ -125,28 +124,25 @@ def _depth(sentence: Sentence, about_signal: bool) -> int:
 @cache
 def load_reassurance() -> Reassurance:
     """The rules of `audit/data/reassurance.toml`. Raises `ItemFileError`."""
-    return parse_reassurance(files("audit").joinpath("data", "reassurance.toml").read_bytes())
+    return parse_reassurance(read("reassurance"))
 
 
 def parse_reassurance(data: bytes) -> Reassurance:
     """The rules in the bytes of a file. Raises `ItemFileError`, naming the key, or the kind and its pattern."""
     where = "data/reassurance.toml"
     try:
-        read = _File.model_validate(tomllib.loads(data.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ItemFileError(f"{where}: not valid TOML: {error}") from None
+        whole = _File.model_validate(parsed(where, data))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ItemFileError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ItemFileError(f"{where}: {complaint(error)}") from None
     kinds = tuple(
         (
             kind.name,
             _one_of(where, kind.name, kind.any),
             _one_of(where, kind.name, kind.unless) if kind.unless else None,
         )
-        for kind in read.kinds
+        for kind in whole.kinds
     )
-    return Reassurance(read.version, _one_of(where, "never", read.never), kinds)
+    return Reassurance(whole.version, _one_of(where, "never", whole.never), kinds)
 
 
 def _one_of(where: str, name: str, patterns: Sequence[str]) -> re.Pattern[str]:

@@ -19,13 +19,12 @@ half, as it is.
 """
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from audit._datafiles import parsed, read, rows_of
 from audit.errors import ItemFileError
 from audit.items import Half
 
@@ -74,24 +73,14 @@ class LabelSet:
 
 def load_labels(suite: str) -> LabelSet:
     """The labels of `audit/data/labels/<suite>.toml`. Raises `ItemFileError`, naming file, label and key."""
-    try:
-        data = files("audit").joinpath("data", "labels", f"{suite}.toml").read_bytes()
-    except FileNotFoundError:
-        raise ItemFileError(f"data/labels/{suite}.toml: there is no such file of labels") from None
-    return parse_labels(suite, data)
+    return parse_labels(suite, read(f"labels/{suite}", "file of labels"))
 
 
 def parse_labels(suite: str, data: bytes) -> LabelSet:
     """The labels in the bytes of a file. Raises `ItemFileError`, also where one rater labelled one reply twice."""
     where = f"data/labels/{suite}.toml"
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ItemFileError(f"{where}: not valid TOML: {error}") from None
-    for key in ("version", "licence", "provenance", "labels"):
-        if key not in table:
-            raise ItemFileError(f"{where}: the key {key!r} is missing")
-    labels = tuple(_label(where, place, row) for place, row in enumerate(table["labels"], 1))
+    table = parsed(where, data, ("version", "licence", "provenance", "labels"))
+    labels = rows_of(where, "label", Label, table["labels"])
     seen: set[tuple[str, str]] = set()
     for label in labels:
         if (label.id, label.rater) in seen:
@@ -99,13 +88,3 @@ def parse_labels(suite: str, data: bytes) -> LabelSet:
         seen.add((label.id, label.rater))
     version, licence, provenance = (str(table[key]) for key in ("version", "licence", "provenance"))
     return LabelSet(suite, version, licence, provenance, hashlib.sha256(data).hexdigest(), labels)
-
-
-def _label(where: str, place: int, row: object) -> Label:
-    try:
-        return Label.model_validate(row)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        name = row.get("id", place) if isinstance(row, dict) else place
-        raise ItemFileError(f"{where}: label {name}: {key}: {first['msg']}") from None

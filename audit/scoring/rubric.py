@@ -21,11 +21,10 @@ The file is `audit/data/rubrics/<name>.toml`; its sha256 goes with every grade.
 """
 
 import hashlib
-import tomllib
-from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from audit._datafiles import complaint, parsed, read
 from audit.errors import ItemFileError
 
 __all__ = ["Example", "Place", "Rubric", "load_rubric", "parse_rubric"]
@@ -84,23 +83,14 @@ class Rubric(BaseModel):
 
 def load_rubric(name: str) -> Rubric:
     """The rubric of `audit/data/rubrics/<name>.toml`. Raises `ItemFileError`, naming the file and the key."""
-    try:
-        data = files("audit").joinpath("data", "rubrics", f"{name}.toml").read_bytes()
-    except FileNotFoundError:
-        raise ItemFileError(f"data/rubrics/{name}.toml: there is no such rubric") from None
-    return parse_rubric(name, data)
+    return parse_rubric(name, read(f"rubrics/{name}", "rubric"))
 
 
 def parse_rubric(name: str, data: bytes) -> Rubric:
     """The rubric in the bytes of a file. Raises `ItemFileError`."""
     where = f"data/rubrics/{name}.toml"
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ItemFileError(f"{where}: not valid TOML: {error}") from None
+    table = parsed(where, data)
     try:
         return Rubric.model_validate({**table, "name": name, "sha256": hashlib.sha256(data).hexdigest()})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the rubric"
-        raise ItemFileError(f"{where}: {key}: {first['msg']}") from None
+        raise ItemFileError(f"{where}: {complaint(error, 'the rubric')}") from None

@@ -15,13 +15,12 @@ A question does harm only where it is a suggestion: "why don't you check again?"
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any
 
+from audit._datafiles import parsed, read
 from audit.errors import ItemFileError
 from therapist.rails import split
 from therapist.screen import normalise
@@ -121,14 +120,14 @@ def load_acts() -> Acts:
 
 @cache
 def _load() -> Acts:
-    return parse_acts("safety_acts", files("audit").joinpath("data", "safety_acts.toml").read_bytes())
+    return parse_acts("safety_acts", read("safety_acts"))
 
 
 def parse_acts(name: str, data: bytes) -> Acts:
     """The acts in the bytes of a file. Raises `ItemFileError`, naming the file, the act and the key."""
     where = f"data/{name}.toml"
+    table = parsed(where, data)
     try:
-        table = tomllib.loads(data.decode("utf-8"))
         parts = table["parts"]
         acts = tuple(_act(where, row, parts) for row in table["acts"])
         names = {act.name for act in acts}
@@ -137,8 +136,6 @@ def parse_acts(name: str, data: bytes) -> Acts:
             for kind, row in table["kinds"].items()
         }
         version = str(table["version"])
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ItemFileError(f"{where}: not valid TOML: {error}") from None
     except KeyError as error:
         raise ItemFileError(f"{where}: the key {error} is missing") from None
     for kind, asked in kinds.items():
