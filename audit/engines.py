@@ -12,7 +12,9 @@ from therapist.engines import identify
 if TYPE_CHECKING:
     from inspect_ai.model import Model
 
-__all__ = ["AuditedEngine", "baseline_engine", "engine_for", "engine_named"]
+    from study.protocol import EngineChoice
+
+__all__ = ["AuditedEngine", "baseline_engine", "engine_for", "engine_named", "engine_of"]
 
 SERVER = "openai-api/server/"
 """What inspect_ai calls a model behind a URL of ours."""
@@ -90,6 +92,19 @@ def engine_for(
     if Path(name).is_dir() or name.endswith(".gguf"):
         name = str(Path(name).resolve())
     return AuditedEngine(f"bedside/{name}", kind, identity.sha256, precision=precision, temperature=temperature)
+
+
+def engine_of(choice: "EngineChoice", tell: Callable[[str], None] | None = None) -> AuditedEngine:
+    """The engine that an arm of a protocol has. Raises as `engine_for` does."""
+    return engine_for(
+        choice.kind,
+        choice.model,
+        base_url=choice.base_url,
+        api_key_env=choice.api_key_env,
+        precision=choice.precision,
+        temperature=choice.temperature,
+        tell=tell,
+    )
 
 
 def engine_named(name: str, model: str | None = None, tell: Callable[[str], None] | None = None) -> AuditedEngine:

@@ -21,14 +21,12 @@ from audit.errors import AuditError, NoResults
 from audit.identity import provenance
 from audit.items import Half
 from audit.suite import suite_named
+from study.auditing import NEUTRAL
 from study.parallel import RAY_ADDRESS, each, where
 
 __all__ = ["Options", "Piece", "Standing", "pieces_of", "run_piece", "run_pieces", "standing"]
 
 LOGS = "logs"
-
-NEUTRAL = "neutral"
-"""The persona that the others are compared with."""
 
 Display = Literal["rich", "plain", "none"]
 

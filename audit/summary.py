@@ -31,18 +31,16 @@ from urllib.parse import unquote, urlparse
 
 from audit.results import Found, newest, rows
 from audit.suite import Estimate, Suite, suites
+from study.auditing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FILE", "FORMAT", "NEUTRAL", "SEED", "summarise", "write"]
+__all__ = ["FILE", "FORMAT", "SEED", "summarise", "write"]
 
 FILE = "audit.json"
 
 FORMAT = 1
-
-NEUTRAL = "neutral"
-"""The persona that what a manner costs is measured against."""
 
 SEED = 20260302
 """Of the bootstrap."""

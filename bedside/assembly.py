@@ -15,7 +15,7 @@ from study.clock import Clock
 from study.errors import MeasureError, ProtocolError
 from study.measure import load_measure, measure_names
 from study.messages import address_mistakes
-from study.protocol import EngineChoice, Protocol, load
+from study.protocol import EngineChoice, EngineSource, Protocol, load
 from study.study import Study
 from therapist.engine import Engine
 from therapist.engines import begin_opening, open_engine
@@ -24,7 +24,7 @@ from therapist.exercise import exercise_names
 from therapist.languages import ENGLISH_ONLY, lacks
 from therapist.persona import persona_names
 
-__all__ = ["Source", "check", "open_choice", "open_engines", "open_study", "portal_of", "source_of"]
+__all__ = ["check", "open_choice", "open_engines", "open_study", "portal_of"]
 
 log = structlog.get_logger()
 
@@ -139,23 +139,15 @@ def open_engines(
         engine = open_engine(instead, progress=progress)
         return dict.fromkeys(choices, engine)
     # Two choices that differ only in how replies are drawn share a model too: there is memory for one.
-    opened: dict[Source, Engine] = {}
+    opened: dict[EngineSource, Engine] = {}
     engines: dict[EngineChoice, Engine] = {}
     for choice in sorted(choices, key=lambda one: one.kind):
-        source = source_of(choice)
+        source = choice.source
         if source not in opened:
             open_it = partial(open_choice, choice, progress)
             opened[source] = begin_opening(choice.kind, choice.model, open_it, failed) if failed else open_it()
         engines[choice] = opened[source]
     return engines
-
-
-Source = tuple[str, str | None, str | None, str | None, str]
-
-
-def source_of(choice: EngineChoice) -> Source:
-    """What two choices have in common when one engine serves both."""
-    return (choice.kind, choice.model, choice.base_url, choice.api_key_env, choice.precision)
 
 
 def open_choice(choice: EngineChoice, progress: Callable[[str], None]) -> Engine:

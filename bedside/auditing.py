@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from audit.engines import AuditedEngine, engine_for, engine_named
+from audit.engines import AuditedEngine, engine_named, engine_of
 from bedside.assembly import check
+from study.auditing import NEUTRAL
 from therapist.persona import load_persona, persona_names
 
 __all__ = ["ENGINES", "FOLDER", "is_study", "pairs_of_engine", "pairs_of_study"]
@@ -35,16 +36,8 @@ def pairs_of_study(
         choice = protocol.engine_of(arm)
         if choice is None or (personas and arm.persona not in personas):
             continue
-        engine = engine_for(
-            choice.kind,
-            choice.model,
-            base_url=choice.base_url,
-            api_key_env=choice.api_key_env,
-            precision=choice.precision,
-            temperature=choice.temperature,
-            tell=tell,
-        )
-        pairs[engine, "neutral"] = None
+        engine = engine_of(choice, tell)
+        pairs[engine, NEUTRAL] = None
         if engine.hangs_on_persona:
             pairs[engine, arm.persona] = None
     return list(pairs)
@@ -58,4 +51,4 @@ def pairs_of_engine(
     for persona in personas:
         load_persona(persona)
     names = list(personas) or persona_names()
-    return [(engine, persona) for persona in sorted(names, key=lambda one: (one != "neutral", one))]
+    return [(engine, persona) for persona in sorted(names, key=lambda one: (one != NEUTRAL, one))]

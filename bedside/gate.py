@@ -8,12 +8,12 @@ same by its English text, of which the other languages are translations.
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from audit.engines import AuditedEngine, engine_for
+from audit.engines import AuditedEngine, engine_of
 from audit.versions import versions
 from study import auditing
 from study.auditing import Pair, Shortfall
 from study.errors import StudyError
-from study.protocol import EngineChoice, Protocol
+from study.protocol import EngineChoice, Protocol, load
 from study.study import Study
 from therapist.persona import load_persona
 
@@ -41,24 +41,34 @@ def unfit_pairs(study: Study) -> list[Shortfall]:
 
     Raises `EngineError` when a model is not where the protocol says, `AuditError` and `StudyError`.
     """
-    pairs = pairs_in(study.protocols())
-    if not pairs:
-        return []
-    return auditing.shortfalls(auditing.read(study.folder), pairs, study.protocol.audit, versions())
+    return _shortfalls(study.folder, pairs_in(study.protocols()), study.protocol)
 
 
 def verdicts(folder: Path) -> tuple[tuple[str, str], ...]:
     """Of every pair of the study in `folder`, its name and what the bounds of its protocol make of it, in words."""
+    protocols = _protocols(folder)
+    pairs = pairs_in(protocols)
+    unfit = _shortfalls(folder, pairs, protocols[0])
+    found = []
+    for pair in pairs:
+        said = [one.said for one in unfit if one.pair == pair]
+        found.append((str(pair), " ".join(said) or "It keeps within the bounds of study.toml."))
+    return tuple(found)
+
+
+def _protocols(folder: Path) -> list[Protocol]:
+    """The protocols of the study in `folder`, the one as it is now first. To look at a study begins no record of it."""
+    if not (folder / "study.sqlite").exists():
+        return [load(folder / "study.toml")[0]]
     study = Study.open(folder)
     try:
-        unfit = unfit_pairs(study)
-        found = []
-        for pair in pairs_in(study.protocols()):
-            said = [one.said for one in unfit if one.pair == pair]
-            found.append((str(pair), " ".join(said) or "It keeps within the bounds of study.toml."))
-        return tuple(found)
+        return study.protocols()
     finally:
         study.close()
+
+
+def _shortfalls(folder: Path, pairs: list[Pair], protocol: Protocol) -> list[Shortfall]:
+    return auditing.shortfalls(auditing.read(folder), pairs, protocol.audit, versions()) if pairs else []
 
 
 def allow(study: Study, *, by: str, reason: str, persona: str | None = None) -> list[Shortfall]:
@@ -82,7 +92,7 @@ def pairs_in(protocols: Iterable[Protocol]) -> list[Pair]:
             if choice is None or choice.kind == "eliza":
                 continue
             if choice not in engines:
-                engines[choice] = _engine(choice)
+                engines[choice] = engine_of(choice)
             arms.setdefault((engines[choice], arm.persona), {})[arm.name] = None
     return [
         Pair(
@@ -96,17 +106,6 @@ def pairs_in(protocols: Iterable[Protocol]) -> list[Pair]:
         )
         for (engine, persona), names in arms.items()
     ]
-
-
-def _engine(choice: EngineChoice) -> AuditedEngine:
-    return engine_for(
-        choice.kind,
-        choice.model,
-        base_url=choice.base_url,
-        api_key_env=choice.api_key_env,
-        precision=choice.precision,
-        temperature=choice.temperature,
-    )
 
 
 def _why_not(folder: Path, left: list[Shortfall]) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from bedside.assembly import Source, open_choice, source_of
+from bedside.assembly import open_choice
 from bedside.simulated import Character
 from portal.conversations import conversation_of
 from study import visits
 from study.errors import StudyError
-from study.protocol import EngineChoice
+from study.protocol import EngineChoice, EngineSource
 from study.study import Study
 from study.turns import Turn, TurnKeeper, provenance_of
 from study.visits import Visit
@@ -67,7 +67,7 @@ class Engines:
     def __init__(self, progress: Callable[[str], None], instead: EngineChoice | None = None) -> None:
         self._progress = progress
         self._instead = instead
-        self._opened: dict[Source, Engine] = {}
+        self._opened: dict[EngineSource, Engine] = {}
 
     def that_wrote(self, provenance: Mapping[str, Any], choice: EngineChoice | None) -> Engine:
         """The engine that a turn's `provenance` names, where the protocol's `choice` says how to reach it.
@@ -75,7 +75,7 @@ class Engines:
         Raises `EngineError` when it cannot be opened, and `StudyError` when nothing says where it is.
         """
         wanted = self._instead or _as_recorded(provenance, choice)
-        source = source_of(wanted)
+        source = wanted.source
         if source not in self._opened:
             self._opened[source] = open_choice(wanted, self._progress)
         return self._opened[source]

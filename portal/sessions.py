@@ -24,7 +24,7 @@ from study.enrolment import may_record
 from study.errors import DraftChanged, NotDue
 from study.protocol import EngineChoice
 from study.safety import Source
-from study.study import Study
+from study.study import Participant, Study
 from study.turns import TurnKeeper
 from study.visits import Visit
 from therapist.conversation import Conversation
@@ -148,11 +148,10 @@ class Sessions:
         """The conversation of a visit, as the record has it now; `waiting` is told of its answers' places. Whoever
         sets `hurry` ends what holds its answers."""
         participant = self.study.participant(visit.participant)
-        choice = participant.protocol.engine_of(participant.arm)
         return conversation_of(
             self.study,
             visit,
-            self.engines[choice] if choice else None,
+            self._engine_of(participant),
             TurnKeeper(self.study, visit),
             waiting=waiting,
             over=lambda: self._is_over(visit),
@@ -334,17 +333,21 @@ class Sessions:
 
     def _read_ahead(self, visit: Visit, conversation: Conversation) -> None:
         """Have a model on this machine read what was said, while nobody waits for it: the next answer comes sooner."""
-        participant = self.study.participant(visit.participant)
-        choice = participant.protocol.engine_of(participant.arm)
-        engine = self.engines[choice] if choice else None
+        engine = self._engine_of(self.study.participant(visit.participant))
+        if engine is None or engine.identity.kind != "transformers":
+            return
         prompt = conversation.so_far()
-        if prompt is None or engine is None or engine.identity.kind != "transformers" or self._is_over(visit):
+        if prompt is None or self._is_over(visit):
             self._ahead.pop(visit.id, None)
             return
         with suppress(EngineError):  # one that was closed meanwhile
             self._ahead[visit.id] = engine.generate(
                 prompt, sampling=Sampling(max_tokens=1), seed=0, conversation=f"ahead {visit.id}", priority="batch"
             )
+
+    def _engine_of(self, participant: Participant) -> Engine | None:
+        choice = participant.protocol.engine_of(participant.arm)
+        return self.engines[choice] if choice else None
 
     def _owed(self, visit: Visit, conversation: Conversation) -> RecordedTurn | None:
         """The turn whose answer is owed. In a visit that was ended early nothing is owed but the fixed message."""

@@ -1,8 +1,8 @@
 """Backup while the study runs, and restoring it.
 
 A backup is one tar file: the protocol, the record as it stood at one moment, the accounts and devices, the study's key,
-the encrypted identities, the study's own measures, and a manifest with the hash of each. The key of the identities is
-not in it.
+the encrypted identities, the study's own measures, what its audit found, and a manifest with the hash of each. The key
+of the identities is not in it, nor are the audit's logs.
 """
 
 import io
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from study import auditing
 from study.errors import StudyError
 from study.hashing import file_sha256
 from study.records import Records, stamp
@@ -124,6 +125,7 @@ def _others(folder: Path) -> dict[str, Path]:
         "study.toml",
         "study.key",
         "identity.enc",
+        auditing.FILE,
         *(f"measures/{one.name}" for one in folder.glob("measures/*.toml")),
     ]
     return {name: folder / name for name in names if (folder / name).is_file()}

@@ -18,6 +18,7 @@ __all__ = [
     "Consent",
     "Contact",
     "EngineChoice",
+    "EngineSource",
     "Estimand",
     "Exercises",
     "Factor",
@@ -45,6 +46,10 @@ Medium = Literal["robot", "chat", "worksheet"]
 
 class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+EngineSource = tuple[str, str | None, str | None, str | None, str]
+"""Which model it is: kind, model, address, the environment variable that has the key, precision."""
 
 
 class EngineChoice(Table):
@@ -86,6 +91,11 @@ class EngineChoice(Table):
     max_tokens: Annotated[int, Field(ge=16, le=1000)] = Field(
         60, description="the longest reply, in tokens, before it is cut off"
     )
+
+    @property
+    def source(self) -> EngineSource:
+        """What two choices have in common when one model serves both."""
+        return (self.kind, self.model, self.base_url, self.api_key_env, self.precision)
 
     @field_validator("timeout_s", "wait_s", "temperature", mode="before")
     @classmethod

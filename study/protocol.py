@@ -28,6 +28,7 @@ from study.grammar import (
     Consent,
     Contact,
     EngineChoice,
+    EngineSource,
     Exercises,
     FollowUp,
     Identity,
@@ -49,6 +50,7 @@ __all__ = [
     "Arm",
     "Contact",
     "EngineChoice",
+    "EngineSource",
     "Medium",
     "Protocol",
     "load",
@@ -170,11 +172,10 @@ class Protocol(Table):
             yield from self._mistakes_of_analysis(self.analysis)
 
     def _mistakes_of_engines(self) -> Iterator[str]:
-        shared: dict[tuple[str | None, ...], tuple[str, int]] = {}
+        shared: dict[EngineSource, tuple[str, int]] = {}
         for arm in self.arms:
             if choice := self.engine_of(arm):
-                model = (choice.kind, choice.model, choice.base_url, choice.api_key_env, choice.precision)
-                first, at_once = shared.setdefault(model, (arm.name, choice.at_once))
+                first, at_once = shared.setdefault(choice.source, (arm.name, choice.at_once))
                 if choice.at_once != at_once:
                     yield (
                         f"at_once is {at_once} in the arm {first!r} and {choice.at_once} in {arm.name!r}, which share "

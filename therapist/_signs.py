@@ -7,9 +7,14 @@ for a risk. Only signs near to one another are added up, each once.
 import re
 from dataclasses import dataclass
 
-__all__ = ["Combination", "Found", "Sign"]
+__all__ = ["Combination", "Found", "Sign", "Span", "overlap"]
 
 Span = tuple[int, int]
+
+
+def overlap(one: Span, other: Span) -> bool:
+    """Whether one of two places begins within the other."""
+    return other[0] <= one[0] < other[1] or one[0] <= other[0] < one[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +31,7 @@ class Sign:
         if not spans or not self.unless:
             return spans
         excuses = [match.span() for match in self.unless.finditer(text)]
-        return [
-            (start, end)
-            for start, end in spans
-            if not any(first <= start < last or start <= first < end for first, last in excuses)
-        ]
+        return [span for span in spans if not any(overlap(span, excuse) for excuse in excuses)]
 
 
 @dataclass(frozen=True, slots=True)

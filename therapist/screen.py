@@ -17,13 +17,12 @@ from typing import Any
 
 from therapist._datafiles import names_in, parsed, read_named
 from therapist._reading import Mending, Reading, normalise
-from therapist._signs import Combination, Sign
+from therapist._signs import Combination, Sign, Span, overlap
 from therapist.engine import Speaker
 from therapist.errors import DataFileError
 from therapist.transcript import SafetyHit
 
 __all__ = ["Rule", "Screen", "Words", "normalise", "read_rules"]
-
 
 _NEAR = 40
 """How many characters lie at most between what a rule for the second reading finds and what excuses it."""
@@ -40,22 +39,22 @@ class Rule:
     mended: bool = False
     """Whether it is written for the second reading alone."""
 
-    def find(self, text: str) -> tuple[int, int] | None:
+    def find(self, text: str) -> Span | None:
         """Where the rule finds something in normalised text."""
-        excuses: list[tuple[int, int]] | None = None
+        excuses: list[Span] | None = None
         for match in self.pattern.finditer(text):
-            start, end = match.span()
+            found = match.span()
             if self.unless and excuses is None:
                 excuses = [other.span() for other in self.unless.finditer(text)]
-            if not any(self._excuses(text, (start, end), other) for other in excuses or ()):
-                return start, end
+            if not any(self._excuses(text, found, other) for other in excuses or ()):
+                return found
         return None
 
-    def _excuses(self, text: str, found: tuple[int, int], other: tuple[int, int]) -> bool:
+    def _excuses(self, text: str, found: Span, other: Span) -> bool:
         """Whether `other` overlaps what was found or, in the second reading, is near it in the same sentence."""
-        (start, end), (first, last) = found, other
-        if first <= start < last or start <= first < end:
+        if overlap(found, other):
             return True
+        (start, end), (first, last) = found, other
         between = text[end:first] if first >= end else text[last:start]
         return self.mended and len(between) <= _NEAR and not any(mark in between for mark in ".?!")
 

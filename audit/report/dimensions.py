@@ -14,7 +14,7 @@ from audit.report.material import Difference, Material, Part, Subject
 from audit.report.numbers import shown, with_interval
 from audit.report.sheet import Cell, Sheet, plain
 from audit.suite import Dimension, Estimate
-from audit.summary import NEUTRAL
+from study.auditing import NEUTRAL
 from study.report.figure import Figure
 from study.report.numbers import NOTHING, words
 

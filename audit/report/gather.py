@@ -9,7 +9,7 @@ from audit.errors import NoResults
 from audit.report.material import Material, Part, Run, Subject, digest, part_of
 from audit.results import Found, Key, newest, rows
 from audit.suite import Suite, suites
-from audit.summary import NEUTRAL
+from study.auditing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd

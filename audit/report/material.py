@@ -13,7 +13,8 @@ import numpy as np
 
 from audit import bootstrap
 from audit.suite import Estimate, Suite, Where
-from audit.summary import NEUTRAL, SEED
+from audit.summary import SEED
+from study.auditing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd

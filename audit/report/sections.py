@@ -10,7 +10,7 @@ from audit.report.material import Difference, Material, Part, Subject, Told
 from audit.report.numbers import UNITS, shown, shown_interval, shown_value, with_interval
 from audit.report.sheet import Cell, Sheet, grouped
 from audit.suite import Estimate
-from audit.summary import NEUTRAL
+from study.auditing import NEUTRAL
 from study.report.figure import Figure
 from study.report.numbers import NOTHING, words
 

@@ -120,6 +120,7 @@ def run(
     from audit.suite import suite_named, suites
     from audit.summary import write
     from bedside.auditing import ENGINES, FOLDER, is_study, pairs_of_engine, pairs_of_study
+    from study.auditing import NEUTRAL
 
     def tell(said: str) -> None:
         click.echo(said, err=True)
@@ -134,7 +135,7 @@ def run(
         pairs = pairs_of_engine(target, model, personas, tell)
         folder = folder or Path(ENGINES)
     if baselines:
-        pairs.append((engine_named("eliza"), "neutral"))
+        pairs.append((engine_named("eliza"), NEUTRAL))
     options = Options(half, limit_items, design, grader, seed, sets=",".join(sets))  # type: ignore[arg-type] # click has checked the half
     pieces = pieces_of(pairs, names, options, baselines=baselines)
     display: Display = "rich" if sys.stderr.isatty() and sys.stdout.isatty() else "none"

@@ -102,10 +102,15 @@ def test_a_study_that_falls_short_is_not_served_and_the_figure_is_named(modelled
 
 def test_the_report_is_told_of_every_pair(modelled: Path) -> None:
     write_audit(modelled, cost=7.0)
+    for made in modelled.glob("study.sqlite*"):
+        made.unlink()
     assert dict(verdicts(modelled)) == {
         "model with the persona neutral": "It keeps within the bounds of study.toml.",
         "model with the persona warm_trait": "Its epistemic cost is 7.0 points; study.toml allows 5.0 at most.",
     }
+    assert not (modelled / "study.sqlite").exists(), "a look begins no record"
+    Study.open(modelled).close()
+    assert len(verdicts(modelled)) == 2
 
 
 def test_weights_that_are_exchanged_after_the_audit_have_none(modelled: Path) -> None:

@@ -23,6 +23,8 @@ def test_a_backup_restores_to_the_same_study(folder: Path, study: Study, tmp_pat
     identity.remember(study, code, by=code, name="Maya")
     (folder / "measures").mkdir()
     (folder / "measures" / "own.toml").write_text("title = 'x'")
+    (folder / "audit").mkdir()
+    (folder / "audit" / "audit.json").write_text("{}")
     token = accounts.add(study, "Dr Okafor", ["analyst"], by="test")
     made = backup(study, tmp_path / "b.tar")
     assert (tmp_path / "b.tar").stat().st_mode & 0o777 == 0o600
@@ -34,6 +36,7 @@ def test_a_backup_restores_to_the_same_study(folder: Path, study: Study, tmp_pat
     assert again.participant_path(code) == study.participant_path(code)
     assert identity.contact(again, code) == {"name": "Maya"}
     assert (tmp_path / "again" / "measures" / "own.toml").exists()
+    assert (tmp_path / "again" / "audit" / "audit.json").exists()
     assert [one.name for one in accounts.everybody(again)] == ["Dr Okafor"]
     assert accounts.invitation(again, token) == accounts.invitation(study, token)
     assert token.encode() not in (tmp_path / "b.tar").read_bytes()

@@ -186,8 +186,11 @@ class Loop:
         for reply in writing:
             reply.read += 1
         for reply in reading:
-            if reply.read == reply.shared:
-                self._keep(reply, reply.shared)
+            if reply.read == reply.shared > reply.kept * BLOCK:  # it has just been read to there
+                try:
+                    self._keep(reply, reply.shared)
+                except Exception as error:
+                    self._leave(reply, error)
         for reply, its in zip(answered, scores, strict=True):
             try:
                 if reply not in writing:

@@ -1,12 +1,12 @@
 """One pass of the model over pieces of several conversations: what continuous batching does.
 
-The tokens of all pieces stand in one sequence, so that each weight is read from memory once for all of them; only
-attention is done piece by piece, over the keys and values of the piece's own conversation. So a token's attention is
-the same arithmetic whatever else is in the pass. The layers between are given a number of tokens at which this machine
-computes a token's result as it does at all others (`_counts`).
+The tokens of all pieces stand in one sequence, so that each weight is read from memory once for all of them; attention
+is over the keys and values of a token's own conversation, and the same arithmetic whatever else is in the pass
+(`_attention`). The layers between are given a number of tokens at which this machine computes a token's result as it
+does at all others (`_counts`).
 
 The model stays the library's own: attention is the one function that it lets others supply. A model that is made
-otherwise (recurrent layers, attention with sinks or caps) is found out by comparing the two when it is loaded, and is
+otherwise (recurrent layers, attention with sinks) is found out by comparing the two when it is loaded, and is
 read one conversation after another, by its own code.
 """
 

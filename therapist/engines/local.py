@@ -112,9 +112,7 @@ class LocalEngine:
 
     def _tokens_of(self, messages: Messages, begin: str) -> tuple[list[int], int]:
         """The prompt as the model reads it, and how many of its tokens come before the reply's beginning."""
-        if not self._takes_system:
-            messages = without_system(messages)
-        head: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        head = self._rendered(messages, asks=True)
         before = self._ids(head)
         # The beginning is read together with what stands before it, as the model's own words would be.
         tokens = self._ids(head + begin) if begin else before
@@ -132,13 +130,17 @@ class LocalEngine:
     def _tokens_of_beginning(self, system: str, examples: tuple[tuple[str, str], ...]) -> list[int]:
         """What every prompt begins with that has this system message and these examples; perhaps a few tokens more."""
         messages = as_messages(Prompt(system, examples, (), "", "statement"))
-        if not self._takes_system:
-            messages = without_system(messages)
         try:
-            text: str = self._tokenizer.apply_chat_template(messages, tokenize=False)
+            return self._ids(self._rendered(messages, asks=False))
         except jinja2.TemplateError:  # a template that takes no such beginning alone
             return []
-        return self._ids(text)
+
+    def _rendered(self, messages: Messages, *, asks: bool) -> str:
+        """The messages as the model's template has them, and, if it `asks` for a reply, with the reply's head."""
+        if not self._takes_system:
+            messages = without_system(messages)
+        text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=asks)
+        return text
 
     def _text_of(self, tokens: list[int]) -> str:
         """Tokens as text, without the marks of a turn's end."""
