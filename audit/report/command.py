@@ -31,8 +31,10 @@ def _line(model: str, options: tuple[str, ...], runs: list[Run]) -> str:
 def _options(run: Run) -> tuple[str, ...]:
     """The options that are not what they are by default, in the order of their names."""
     given = {"half": run.half, **run.options}
-    return tuple(
-        f"--{name.replace('_', '-')} {value}"
-        for name, value in sorted(given.items())
-        if DEFAULTS.get(name) != value and name != "language"
-    )
+    found: list[str] = []
+    for name, value in sorted(given.items()):
+        if name == "sets":
+            found += [f"--set {one}" for one in value.split(",") if one]
+        elif value != DEFAULTS.get(name) and name != "language":
+            found.append(f"--{name.replace('_', '-')} {value}")
+    return tuple(found)

@@ -94,7 +94,7 @@ def page(content: Content) -> str:
         counted["figure"] += 1
         return _Set(counted["figure"], one, svg=_markup(_inline(one)))
 
-    runs = table(audited(material))
+    # Numbers are given in the order in which the template shows them.
     three = (
         figure(content.three.figure) if content.three.figure else None,
         table(content.three.sheet) if content.three.sheet else None,
@@ -102,14 +102,15 @@ def page(content: Content) -> str:
     suites = [
         _Suite(
             section,
-            tuple(figure(one) for one in section.figures),
-            tuple(table(one) for one in section.sheets if one.name.endswith("_headlines")),
-            tuple(table(one) for one in section.sheets if not one.name.endswith("_headlines")),
-            tuple((table(one.sheet), one) for one in section.heats),
+            figures=tuple(figure(one) for one in section.figures),
+            sheets=tuple(table(one) for one in section.sheets if one.name.endswith("_headlines")),
+            heats=tuple((table(one.sheet), one) for one in section.heats),
+            others=tuple(table(one) for one in section.sheets if not one.name.endswith("_headlines")),
         )
         for section in content.suites
     ]
     agreement = table(content.agreeing.sheet) if content.agreeing.sheet else None
+    runs = table(audited(material))
     css = "".join(
         (files(package) / "static" / name).read_text(encoding="utf-8")
         for package, name in (("study.report", "report.css"), ("audit.report", "audit.css"))

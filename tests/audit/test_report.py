@@ -377,6 +377,21 @@ def test_the_command_makes_the_page_and_repeats_the_command_of_the_audit(logs: P
     assert "Wrote" in done.output
 
 
+def test_the_command_has_what_was_chosen_and_nothing_else(material: Material) -> None:
+    options = {"design": "fraction", "seed": "1", "sets": "", "language": "en"}
+    runs = tuple(replace(run, options=options) for run in material.runs)
+    line = commands(replace(material, runs=runs))
+    assert line.endswith("--persona warm_trait --design fraction")
+    runs = tuple(replace(run, options={"sets": "truthfulqa=a.csv,mask=b.csv"}) for run in material.runs)
+    assert commands(replace(material, runs=runs)).endswith("--set truthfulqa=a.csv --set mask=b.csv")
+
+
+def test_tables_and_figures_are_numbered_as_they_are_read(html: str) -> None:
+    for kind in ("Table", "Figure"):
+        numbers = [int(one) for one in re.findall(rf'<span class="number">{kind} (\d+)\.', html)]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_a_folder_without_logs_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(NoResults):
         gather(tmp_path, auditing.known())
