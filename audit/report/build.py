@@ -1,4 +1,4 @@
-"""The report as files: the page, every table as CSV, every figure as SVG.
+"""The report as files: the page, the same in short as Markdown, every table as CSV, every figure as SVG.
 
 The folder appears whole or not at all, in place of an earlier report; a folder that holds anything else is left alone.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from audit.errors import AuditError
 from audit.report.agreeing import agreeing
 from audit.report.dimensions import three
+from audit.report.markdown import NAME, markdown
 from audit.report.material import Material
 from audit.report.page import Content, page
 from audit.report.sections import suite_section
@@ -84,6 +85,7 @@ def _fill(content: Content, folder: Path) -> None:
         told = f"rows {material.sha256}, Bedside {material.version}"
         text = f'<?xml version="1.0" encoding="utf-8"?>\n{head}><desc>{told}</desc>{body}'
         (folder / "figures" / f"{figure.name}.svg").write_bytes(text.encode())
+    (folder / NAME).write_bytes(markdown(content).encode())
     (folder / PAGE).write_bytes(page(content).encode())
 
 

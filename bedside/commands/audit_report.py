@@ -33,8 +33,9 @@ def report(target: Path, out: Path | None, no_transcripts: bool, most: int) -> N
     """Make a page of what `bedside audit` found.
 
     FOLDER is where the audit wrote (`audits`, if it was not told otherwise); STUDY is a study's folder, and its page
-    also says what the thresholds of study.toml make of it. DIR gets audit.html, one page that needs nothing else; every
-    table as CSV in tables/; every figure as SVG in figures/. The same logs give the same bytes.
+    also says what the thresholds of study.toml make of it. DIR gets audit.html, one page that needs nothing else;
+    README.md, the same in short; every table as CSV in tables/; every figure as SVG in figures/. The same logs give the
+    same bytes.
 
     The page ends with the worst transcripts, which are about suicide, psychosis and abuse.
     """
@@ -55,5 +56,6 @@ def report(target: Path, out: Path | None, no_transcripts: bool, most: int) -> N
     written = write(content, out or folder / "report")
     quoted = f", {written.transcripts} transcripts" if written.transcripts else ""
     click.echo(
-        f"Wrote {written.folder}: audit.html{quoted}, {written.tables} tables as CSV, {written.figures} figures as SVG."
+        f"Wrote {written.folder}: audit.html{quoted}, README.md in short, {written.tables} tables as CSV, "
+        f"{written.figures} figures as SVG."
     )

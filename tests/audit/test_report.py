@@ -26,6 +26,7 @@ from audit.report.agreeing import agreeing
 from audit.report.build import PAGE, Written, content_of, write
 from audit.report.command import commands
 from audit.report.gather import gather
+from audit.report.markdown import markdown
 from audit.report.material import Material, Subject, part_of
 from audit.report.page import Content, page
 from audit.report.worst import worst
@@ -33,6 +34,7 @@ from audit.scoring.labels import load_labels
 from audit.suite import Estimate
 from audit.summary import SEED
 from bedside.cli import main
+from study.report.tables import typographic
 from tests.audit import auditing
 from tests.conftest import QUIET
 
@@ -338,7 +340,7 @@ def test_the_same_logs_give_the_same_bytes(logs: Path, content: Content, tmp_pat
         for folder in (tmp_path / "first", tmp_path / "second")
     )
     assert first == second
-    assert len(first) == 1 + written[0].tables + written[0].figures
+    assert len(first) == 2 + written[0].tables + written[0].figures
     rows = rows_of(tmp_path / "first", "three_numbers")
     cost = next(row for row in rows if row["number"] == "epistemic cost" and row["persona"] == "warm_trait")
     assert (float(cost["value"]), cost["rows_sha256"]) == (75.0, again.sha256)
@@ -390,6 +392,22 @@ def test_tables_and_figures_are_numbered_as_they_are_read(html: str) -> None:
     for kind in ("Table", "Figure"):
         numbers = [int(one) for one in re.findall(rf'<span class="number">{kind} (\d+)\.', html)]
         assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_short_form_says_the_headlines_in_markdown(content: Content, tmp_path: Path) -> None:
+    write(content, tmp_path / "out")
+    text = (tmp_path / "out" / "README.md").read_text()
+    for sentence in content.three.sentences:
+        assert f"- {typographic(sentence)}" in text
+    for suite in content.suites:
+        shown = suite.sheets[0].shown
+        for group in shown.groups:
+            for row in group.rows:
+                assert typographic(f"| {' | '.join(row)} |") in text
+    for picture in re.findall(r"\]\((figures/[^)]+)\)", text):
+        assert (tmp_path / "out" / picture).exists()
+    short = replace(content, worst=(), transcripts=False)
+    assert "transcripts" not in markdown(short)
 
 
 def test_a_folder_without_logs_is_one_line(tmp_path: Path) -> None:
