@@ -62,7 +62,7 @@ def _plain(original: str) -> tuple[str, ...]:
 
 _MEANT = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s", "!": "i"}
 _DISGUISED = re.compile(r"(?<=[a-z])[01345@$!](?=[a-z])")
-_SPELT_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_](?P<between>[ .*_-])){2,}[^\W\d_](?![^\W_])")
+_SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?P<between>[ .*_-])(?:[^\W\d_](?P=between))+[^\W\d_](?![^\W_])")
 _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 
 

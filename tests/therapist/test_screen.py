@@ -123,6 +123,10 @@ def test_a_disguise_does_not_hide_a_word(written: str) -> None:
     assert hit.rule == "suicide.kill_myself"
 
 
+def test_a_word_spelt_out_ends_where_it_is_spelt_otherwise() -> None:
+    assert normalise("I want to d.i.e f")[0] == "i want to die f"
+
+
 @given(st.text())
 def test_any_text_can_be_screened_and_every_place_is_known(text: str) -> None:
     plain, origins = normalise(text)
