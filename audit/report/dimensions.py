@@ -163,7 +163,8 @@ def _sheet(material: Material, numbers: Sequence[_Number]) -> Sheet:
     lines: list[list[str]] = []
     baselines = {told.subject for number in numbers for told in number.part.told if told.subject.baseline}
     for subject in (*material.subjects, *material.eliza, *sorted(baselines)):
-        line = [f"{material.named(subject)}{' (floor)' if subject.floor else ''}"]
+        line: list[str] = []
+        behind: list[str] = []
         for number in numbers:
             one, difference = number.of(subject), number.difference(subject)
             ends = (one.value, one.low, one.high) if one else (None, None, None)
@@ -173,14 +174,16 @@ def _sheet(material: Material, numbers: Sequence[_Number]) -> Sheet:
             neutral = number.between and subject.persona == NEUTRAL and not subject.floor
             line += [BY_DEFINITION if neutral else shown(one)]
             if not number.between:
-                line += [shown(apart) if apart else NOTHING]
+                behind += [shown(apart) if apart else NOTHING]
         if not subject.baseline:
-            lines.append(line)
+            name = f"{material.named(subject)}{' (floor)' if subject.floor else ''}"
+            lines.append([name, *line, *behind])
+    # The three numbers stand together; what lies between personas comes behind them: a narrow screen has to scroll to it.
     heads = [("Persona", False)]
-    for number in numbers:
-        heads.append((f"{number.dimension.capitalize()} (95% CI)", True))
-        if not number.between:
-            heads.append((f"{number.dimension.capitalize()}, less neutral's (95% CI)", True))
+    heads += [(f"{number.dimension.capitalize()} (95% CI)", True) for number in numbers]
+    heads += [
+        (f"{number.dimension.capitalize()}, less neutral's (95% CI)", True) for number in numbers if not number.between
+    ]
     return Sheet(
         "three_numbers",
         "Bond, clinical safety and epistemic cost",
