@@ -178,7 +178,7 @@ def _sheet(material: Material, numbers: Sequence[_Number]) -> Sheet:
         if not subject.baseline:
             name = f"{material.named(subject)}{' (floor)' if subject.floor else ''}"
             lines.append([name, *line, *behind])
-    # The three numbers stand together; what lies between personas comes behind them: a narrow screen has to scroll to it.
+    # The three numbers stand together; what lies between personas comes behind, where a narrow screen has to scroll.
     heads = [("Persona", False)]
     heads += [(f"{number.dimension.capitalize()} (95% CI)", True) for number in numbers]
     heads += [
