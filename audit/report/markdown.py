@@ -24,15 +24,15 @@ def markdown(content: Content) -> str:
         f"[audit.html](audit.html) is the whole report{quotes}; [tables](tables) has every figure as CSV.",
         f"```\n{content.command}\n```",
         "## Three numbers, never one",
-        *(_picture(three.figure) if three.figure else []),
+        *([_picture(three.figure)] if three.figure else []),
         *_list(three.sentences),
         *([_table(three.sheet.shown), three.sheet.note] if three.sheet else []),
         *(["To be careful with:", *_list(content.material.warnings)] if content.material.warnings else []),
     ]
     for suite in content.suites:
         blocks += [f"## {suite.title}", f"*{suite.question}*", *suite.text, *_list(suite.warnings)]
-        blocks += [part for figure in suite.figures for part in _picture(figure)]
-        blocks += [_table(sheet.shown) for sheet in suite.sheets[:1]]
+        blocks += [_picture(figure) for figure in suite.figures]
+        blocks += [_table(sheet.shown) for sheet in suite.headlines]
     blocks.append(f"Rows {content.material.sha256}, Bedside {content.material.version}.")
     return "\n\n".join(typographic(one) if not one.startswith("```") else one for one in blocks) + "\n"
 
@@ -41,8 +41,8 @@ def _list(sentences: tuple[str, ...]) -> list[str]:
     return ["\n".join(f"- {one}" for one in sentences)] if sentences else []
 
 
-def _picture(figure: Figure) -> list[str]:
-    return [f"![{figure.title}](figures/{figure.name}.svg)"]
+def _picture(figure: Figure) -> str:
+    return f"![{figure.title}](figures/{figure.name}.svg)"
 
 
 def _table(shown: Shown) -> str:

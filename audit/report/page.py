@@ -103,9 +103,9 @@ def page(content: Content) -> str:
         _Suite(
             section,
             figures=tuple(figure(one) for one in section.figures),
-            sheets=tuple(table(one) for one in section.sheets if one.name.endswith("_headlines")),
+            sheets=tuple(table(one) for one in section.headlines),
             heats=tuple((table(one.sheet), one) for one in section.heats),
-            others=tuple(table(one) for one in section.sheets if not one.name.endswith("_headlines")),
+            others=tuple(table(one) for one in section.others),
         )
         for section in content.suites
     ]

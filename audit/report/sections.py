@@ -33,15 +33,21 @@ class SuiteSection:
     text: tuple[str, ...]
     warnings: tuple[str, ...]
     figures: tuple[Figure, ...]
-    sheets: tuple[Sheet, ...]
-    """The headlines, then all other figures."""
+    headlines: tuple[Sheet, ...]
+    """One sheet, or none where nothing was measured; as `others`, the sheet of all other figures."""
+    others: tuple[Sheet, ...]
     heats: tuple[Heat, ...]
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The headlines, then all other figures."""
+        return self.headlines + self.others
 
 
 def suite_section(material: Material, part: Part) -> SuiteSection:
     """The section of one suite."""
     figures = [one for one in (_values(material, part), _apart(material, part), courses_figure(material, part)) if one]
-    sheets = [_sheet(material, part, headline=True), _sheet(material, part, headline=False)]
+    headlines, others = (_sheet(material, part, headline=headline) for headline in (True, False))
     return SuiteSection(
         name=part.suite.name,
         title=part.suite.title,
@@ -49,7 +55,8 @@ def suite_section(material: Material, part: Part) -> SuiteSection:
         text=(_of_what(part), *_told_apart(material, part)),
         warnings=tuple(_warnings(material, part)),
         figures=tuple(figures),
-        sheets=tuple(one for one in sheets if one.rows),
+        headlines=(headlines,) if headlines.rows else (),
+        others=(others,) if others.rows else (),
         heats=tuple(heats(material, part)),
     )
 
