@@ -24,6 +24,7 @@ class Listener(Node):
         self._say = self.create_subscription(String, "say", self._put("say"), WORDS.profile)
         self.create_subscription(Bool, "listening", self._on_listening, LATCHED.profile)
         self._state = self.create_subscription(String, "visit_state", self._put("state"), LATCHED.profile)
+        self._knows_state = False
 
     def next_event(self, timeout_s: float | None = None) -> tuple[str, Any] | None:
         """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if
@@ -52,17 +53,23 @@ class Listener(Node):
         """
         said: list[str] = []
         states: list[str] = []
+        ended = False
         limit = time.monotonic() + timeout_s
         while (event := self.next_event(max(0.0, limit - time.monotonic()))) is not None:
             match event:
                 case ("say", sentence):
                     said.append(sentence)
                 case ("state", name):
+                    self._knows_state = True
                     states.append(name)
                     if name == "idle":
-                        return said + self._late_sentences(), states
+                        said += self._late_sentences()
+                        ended = True
                 case ("listening", True):
-                    return said, states
+                    ended = True
+            # A robot shows a state before it listens. Nodes find each other topic by topic, so the first may come later.
+            if ended and self._knows_state:
+                return said, states
         raise RobotError("The robot has been silent for too long.")
 
     def _late_sentences(self) -> list[str]:

@@ -102,7 +102,7 @@ def said_to_them(replies: Sequence[tuple[str, str, str]]) -> NDArray[np.float64]
     worth = np.zeros(len(replies))
     for place, (whole, item, some) in enumerate(zip(found, items, skeletons, strict=True)):
         others = len(replies) - size[item]
-        kept = [_kept((everywhere[one] - of_item[item, one]) / others) for one in some]
+        kept = [_kept((everywhere[one] - of_item[item, one]) / others) for one in sorted(some)]  # a sum hangs on order
         worth[place] = whole.value * (float(np.mean(kept)) if kept else 0.0)
     return worth
 

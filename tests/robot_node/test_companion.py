@@ -3,16 +3,19 @@
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rclpy.node import Node
+from std_msgs.msg import Bool, String
 
 from robot_node.client import Listener
 from robot_node.companion import Companion
 from robot_node.running import spinning
-from robot_node.topics import TOPICS
+from robot_node.topics import LATCHED, TOPICS
 from study.access import devices
 from tests.queueing import QueueingEngine
 from tests.robot import wait_until
@@ -115,6 +118,19 @@ def test_what_a_robot_without_a_voice_says_first_waits_for_somebody_who_reads_it
     assert states == ["code"]
     node.trigger_deactivate()
     node.trigger_cleanup()
+
+
+def test_a_state_that_a_listener_is_told_after_that_the_robot_listens_still_counts(graph: Any) -> None:
+    """Nodes find each other topic by topic: which of two latched topics is there first is chance."""
+    listener, robot = Listener(), Node("robot")
+    graph.add_node(listener)
+    graph.add_node(robot)
+    robot.create_publisher(Bool, "listening", LATCHED.profile).publish(Bool(data=True))
+    with ThreadPoolExecutor() as pool:
+        heard = pool.submit(listener.until_listening)
+        time.sleep(1.0)
+        robot.create_publisher(String, "visit_state", LATCHED.profile).publish(String(data="code"))
+        assert heard.result() == ([], ["code"])
 
 
 def test_a_node_that_is_deactivated_in_the_middle_goes_on_when_it_is_activated(graph: Any, desk: Desk) -> None:
