@@ -31,7 +31,7 @@ from therapist.errors import EngineError
 
 __all__ = ["FAITHFUL", "Measured", "Probe", "choose", "probe_model", "probed"]
 
-VERSION = 3
+VERSION = 4
 """Of what is measured and how: with another number, old measurements do not count."""
 
 FAITHFUL = 0.9

@@ -1,5 +1,7 @@
 """Attention over a trunk that conversations share and over what is their own: what one softmax over both gives."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -94,3 +96,16 @@ def test_whether_the_kernel_gives_the_same_bits_whatever_else_is_in_the_pass_is_
     assert isinstance(agrees(HEADS, KEY_HEADS, SIZE, dtype), bool)
     monkeypatch.setattr(attention, "_flash", moody)
     assert not agrees(HEADS, KEY_HEADS, SIZE, dtype)
+
+
+def test_the_kernel_gives_the_same_bits_wherever_in_memory_its_numbers_lie() -> None:
+    """In a process of its own: the library is told so before it is first used. Without, processors that are not Intel's
+    give others, and replies would be written one after another."""
+    code = (
+        "import therapist.engines, torch\n"
+        "from therapist.engines._attention import agrees\n"
+        "torch.set_num_threads(2)\n"
+        "print(agrees(9, 3, 64, torch.float32))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

@@ -68,7 +68,10 @@ def test_a_token_is_the_same_to_the_bit_whatever_else_is_in_the_pass(make: Any) 
     torch.manual_seed(1)
     model = make().eval()
     with torch.inference_mode():
-        passes = passes_of(model, find_counts(model))
+        counts = find_counts(model)
+        passes = passes_of(model, counts)
+        if passes.together and not counts.found:
+            pytest.skip("this machine's kernels agree at no numbers of tokens here: replies are written one by one")
         tokens = list(range(3, 33))
         alone = scores(passes, tokens, [])
         for length in (31, 60, 90, 120):
