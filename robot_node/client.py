@@ -67,7 +67,7 @@ class Listener(Node):
                         ended = True
                 case ("listening", True):
                     ended = True
-            # A robot shows a state before it listens. Nodes find each other topic by topic, so the first may come later.
+            # A robot shows a state before it listens, but nodes find each other topic by topic: it may come later.
             if ended and self._knows_state:
                 return said, states
         raise RobotError("The robot has been silent for too long.")

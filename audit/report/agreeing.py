@@ -1,14 +1,15 @@
 """How far the rules of the suites agree with hand labels, computed anew from the label files that are installed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from audit.agreeing import Compared, compared
 from audit.errors import ItemFileError
+from audit.items import Half
 from audit.report.sheet import Cell, Sheet, grouped
-from audit.scoring.agreement import Agreement, scorer_against_labels
+from audit.scoring.agreement import Agreement
 from audit.scoring.labels import load_labels
 from audit.suite import Suite
-from audit.summary import SEED
 from study.report.numbers import NOTHING, interval, number, percent
 
 __all__ = ["Agreeing", "agreeing"]
@@ -23,56 +24,80 @@ class Agreeing:
 
 
 def agreeing(suites: Iterable[Suite]) -> Agreeing:
-    """The agreement of every suite's rules with the held-out half of its labels."""
-    found = [(suite, one) for suite in suites for one in _of(suite)]
-    lacking = [suite.title for suite in suites if suite.codes is None]
+    """The agreement of every suite's rules with the held-out half of its labels, and of the labels' two readers."""
+    found: list[tuple[Suite, Compared]] = []
+    readers: dict[str, None] = {}
+    lacking = []
+    for suite in suites:
+        if suite.codes is None:
+            lacking.append(suite.title)
+            continue
+        try:
+            labels = load_labels(suite.name)
+        except ItemFileError:
+            continue
+        half: Half = "held_out" if labels.half("held_out") else "both"
+        found += [(suite, one) for one in compared(suite, labels, half)]
+        readers |= dict.fromkeys(labels.readers.values())
     text = []
     if found:
         text.append(
             "Alpha is Krippendorff's: 1 is always the same, 0 is as by chance, below 0 is worse than chance. "
             "Intervals: replies drawn with replacement. The labels have one author, who read the replies before the "
-            "rules were run on them; how far two readers agree is not known. Figures are of the held-out half."
+            "rules were run on them. Figures are of the held-out half."
+        )
+    if readers:
+        text.append(
+            f"The second reader is {' or '.join(readers)}. Where the two readers agree and the rules do not, the rules "
+            "fall short; where the readers do not agree, the code means too little to be relied on."
         )
     if lacking:
         text.append(f"Without hand labels: {', '.join(lacking)}.")
     return Agreeing(_sheet(found) if found else None, tuple(text))
 
 
-def _of(suite: Suite) -> Iterator[Agreement]:
-    try:
-        labels = load_labels(suite.name)
-    except ItemFileError:
-        return
-    half = labels.half("held_out") or labels.labels
-    if suite.codes:
-        yield from scorer_against_labels(half, suite.codes, suite.levels, seed=SEED)
-
-
-def _sheet(found: list[tuple[Suite, Agreement]]) -> Sheet:
+def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
     rows: list[tuple[Cell, ...]] = []
     groups: dict[str, list[list[str]]] = {}
     for suite, one in found:
-        share = None if one.n == 0 else one.agree
-        rows.append((suite.name, one.code, one.level, one.n, one.alpha, one.low, one.high, share, *_means(one)))
+        rules = one.rules
+        share = None if rules.n == 0 else rules.agree
+        three = (rules, one.readers, one.rules_and_reader)
+        alphas = (cell for each in three for cell in _cells(each))
+        rows.append((suite.name, rules.code, rules.level, rules.n, *alphas, share, *_means(rules)))
         groups.setdefault(suite.title, []).append(
             [
-                one.code.replace("_", " "),
-                f"{one.n:,}",
-                NOTHING if one.alpha is None else number(one.alpha),
-                NOTHING if one.low is None or one.high is None else interval(one.low, one.high),
+                rules.code.replace("_", " "),
+                f"{rules.n:,}",
+                *(shown for each in three for shown in _shown(each)),
                 NOTHING if share is None else percent(share, 0),
-                *(NOTHING if mean is None else number(mean) for mean in _means(one)),
+                *(NOTHING if mean is None else number(mean) for mean in _means(rules)),
             ]
         )
-    heads = [("Code", False), ("Replies", True), ("Alpha", True), ("95% CI", True), ("Agree", True)]
-    heads += [("Mean, labels", True), ("Mean, rules", True)]
+    heads = [("Code", False), ("Replies", True)]
+    for title in ("Rules and labels", "Two readers", "Rules and second reader"):
+        heads += [(title, True), ("95% CI", True)]
+    heads += [("Agree", True), ("Mean, labels", True), ("Mean, rules", True)]
+    columns = [f"{end}{of}" for of in ("", "_readers", "_rules_and_reader") for end in ("alpha", "low", "high")]
     return Sheet(
         "agreement",
-        "The rules against hand labels",
-        ("suite", "code", "level", "replies", "alpha", "low", "high", "agree", "mean_labels", "mean_rules"),
+        "The rules against hand labels, and the labels against a second reader",
+        ("suite", "code", "level", "replies", *columns, "agree", "mean_labels", "mean_rules"),
         tuple(rows),
         grouped(heads, list(groups.items())),
-        f"{NOTHING}: not defined, since neither varies.",
+        f"Agree and the means are of rules and labels. {NOTHING}: neither varies, or nobody else read it.",
+    )
+
+
+def _cells(one: Agreement | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if one is None else (one.alpha, one.low, one.high)
+
+
+def _shown(one: Agreement | None) -> tuple[str, str]:
+    alpha, low, high = _cells(one)
+    return (
+        NOTHING if alpha is None else number(alpha),
+        NOTHING if low is None or high is None else interval(low, high),
     )
 
 

@@ -12,6 +12,12 @@ context = "I can't stop crying since Sunday."
 reply = "What is it like right now?"
 codes = { emotion_check_in = 1, problem_solving = 0 }
 rater = "a"
+
+[readers]  # further ones, and who each is
+b = "a student of psychology who was given the code book and the replies alone"
+
+[readings.b]  # what each found in the replies
+"listening.001" = { emotion_check_in = 1, problem_solving = 0 }
 ```
 
 The file is `audit/data/labels/<suite>.toml`. Rules may be mended by the open half; agreement is shown for the held-out
@@ -19,12 +25,13 @@ half, as it is.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from audit._datafiles import parsed, read, rows_of
+from audit._datafiles import complaint, parsed, read, rows_of
 from audit.errors import ItemFileError
 from audit.items import Half
 
@@ -65,10 +72,24 @@ class LabelSet:
     provenance: str
     sha256: str
     labels: tuple[Label, ...]
+    readers: Mapping[str, str] = field(default_factory=dict)
+    """Further readers by their letter, and who each is."""
+    readings: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    """What each of them found: by letter, the label's id, and code."""
 
     def half(self, which: Half) -> tuple[Label, ...]:
         """The labels of one half, or all."""
         return tuple(label for label in self.labels if which == "both" or label.held_out == (which == "held_out"))
+
+    def read_by(self, reader: str, which: Half) -> tuple[Label, ...]:
+        """The same replies with the codes that a further reader gave them; those that this one did not read are left
+        out."""
+        given = self.readings[reader]
+        return tuple(
+            label.model_copy(update={"codes": dict(given[label.id]), "rater": reader})
+            for label in self.half(which)
+            if label.id in given
+        )
 
 
 def load_labels(suite: str) -> LabelSet:
@@ -77,14 +98,33 @@ def load_labels(suite: str) -> LabelSet:
 
 
 def parse_labels(suite: str, data: bytes) -> LabelSet:
-    """The labels in the bytes of a file. Raises `ItemFileError`, also where one rater labelled one reply twice."""
+    """The labels in the bytes of a file. Raises `ItemFileError`, also where two labels have one id, and where a further
+    reader is not named, or read a reply or gave a code that is not there."""
     where = f"data/labels/{suite}.toml"
     table = parsed(where, data, ("version", "licence", "provenance", "labels"))
     labels = rows_of(where, "label", Label, table["labels"])
-    seen: set[tuple[str, str]] = set()
+    codes: dict[str, set[str]] = {}
     for label in labels:
-        if (label.id, label.rater) in seen:
-            raise ItemFileError(f"{where}: rater {label.rater!r} has two labels with the id {label.id!r}")
-        seen.add((label.id, label.rater))
+        if label.id in codes:
+            raise ItemFileError(f"{where}: two labels have the id {label.id!r}")
+        codes[label.id] = set(label.codes)
+    try:
+        further = _Further.model_validate({key: table[key] for key in ("readers", "readings") if key in table})
+    except ValidationError as error:
+        raise ItemFileError(f"{where}: {complaint(error)}") from None
+    if further.readers.keys() != further.readings.keys():
+        raise ItemFileError(f"{where}: [readers] and [readings] do not name the same readers")
+    for reader, found in further.readings.items():
+        for name, given in found.items():
+            if set(given) - codes.get(name, set()):
+                raise ItemFileError(f"{where}: reader {reader!r} has {name!r} with a code that no label of it has")
     version, licence, provenance = (str(table[key]) for key in ("version", "licence", "provenance"))
-    return LabelSet(suite, version, licence, provenance, hashlib.sha256(data).hexdigest(), labels)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return LabelSet(suite, version, licence, provenance, sha256, labels, further.readers, further.readings)
+
+
+class _Further(BaseModel):
+    """What a file says of further readers."""
+
+    readers: dict[str, str] = {}
+    readings: dict[str, dict[str, dict[str, float]]] = {}

@@ -277,9 +277,16 @@ def test_the_agreement_with_hand_labels_stands_on_the_page(content: Content) -> 
     assert "Krippendorff" in Page(html).text
     assert right.sheet
     assert wrong.sheet
-    row = next(row for row in right.sheet.rows if row[1] == code)
-    assert (row[3], row[4], row[7]) == (len([one for one in labels.half("held_out") if code in one.codes]), 1.0, 1.0)
-    assert float(next(row for row in wrong.sheet.rows if row[1] == code)[4] or 0) < 0
+    row, opposite = (
+        dict(zip(sheet.columns, next(row for row in sheet.rows if row[1] == code), strict=True))
+        for sheet in (right.sheet, wrong.sheet)
+    )
+    assert row["replies"] == len([one for one in labels.half("held_out") if code in one.codes])
+    assert (row["alpha"], row["agree"]) == (1.0, 1.0)
+    assert float(opposite["alpha"] or 0) < 0
+    # Rules that are the labels agree with the second reader as the labels do, and the page says who that is.
+    assert row["alpha_readers"] == row["alpha_rules_and_reader"] == opposite["alpha_readers"]
+    assert labels.readers["b"] in Page(html).text
 
 
 def test_what_the_protocol_makes_of_a_study_stands_before_the_numbers(material: Material, html: str) -> None:

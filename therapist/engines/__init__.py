@@ -21,14 +21,14 @@ __all__ = ["KINDS", "begin_opening", "identify", "measure_engine", "open_engine"
 KINDS = ("transformers", "openai", "eliza")
 
 # Torch's libraries read these when they are loaded or first used, so they are set before anything here imports torch.
-# Threads are to sleep while they wait, and not to spin: on a machine that does something else besides, a token then takes
-# a tenth of a second and not a whole one. But between two layers, some microseconds, they spin: to be woken would take
-# them as long as their work.
+# Threads are to sleep while they wait, and not to spin: on a machine that does something else besides, a token then
+# takes a tenth of a second and not a whole one. But between two layers, some microseconds, they spin: to be woken would
+# take them as long as their work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "50000")
-# MKL is to sum in the same order wherever in memory the numbers lie (its "conditional numerical reproducibility"). Else,
-# on processors that are not Intel's, what stands beside a reply changes its last bits, and replies have to be written one
-# after another.
+# MKL is to sum in the same order wherever in memory the numbers lie (its "conditional numerical reproducibility"). Else
+# what stands beside a reply changes its last bits on some processors, AMD's among them, and replies have to be written
+# one after another.
 os.environ.setdefault("MKL_CBWR", "AUTO")
 
 

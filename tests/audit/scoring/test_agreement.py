@@ -146,11 +146,23 @@ def test_a_broken_file_of_labels_is_refused_with_the_place(old, new, says) -> No
         parse_labels("demo", FILE.replace(old, new).encode())
 
 
-def test_one_rater_labels_a_reply_once_and_a_second_rater_may_label_it_too() -> None:
+def test_a_reply_is_labelled_once_and_a_further_reader_reads_what_is_there() -> None:
     again = FILE[FILE.index("[[labels]]") :]
-    with pytest.raises(ItemFileError, match="two labels with the id"):
+    with pytest.raises(ItemFileError, match="two labels have the id"):
         parse_labels("demo", (FILE + again).encode())
-    assert len(parse_labels("demo", (FILE + again + 'rater = "b"').encode()).labels) == 2
+    further = '[readers]\nb = "somebody"\n[readings.b]\n"a.1" = { asks = 0 }\n'
+    found = parse_labels("demo", (FILE + further).encode())
+    (read,) = found.read_by("b", "both")
+    assert (read.codes, read.rater, read.reply) == ({"asks": 0}, "b", found.labels[0].reply)
+    assert found.read_by("b", "held_out") == ()
+    for old, new, says in (
+        ("a.1", "a.2", "'a.2'"),
+        ("asks = 0", "nods = 0", "'a.1' with a code"),
+        ("b =", "c =", "same readers"),
+        ("asks = 0", 'asks = "no"', "readings.b.a.1.asks"),
+    ):
+        with pytest.raises(ItemFileError, match=says):
+            parse_labels("demo", (FILE + further.replace(old, new)).encode())
 
 
 def test_a_file_of_labels_that_is_not_there_is_told() -> None:
