@@ -270,8 +270,9 @@ def test_a_grader_that_is_not_pinned_or_grades_itself_is_said_at_the_top(tmp_pat
 def test_the_agreement_with_hand_labels_stands_on_the_page(content: Content) -> None:
     labels = load_labels("listening")
     code = next(iter(labels.labels[0].codes))
-    always = replace(auditing.SUITE, name="listening", codes=lambda label: {code: label.codes.get(code, 0.0)})
-    never = replace(always, codes=lambda label: {code: 1 - label.codes.get(code, 0.0)})
+    labelled = {label.id: label.codes.get(code, 0.0) for label in labels.labels}
+    always = replace(auditing.SUITE, name="listening", codes=lambda label: {code: labelled[label.id]})
+    never = replace(always, codes=lambda label: {code: 1 - labelled[label.id]})
     right, wrong = agreeing([always]), agreeing([never])
     html = page(replace(content, agreeing=right))
     assert "Krippendorff" in Page(html).text
