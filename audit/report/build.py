@@ -6,6 +6,7 @@ The folder appears whole or not at all, in place of an earlier report; a folder 
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,27 @@ class Written:
     transcripts: int
 
 
-def content_of(material: Material, command: str, *, most: int = 3, transcripts: bool = True) -> Content:
-    """Everything that the page says; of each suite and persona the `most` worst transcripts."""
+def content_of(
+    material: Material,
+    command: str,
+    *,
+    most: int = 3,
+    transcripts: bool = True,
+    progress: Callable[[str, int, int], None] = lambda what, done, of: None,
+) -> Content:
+    """Everything that the page says; of each suite and persona the `most` worst transcripts.
+
+    `progress` is told what is done now, how much of it is done, and how much there is.
+    """
+    suites = []
+    for place, part in enumerate(material.parts):
+        progress(f"tables: {part.suite.name}", place, len(material.parts))
+        suites.append(suite_section(material, part))
+    progress("agreement and transcripts", len(suites), len(suites))
     return Content(
         material=material,
         three=three(material),
-        suites=tuple(suite_section(material, part) for part in material.parts),
+        suites=tuple(suites),
         agreeing=agreeing([part.suite for part in material.parts]),
         worst=tuple(worst(material, most)) if transcripts else (),
         transcripts=transcripts,

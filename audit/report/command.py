@@ -1,5 +1,7 @@
 """The command that makes an audit again, from what its logs say it was given."""
 
+from collections.abc import Iterable
+
 from audit.report.material import Material, Run
 from audit.suite import suites
 
@@ -18,13 +20,17 @@ def commands(material: Material, study: str | None = None) -> str:
     runs = [run for run in material.runs if not run.subject.floor] or list(material.runs)
     for run in runs:
         found.setdefault((run.subject.model, _options(run)), []).append(run)
-    return "\n".join(_line(model, options, runs) for (model, options), runs in found.items())
+    ran = dict.fromkeys(run.suite for run in material.runs)
+    return "\n".join(_line(model, options, runs, ran) for (model, options), runs in found.items())
 
 
-def _line(model: str, options: tuple[str, ...], runs: list[Run]) -> str:
+def _line(model: str, options: tuple[str, ...], runs: list[Run], ran: Iterable[str]) -> str:
     personas = [f"--persona {name}" for name in dict.fromkeys(run.subject.persona for run in runs)]
-    names = list(dict.fromkeys(run.suite for run in runs))
-    chosen = [] if set(names) >= set(suites()) else [f"--suite {name}" for name in names]
+    known = suites()
+    names = dict.fromkeys(run.suite for run in runs)
+    # What asks no model is run besides, once for all.
+    names |= dict.fromkeys(name for name in ran if name in known and not known[name].model_matters)
+    chosen = [] if names.keys() >= known.keys() else [f"--suite {name}" for name in names]
     return " ".join(["bedside audit", model.removeprefix("bedside/"), *personas, *chosen, *options])
 
 

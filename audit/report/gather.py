@@ -1,6 +1,6 @@
 """From the logs of inspect_ai to everything that a report says: read once, computed once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,22 @@ PERSONAS = (NEUTRAL, "warm_trait", "warm_behaviour", "secure_attachment")
 """The order in which personas are shown; others follow by name."""
 
 
-def gather(folder: Path, known: Mapping[str, Suite] | None = None) -> Material:
+def gather(
+    folder: Path,
+    known: Mapping[str, Suite] | None = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, of: None,
+) -> Material:
     """The newest complete log of each suite, model and persona under `folder`, as figures.
 
-    `known` are the suites by name, all that there are if None; a log of another suite is left out. Raises `NoResults`
-    where there is no log.
+    `known` are the suites by name, all that there are if None; a log of another suite is left out. `progress` is told
+    what is done now, how much of it is done, and how much there is. Raises `NoResults` where there is no log.
     """
     known = suites() if known is None else known
     runs: list[Run] = []
     tables: dict[str, dict[Subject, pd.DataFrame]] = {}
-    for key, found in sorted(newest(folder).items(), key=lambda one: _order(one[0], list(known))):
+    logs = sorted(newest(folder).items(), key=lambda one: _order(one[0], list(known)))
+    for place, (key, found) in enumerate(logs):
+        progress("reading the logs", place, len(logs))
         if key.suite not in known:
             continue
         run, table = _read(key, found)
@@ -42,7 +48,10 @@ def gather(folder: Path, known: Mapping[str, Suite] | None = None) -> Material:
             f"The logs in {folder} are of none of the suites that there are; `bedside audit list` names them."
         )
     order = tuple(dict.fromkeys(run.subject for run in runs))
-    parts: list[Part] = [part_of(suite, tables[name], order) for name, suite in known.items() if name in tables]
+    parts: list[Part] = []
+    for name in (name for name in known if name in tables):
+        progress(f"figures: {name}", len(parts), len(tables))
+        parts.append(part_of(known[name], tables[name], order))
     every = {f"{name} {one.model} {one.persona}": table for name in tables for one, table in tables[name].items()}
     return Material(
         title="The audit of " + (", ".join(dict.fromkeys(one.model for one in order if not one.floor)) or "the floor"),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from bedside.commands.common import progress
+
 __all__ = ["report"]
 
 
@@ -47,13 +49,13 @@ def report(target: Path, out: Path | None, no_transcripts: bool, most: int) -> N
 
     study = is_study(str(target))
     folder = target / FOLDER if study else target
-    material = gather(folder)
-    if study:
-        material = replace(material, verdicts=verdicts(target))
-    content = content_of(
-        material, commands(material, str(target) if study else None), most=most, transcripts=not no_transcripts
-    )
-    written = write(content, out or folder / "report")
+    with progress("reading the logs") as show:
+        material = gather(folder, progress=show)
+        if study:
+            material = replace(material, verdicts=verdicts(target))
+        command = commands(material, str(target) if study else None)
+        content = content_of(material, command, most=most, transcripts=not no_transcripts, progress=show)
+        written = write(content, out or folder / "report")
     quoted = f", {written.transcripts} transcripts" if written.transcripts else ""
     click.echo(
         f"Wrote {written.folder}: audit.html{quoted}, README.md in short, {written.tables} tables as CSV, "

@@ -1,10 +1,28 @@
 """What the commands share."""
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-__all__ = ["Folder", "StudyFolder"]
+__all__ = ["Folder", "StudyFolder", "progress"]
 
 Folder = click.Path(path_type=Path, file_okay=False)
 StudyFolder = click.argument("folder", metavar="DIR", type=Folder)
+
+
+@contextmanager
+def progress(first: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for long work, where somebody watches; it begins with `first`.
+
+    It is told what is done now, how much of that is done, and how much there is.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(first, total=None)
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)

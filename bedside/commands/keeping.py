@@ -1,26 +1,14 @@
 """Keeping the records: verifying, backup, withdrawal, retention, identities."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 
-from bedside.commands.common import StudyFolder
+from bedside.commands.common import StudyFolder, progress
 
 __all__ = ["backup", "identity", "restore", "retention", "verify", "withdraw"]
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for long work, where somebody watches."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 @click.command()
@@ -51,8 +39,8 @@ def verify(folder: Path, rehearsal: Path | None, expect: str | None) -> None:
         click.echo("Copy the folder as it is before anything else opens it.", err=True)
         sys.exit(1)
     records = Records(path, "rehearsal" if rehearsal else "study")
-    with _progress("rows") as progress:
-        verdict = check(records, progress)
+    with progress("rows") as show:
+        verdict = check(records, partial(show, "rows"))
     for mistake in verdict.mistakes:
         click.echo(f"Error: {mistake}", err=True)
     if expect and not records.row("SELECT 1 FROM event WHERE hash = ?", expect):
@@ -82,8 +70,8 @@ def backup(folder: Path, file: Path) -> None:
     from study.backup import backup as write
     from study.study import Study
 
-    with _progress("rows") as progress:
-        made = write(Study.open(folder), file, progress)
+    with progress("rows") as show:
+        made = write(Study.open(folder), file, partial(show, "rows"))
     click.echo(f"Wrote {file}: {made.files} files, {made.events} events, ending with {made.head}.")
 
 
@@ -99,8 +87,8 @@ def restore(file: Path, folder: Path) -> None:
     """
     from study.backup import restore as read
 
-    with _progress("rows") as progress:
-        found = read(file, folder, progress)
+    with progress("rows") as show:
+        found = read(file, folder, partial(show, "rows"))
     click.echo(f"Restored {folder}: {found.files} files, {found.events} events, ending with {found.head}.")
 
 

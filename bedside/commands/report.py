@@ -1,12 +1,11 @@
 """The report of the analysis."""
 
-import sys
 from pathlib import Path
 from typing import cast
 
 import click
 
-from bedside.commands.common import StudyFolder
+from bedside.commands.common import StudyFolder, progress
 
 __all__ = ["report"]
 
@@ -40,9 +39,6 @@ def report(folder: Path, out: Path | None, role: str | None, rehearsal: Path | N
       bedside report mystudy --as analyst --out for-the-analyst
       bedside report mystudy --rehearsal mystudy/rehearsals/FILE
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from study.analysis.data import load
     from study.analysis.run import analyse
     from study.blinding import Role, is_unblinded
@@ -51,13 +47,7 @@ def report(folder: Path, out: Path | None, role: str | None, rehearsal: Path | N
 
     study = Study.open(folder, rehearsal=rehearsal)
     where = out or folder / "-".join(["report", *(["rehearsal"] if rehearsal else []), *([role] if role else [])])
-    columns = (TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading the record", total=None)
-
-        def show(what: str, done: int, of: int) -> None:
-            bar.update(task, description=what, completed=done, total=of)
-
+    with progress("reading the record") as show:
         data = load(study, cast(Role | None, role))
         written = write(data, analyse(data, show), where, show)
     click.echo(

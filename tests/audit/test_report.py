@@ -40,6 +40,8 @@ from tests.conftest import QUIET
 
 NEUTRAL, WARM = (Subject("mockllm/model", persona) for persona in auditing.PERSONAS)
 ELIZA = Subject("bedside/eliza", "neutral")
+EVERY = audit.suite.suites
+"""Bedside's own suites, in whose place the tests put one of capitals."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -394,6 +396,26 @@ def test_the_command_has_what_was_chosen_and_nothing_else(material: Material) ->
     assert line.endswith("--persona warm_trait --design fraction")
     runs = tuple(replace(run, options={"sets": "truthfulqa=a.csv,mask=b.csv"}) for run in material.runs)
     assert commands(replace(material, runs=runs)).endswith("--set truthfulqa=a.csv --set mask=b.csv")
+
+
+def test_the_command_names_the_suites_of_rules_that_were_run_beside_a_few_others(material: Material) -> None:
+    """They ask no model, so they are no run of the audited model."""
+    run = next(run for run in material.runs if not run.subject.floor)
+    rules = replace(run, suite="crisis_screen", subject=ELIZA)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit.report.command, "suites", EVERY)
+        line = commands(replace(material, runs=(replace(run, suite="soothing"), rules)))
+        assert "--suite soothing --suite crisis_screen" in line
+        every = [replace(run, suite=name) for name, suite in EVERY().items() if suite.model_matters]
+        assert "--suite" not in commands(replace(material, runs=(*every, rules)))
+
+
+def test_what_takes_long_is_told(logs: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    found = gather(logs, auditing.known(), lambda *one: told.append(one))
+    content_of(found, "", progress=lambda *one: told.append(one))
+    assert [of for what, _, of in told if what == "reading the logs"] == [len(found.runs)] * len(found.runs)
+    assert {what for what, _, _ in told} >= {f"{kind}: {found.parts[0].suite.name}" for kind in ("figures", "tables")}
 
 
 def test_tables_and_figures_are_numbered_as_they_are_read(html: str) -> None:
