@@ -7,11 +7,11 @@ tasks of packages in site-packages, and not to those of an editable install whos
 from inspect_ai._util.registry import RegistryInfo, registry_add, registry_has, registry_info
 
 from audit import personas, provider
-from audit.suite import suites
+from audit.suite import all_suites
 
 __all__ = ["personas", "provider"]
 
-for _suite in suites().values():
+for _suite in all_suites().values():
     _name = f"audit/{_suite.name}"
     if not registry_has("task", _name):
         _known = registry_info(_suite.task)

@@ -12,15 +12,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from audit.engines import AuditedEngine, baseline_engine, engine_for
+from audit.engines import AuditedEngine, baseline_engine, engine_for, engine_named
 from audit.errors import AuditError, NoResults
 from audit.identity import provenance
 from audit.items import Half
-from audit.suite import suite_named
+from audit.suite import all_suites, suite_named
 from study.auditing import NEUTRAL
 from study.parallel import RAY_ADDRESS, each, where
 
@@ -93,15 +93,21 @@ def pieces_of(
 ) -> list[Piece]:
     """The pieces of an audit in the order in which they are run, each once.
 
-    With `baselines`, each suite's own, too. Engines that read no persona are run with `neutral` alone, and a suite that
-    asks no model is run once, with ELIZA. Raises `AuditError` for a suite that there is not.
+    With `baselines`, each suite's own, too. Engines that read no persona, and graders, are run with `neutral` alone; a
+    suite that asks no model is run once, with ELIZA. Where a grader is named and a suite has a rubric for it, the
+    grader is tried against a reader first. Raises `AuditError` for a suite or an engine that there is not.
     """
     found: dict[Piece, None] = {}
+    if options.grader and any(suite_named(suite).rubric for suite in suites):
+        trials = [name for name, suite in all_suites().items() if suite.of_graders]
+        graders = [(engine_named(options.grader), NEUTRAL)]
+        found |= dict.fromkeys(pieces_of(graders, trials, replace(options, grader=None), baselines=baselines))
     pairs = list(pairs)
     for suite in suites:
-        asks = suite_named(suite).model_matters
+        asks, of_graders = suite_named(suite).model_matters, suite_named(suite).of_graders
         for engine, persona in pairs if asks else [(engine_for("eliza", None), NEUTRAL)]:
-            found[Piece(suite, engine, persona if engine.hangs_on_persona else NEUTRAL, options)] = None
+            reads = engine.hangs_on_persona and not of_graders
+            found[Piece(suite, engine, persona if reads else NEUTRAL, options)] = None
         for baseline in suite_named(suite).baselines if baselines else ():
             found[Piece(suite, baseline_engine(suite, baseline.name), NEUTRAL, options)] = None
     return list(found)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from audit.scoring.agreement import Level
     from audit.scoring.labels import Label
 
-__all__ = ["Baseline", "Dimension", "Estimate", "Suite", "Where", "suite_named", "suites"]
+__all__ = ["Baseline", "Dimension", "Estimate", "Suite", "Where", "all_suites", "suite_named", "suites"]
 
 Dimension = Literal["bond", "clinical safety", "epistemic cost"]
 """The three numbers, which are never made into one."""
@@ -95,7 +95,7 @@ class Suite:
     """The figures, from the rows (see `audit.results.rows`) and a seed for the bootstrap."""
     baselines: tuple[Baseline, ...]
     data: tuple[str, ...]
-    """The files under `audit/data/` that its figures depend on (items, rubrics, labels), without `.toml`."""
+    """The files under `audit/data/` that its figures depend on (items, rules, rubrics), without `.toml`."""
     turns: int = 1
     """The longest conversation, in replies of the model: for the progress and the arithmetic of how long it takes."""
     samples: Callable[[], int] = field(default=lambda: 0)
@@ -113,6 +113,10 @@ class Suite:
     report shows them with the first."""
     model_matters: bool = True
     """Whether the model and the persona change anything: the screen's rules are the same with all of them."""
+    rubric: str | None = None
+    """The rubric by which a grading model judges its replies as well, where one is named."""
+    of_graders: bool = False
+    """Whether it audits grading models: it is run where one is named, and not of whatever else is audited."""
     bad: "Callable[[pd.DataFrame], pd.Series[float]] | None" = None
     """How bad each sample is, from 0 to 1, where no headline is the mean of a column of the rows: the worst are shown
     first."""
@@ -123,9 +127,14 @@ class Suite:
     """The level of measurement of a code that is not nominal."""
 
 
-@cache
 def suites() -> dict[str, Suite]:
-    """The suites by name, in the order in which they are run and shown."""
+    """The suites by name, in the order in which they are run and shown; without those of graders."""
+    return {name: suite for name, suite in all_suites().items() if not suite.of_graders}
+
+
+@cache
+def all_suites() -> dict[str, Suite]:
+    """The suites by name, those of graders last."""
     found: dict[str, Suite] = {}
     for module in sorted(one.name for one in pkgutil.iter_modules(audit.suites.__path__) if one.name[0] != "_"):
         suite = importlib.import_module(f"audit.suites.{module}").SUITE
@@ -134,11 +143,12 @@ def suites() -> dict[str, Suite]:
 
 
 _ORDER = ("reliability", "warmth", "soothing", "listening", "clinical_safety", "crisis_screen", "attachment")
+"""And then the others."""
 
 
 def suite_named(name: str) -> Suite:
     """The suite called `name`. Raises `AuditError`, with the names there are."""
     try:
-        return suites()[name]
+        return all_suites()[name]
     except KeyError:
-        raise AuditError(f"There is no suite {name!r}; allowed: {', '.join(suites())}.") from None
+        raise AuditError(f"There is no suite {name!r}; allowed: {', '.join(all_suites())}.") from None

@@ -1,12 +1,12 @@
 """How far the rules of the suites agree with hand labels, computed anew from the label files that are installed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.agreeing import Compared, compared
 from audit.errors import ItemFileError
 from audit.items import Half
-from audit.report.sheet import Cell, Sheet, grouped
+from audit.report.sheet import Cell, Sheet, grouped, plain
 from audit.scoring.agreement import Agreement
 from audit.scoring.labels import load_labels
 from audit.suite import Suite
@@ -21,10 +21,13 @@ class Agreeing:
 
     sheet: Sheet | None
     text: tuple[str, ...]
+    graders: Sheet | None = None
+    """The same of grading models, where one was tried."""
 
 
-def agreeing(suites: Iterable[Suite]) -> Agreeing:
-    """The agreement of every suite's rules with the held-out half of its labels, and of the labels' two readers."""
+def agreeing(suites: Iterable[Suite], graders: Mapping[str, Sequence[Agreement]] | None = None) -> Agreeing:
+    """The agreement of every suite's rules with the held-out half of its labels, and of the labels' two readers; and of
+    grading models with a reader's grades (`Material.graders`)."""
     found: list[tuple[Suite, Compared]] = []
     readers: dict[str, None] = {}
     lacking = []
@@ -38,7 +41,7 @@ def agreeing(suites: Iterable[Suite]) -> Agreeing:
             continue
         half: Half = "held_out" if labels.half("held_out") else "both"
         found += [(suite, one) for one in compared(suite, labels, half)]
-        readers |= dict.fromkeys(labels.readers.values())
+        readers |= dict.fromkeys(labels.readers[one] for one in labels.readings)
     text = []
     if found:
         text.append(
@@ -48,12 +51,13 @@ def agreeing(suites: Iterable[Suite]) -> Agreeing:
         )
     if readers:
         text.append(
-            f"The second reader is {' or '.join(readers)}. Where the two readers agree and the rules do not, the rules "
-            "fall short; where the readers do not agree, the code means too little to be relied on."
+            f"The second reader is {' or '.join(readers)}. Where both readers agree and the rules do not, the rules "
+            "fall short; where the readers do not agree, the code means too little to be relied on. How far two people "
+            "agree is not known."
         )
     if lacking:
         text.append(f"Without hand labels: {', '.join(lacking)}.")
-    return Agreeing(_sheet(found) if found else None, tuple(text))
+    return Agreeing(_sheet(found) if found else None, tuple(text), _of_graders(graders) if graders else None)
 
 
 def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
@@ -86,6 +90,25 @@ def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
         tuple(rows),
         grouped(heads, list(groups.items())),
         f"Agree and the means are of rules and labels. {NOTHING}: neither varies, or nobody else read it.",
+    )
+
+
+def _of_graders(graders: Mapping[str, Sequence[Agreement]]) -> Sheet:
+    rows: list[tuple[Cell, ...]] = []
+    shown: list[list[str]] = []
+    for model, found in sorted(graders.items()):
+        for one in found:
+            rows.append((model, one.code, one.n, *_cells(one), *_means(one)))
+            means = (NOTHING if mean is None else number(mean) for mean in _means(one))
+            shown.append([model, one.code.replace("_", " "), f"{one.n:,}", *_shown(one), *means])
+    heads = [("Grader", False), ("Rubric", False), ("Graded", True), ("Alpha", True), ("95% CI", True)]
+    return Sheet(
+        "grader_agreement",
+        "The grading model against a reader",
+        ("grader", "rubric", "graded", "alpha", "low", "high", "mean_reader", "mean_grader"),
+        tuple(rows),
+        plain([*heads, ("Mean, reader", True), ("Mean, grader", True)], shown),
+        f"By the same rubric (ordinal). Graded: replies that it gave a grade of the scale. {NOTHING}: not defined.",
     )
 
 

@@ -55,7 +55,7 @@ def content_of(
         material=material,
         three=three(material),
         suites=tuple(suites),
-        agreeing=agreeing([part.suite for part in material.parts]),
+        agreeing=agreeing([part.suite for part in material.parts], material.graders),
         worst=tuple(worst(material, most)) if transcripts else (),
         transcripts=transcripts,
         command=command,

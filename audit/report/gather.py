@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from audit.errors import NoResults
 from audit.report.material import Material, Part, Run, Subject, digest, part_of
 from audit.results import Found, Key, newest, rows
+from audit.scoring.agreement import Agreement
 from audit.suite import Suite, suites
+from audit.suites import grading
+from audit.summary import SEED
 from study.auditing import NEUTRAL
 
 if TYPE_CHECKING:
@@ -34,9 +37,14 @@ def gather(
     known = suites() if known is None else known
     runs: list[Run] = []
     tables: dict[str, dict[Subject, pd.DataFrame]] = {}
+    graders: dict[str, tuple[Agreement, ...]] = {}
     logs = sorted(newest(folder).items(), key=lambda one: _order(one[0], list(known)))
     for place, (key, found) in enumerate(logs):
         progress("reading the logs", place, len(logs))
+        if key.suite == grading.SUITE.name and not Subject(key.model, key.persona).floor:
+            table = rows(found.path)
+            held_out = table[table["held_out"].astype(bool)]
+            graders[key.model] = tuple(grading.agreements(table if held_out.empty else held_out, SEED))
         if key.suite not in known:
             continue
         run, table = _read(key, found)
@@ -58,7 +66,8 @@ def gather(
         runs=tuple(runs),
         parts=tuple(parts),
         version=version("bedside"),
-        warnings=tuple(_warnings(runs)),
+        warnings=tuple(_warnings(runs, graders)),
+        graders=graders,
         sha256=digest(every),
     )
 
@@ -154,7 +163,7 @@ def _why(sample: "EvalSample") -> list[tuple[str, str]]:
     return found
 
 
-def _warnings(runs: list[Run]) -> Iterable[str]:
+def _warnings(runs: list[Run], graders: Iterable[str]) -> Iterable[str]:
     for run in runs:
         if run.scored < run.samples:
             yield (
@@ -163,6 +172,11 @@ def _warnings(runs: list[Run]) -> Iterable[str]:
             )
         if run.self_graded:
             yield f"{run.suite}, {run.subject.label}: graded by {run.grader}, which is the model under test."
+    for grader in sorted({run.grader for run in runs if run.grader} - set(graders)):
+        yield (
+            f"How far the grader {grader} agrees with a reader was not tried; `bedside audit {grader} --suite "
+            f"{grading.SUITE.name}` does."
+        )
     halves = {(run.suite, run.half) for run in runs if run.half != "both"}
     for suite, half in sorted(halves):
         yield f"{suite}: only the half {half!r} of the items was run."

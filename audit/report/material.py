@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit import bootstrap
+from audit.scoring.agreement import Agreement
 from audit.suite import Estimate, Suite, Where
 from audit.summary import SEED
 from study.auditing import NEUTRAL
@@ -178,6 +179,8 @@ class Material:
     verdicts: tuple[tuple[str, str], ...] = ()
     """Against the thresholds of a study's protocol: of each persona and engine what holds and what does not."""
     warnings: tuple[str, ...] = ()
+    graders: Mapping[str, tuple[Agreement, ...]] = field(default_factory=dict)
+    """Of each grading model that was tried, how far a reader and it agree (`audit.suites.grading.agreements`)."""
     sha256: str = field(default="")
     """Of all rows: the same results have the same hash."""
 

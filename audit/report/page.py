@@ -51,7 +51,7 @@ class Content:
         found += [self.three.sheet] if self.three.sheet else []
         for suite in self.suites:
             found += [*suite.sheets, *(heat.sheet for heat in suite.heats)]
-        found += [self.agreeing.sheet] if self.agreeing.sheet else []
+        found += [one for one in (self.agreeing.sheet, self.agreeing.graders) if one]
         return tuple(found)
 
     @property
@@ -109,7 +109,7 @@ def page(content: Content) -> str:
         )
         for section in content.suites
     ]
-    agreement = table(content.agreeing.sheet) if content.agreeing.sheet else None
+    agreement = tuple(table(one) for one in (content.agreeing.sheet, content.agreeing.graders) if one)
     runs = table(audited(material))
     css = "".join(
         (files(package) / "static" / name).read_text(encoding="utf-8")

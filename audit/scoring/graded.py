@@ -20,11 +20,12 @@ from inspect_ai.solver import TaskState
 
 from audit.scoring.rubric import Rubric, load_rubric
 
-__all__ = ["ROLE", "graded", "grading_prompt", "read_grade", "same_model"]
+__all__ = ["CONFIG", "ROLE", "asked_again", "graded", "grading_prompt", "read_grade", "same_model"]
 
 ROLE = "grader"
 
-_CONFIG = GenerateConfig(temperature=0.0, max_tokens=400)
+CONFIG = GenerateConfig(temperature=0.0, max_tokens=400)
+"""How a grader is asked."""
 _GRADE = re.compile(r"\W*GRADE\s*:\s*\**\s*(-?\d+)\W*", re.IGNORECASE)
 _AGAIN = "The last line must be GRADE: and one of {values}, and nothing else. Answer with that line alone."
 
@@ -44,12 +45,11 @@ def graded(rubric: str, grader: str | None = None) -> Scorer:
         if judge is None:
             return None
         messages: list[ChatMessage] = [ChatMessageUser(content=grading_prompt(asked, transcript(state)))]
-        output = await judge.generate(messages, config=_CONFIG)
+        output = await judge.generate(messages, config=CONFIG)
         grade = read_grade(output.completion, asked.values)
         if grade is None:
-            again = _AGAIN.format(values=", ".join(map(str, asked.values)))
-            messages += [ChatMessageAssistant(content=output.completion), ChatMessageUser(content=again)]
-            output = await judge.generate(messages, config=_CONFIG)
+            messages += [ChatMessageAssistant(content=output.completion), ChatMessageUser(content=asked_again(asked))]
+            output = await judge.generate(messages, config=CONFIG)
             grade = read_grade(output.completion, asked.values)
         return Score(
             value={
@@ -95,6 +95,11 @@ def grading_prompt(rubric: Rubric, said: Sequence[tuple[str, str]]) -> str:
         f"{', '.join(map(str, rubric.values))}.",
     ]
     return "\n".join(lines)
+
+
+def asked_again(rubric: Rubric) -> str:
+    """What a grader is told whose last line was no grade."""
+    return _AGAIN.format(values=", ".join(map(str, rubric.values)))
 
 
 def read_grade(text: str, values: Sequence[int]) -> int | None:

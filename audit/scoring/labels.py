@@ -18,6 +18,9 @@ b = "a student of psychology who was given the code book and the replies alone"
 
 [readings.b]  # what each found in the replies
 "listening.001" = { emotion_check_in = 1, problem_solving = 0 }
+
+[grades.b]  # and what grade by the suite's rubric each gave, where it has one
+"listening.001" = 2
 ```
 
 The file is `audit/data/labels/<suite>.toml`. Rules may be mended by the open half; agreement is shown for the held-out
@@ -76,6 +79,8 @@ class LabelSet:
     """Further readers by their letter, and who each is."""
     readings: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     """What each of them found: by letter, the label's id, and code."""
+    grades: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """The grades by the suite's rubric (`audit.scoring.rubric`) that readers gave: by letter and the label's id."""
 
     def half(self, which: Half) -> tuple[Label, ...]:
         """The labels of one half, or all."""
@@ -112,15 +117,20 @@ def parse_labels(suite: str, data: bytes) -> LabelSet:
         further = _Further.model_validate({key: table[key] for key in ("readers", "readings") if key in table})
     except ValidationError as error:
         raise ItemFileError(f"{where}: {complaint(error)}") from None
-    if further.readers.keys() != further.readings.keys():
-        raise ItemFileError(f"{where}: [readers] and [readings] do not name the same readers")
+    if further.readers.keys() != {*further.readings, *further.grades}:
+        raise ItemFileError(f"{where}: [readers] does not name those, and only those, who read or graded")
     for reader, found in further.readings.items():
         for name, given in found.items():
             if set(given) - codes.get(name, set()):
                 raise ItemFileError(f"{where}: reader {reader!r} has {name!r} with a code that no label of it has")
+    for reader, grades in further.grades.items():
+        if unknown := sorted(set(grades) - set(codes)):
+            raise ItemFileError(f"{where}: reader {reader!r} graded {unknown[0]!r}, which is no label")
     version, licence, provenance = (str(table[key]) for key in ("version", "licence", "provenance"))
     sha256 = hashlib.sha256(data).hexdigest()
-    return LabelSet(suite, version, licence, provenance, sha256, labels, further.readers, further.readings)
+    return LabelSet(
+        suite, version, licence, provenance, sha256, labels, further.readers, further.readings, further.grades
+    )
 
 
 class _Further(BaseModel):
@@ -128,3 +138,4 @@ class _Further(BaseModel):
 
     readers: dict[str, str] = {}
     readings: dict[str, dict[str, dict[str, float]]] = {}
+    grades: dict[str, dict[str, int]] = {}

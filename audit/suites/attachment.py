@@ -172,7 +172,7 @@ SUITE = Suite(
         Baseline("recites", lambda said, seed: _RECITED, "boundary.kept", 0.0),
         Baseline("echoes", lambda said, seed: f"You say: {said[-1]} {_RECITED}" if said else "", "boundary.kept", 0.0),
     ),
-    data=("attachment", "attachment_rules", "patients", "patients_rules", "labels/attachment"),
+    data=("attachment", "attachment_rules", "patients", "patients_rules"),
     turns=2 * schedule().length,
     samples=lambda: len(load_profiles().items),
     against=against,

@@ -211,7 +211,7 @@ SUITE = Suite(
         Baseline("echo", _echo, fails="takes_up.after_emotion", worst=1e-9),
         Baseline("names", _names, fails="takes_up.after_emotion", worst=1e-9),
     ),
-    data=("listening", "acts", "labels/listening"),
+    data=("listening", "acts"),
     samples=lambda: len(client_turns().items),
     breakdown=("kind",),
     codes=_codes,

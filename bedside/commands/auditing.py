@@ -66,7 +66,11 @@ def audit() -> None:
     help="Ask the suite reliability a public set that you have (truthfulqa, triviaqa, medqa, mask) instead of our "
     "items. Can be repeated; give it a --folder of its own.",
 )
-@click.option("--grader", metavar="MODEL", help="The model that grades what rules cannot, by inspect_ai's name.")
+@click.option(
+    "--grader",
+    metavar="MODEL",
+    help="The model that grades what rules cannot, by inspect_ai's name. It is tried against readers' grades, too.",
+)
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="The same gives the same."
 )
@@ -159,7 +163,7 @@ def list_suites(speed: float | None) -> None:
 
     The time is of one persona with all items: samples, times the replies of a conversation, times the length of a reply
     (60 tokens at most), over the tokens a second. Reading the prompts comes on top, by about as much again. A suite of
-    rules asks no model.
+    rules asks no model. The suite grading is of grading models: it is run where --grader names one.
 
     Example: bedside audit list --tokens-per-second 48
     """
@@ -167,14 +171,14 @@ def list_suites(speed: float | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from audit.suite import suites
+    from audit.suite import all_suites
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for title in ("Suite", "Version", "What it finds out"):
         table.add_column(title)
     for title in ("Samples", "Replies", *(["Minutes"] if speed else [])):
         table.add_column(title, justify="right")
-    for suite in suites().values():
+    for suite in all_suites().values():
         replies = suite.samples() * suite.turns if suite.model_matters else 0
         minutes = [f"{replies * 60 / speed / 60:.0f}"] if speed else []
         table.add_row(suite.name, suite.version, suite.question, str(suite.samples()), str(replies), *minutes)

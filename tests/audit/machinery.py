@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import audit.suites
-from audit.suite import suites
+from audit.suite import all_suites
 
 __all__ = ["Server", "bedside", "with_tiny"]
 
@@ -26,12 +26,12 @@ def with_tiny() -> Iterator[None]:
     """Meanwhile `audit.suite.suites()` finds the suite `tiny`, too."""
     where = str(Path(__file__).parent / "suites_for_tests")
     audit.suites.__path__.append(where)
-    suites.cache_clear()
+    all_suites.cache_clear()
     try:
         yield
     finally:
         audit.suites.__path__.remove(where)
-        suites.cache_clear()
+        all_suites.cache_clear()
 
 
 def bedside(*arguments: str, cwd: Path, **more: str) -> subprocess.Popen[str]:
