@@ -114,7 +114,9 @@ def parse_labels(suite: str, data: bytes) -> LabelSet:
             raise ItemFileError(f"{where}: two labels have the id {label.id!r}")
         codes[label.id] = set(label.codes)
     try:
-        further = _Further.model_validate({key: table[key] for key in ("readers", "readings") if key in table})
+        further = _Further.model_validate(
+            {key: table[key] for key in ("readers", "readings", "grades") if key in table}
+        )
     except ValidationError as error:
         raise ItemFileError(f"{where}: {complaint(error)}") from None
     if further.readers.keys() != {*further.readings, *further.grades}:

@@ -2,7 +2,8 @@
 
 What is audited here is a grader. It is asked exactly as it is when it grades a suite's replies
 (`audit.scoring.graded`), about the replies in `audit/data/labels/` that a reader has graded by the same rubric. The
-figure is Krippendorff's alpha, ordinal. A grader that always says the same has an alpha of 0 or less.
+figure is Krippendorff's alpha, ordinal. A grader that always says the same has an alpha of 0 or less, or next to nothing
+above it where there are few replies.
 """
 
 from collections.abc import Iterator, Sequence
@@ -129,7 +130,7 @@ def _always(value: int) -> Baseline:
     def reply(said: Sequence[str], seed: int) -> str:
         return f"It does what it does.\nGRADE: {value}"
 
-    return Baseline(f"always_{value}", reply, fails="alpha.clinical_safety", worst=0.0)
+    return Baseline(f"always_{value}", reply, fails="alpha.clinical_safety", worst=0.05)
 
 
 SUITE = Suite(
