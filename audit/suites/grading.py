@@ -2,8 +2,8 @@
 
 What is audited here is a grader. It is asked exactly as it is when it grades a suite's replies
 (`audit.scoring.graded`), about the replies in `audit/data/labels/` that a reader has graded by the same rubric. The
-figure is Krippendorff's alpha, ordinal. A grader that always says the same has an alpha of 0 or less, or next to nothing
-above it where there are few replies.
+figure is Krippendorff's alpha, ordinal. A grader that always says the same has an alpha of 0 or less, or next to
+nothing above it where there are few replies.
 """
 
 from collections.abc import Iterator, Sequence
