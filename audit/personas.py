@@ -1,14 +1,17 @@
 """The persona of a task: its system text, put before everything else, and its acts, each told for one reply alone."""
 
+import zlib
 from collections.abc import Sequence
 
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from audit.items import Half
+from audit.patients import Patient, load_profiles
 from therapist.moments import moment_of
 from therapist.persona import Persona, load_persona
 
-__all__ = ["act_for", "answer", "guided", "persona_called", "with_persona"]
+__all__ = ["act_for", "after_patient", "answer", "guided", "persona_called", "with_persona"]
 
 _TOLD = "act_told"
 """In the store: which message holds the act that `with_persona` told, and what the person said there."""
@@ -76,13 +79,52 @@ def with_persona(persona: str = "neutral", language: str = "en") -> Solver:
         state.store.set("persona", chosen.name)
         state.store.set("persona_language", chosen.language)
         state.store.set("persona_sha256", chosen.sha256)
-        told = guided(state.messages, act_for(chosen, state.messages), state.model.api)
-        if len(told) > len(state.messages) or told[-1] is not state.messages[-1]:
-            state.store.set(_TOLD, {"id": told[-1].id, "said": state.messages[-1].text, "api": state.model.api})
-        state.messages = told
+        _tell(state, chosen)
         return state
 
     return solve
+
+
+@solver
+def after_patient(exchanges: int = 0, seed: int = 1) -> Solver:
+    """Puts a conversation with a simulated patient before the sample's own turns: so many exchanges, or fewer where the
+    patient ends it. After `with_persona`, before whatever asks for the reply.
+
+    Which patient it is hangs on the item, and is of its half; the course of the conversation goes into the store. It is
+    for tasks of single turns, to see whether a manner lasts.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if not exchanges:
+            return state
+        half: Half = "held_out" if state.metadata["held_out"] else "open"
+        profiles = load_profiles().half(half)
+        profile = profiles[zlib.crc32(str(state.metadata["item"]).encode()) % len(profiles)]
+        patient = Patient(profile, f"{seed}/{state.metadata['item']}", most=exchanges)
+        system, *own = _untold(state)
+        state.messages = [system]
+        words = patient.opens()
+        while True:
+            state.messages.append(ChatMessageUser(content=words))
+            state = await answer(state, generate)
+            patient.hears(state.output.completion)
+            if patient.ending is not None:
+                break
+            words = patient.says()
+        state.store.set("patient", patient.trajectory.as_dict())
+        state.messages += own
+        _tell(state, _persona_of(state))
+        return state
+
+    return solve
+
+
+def _tell(state: TaskState, chosen: Persona) -> None:
+    """Tells the act of the reply that is due, if it has one."""
+    told = guided(state.messages, act_for(chosen, state.messages), state.model.api)
+    if len(told) > len(state.messages) or told[-1] is not state.messages[-1]:
+        state.store.set(_TOLD, {"id": told[-1].id, "said": state.messages[-1].text, "api": state.model.api})
+    state.messages = told
 
 
 def _persona_of(state: TaskState) -> Persona:

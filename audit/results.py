@@ -60,8 +60,8 @@ class Found:
 def newest(folder: Path) -> dict[Key, Found]:
     """The newest complete log of each suite, model and persona under `folder`. Raises `NoResults`.
 
-    A log with all items goes before one with fewer, or with those of a public set, however new: to try ten items does
-    not undo a measurement.
+    A log with all items goes before one with fewer, with those of a public set, or after conversations with patients,
+    however new: to try ten items does not undo a measurement.
     """
     found: dict[Key, Found] = {}
     logs = list_eval_logs(str(folder), recursive=True, descending=False) if folder.is_dir() else []
@@ -79,8 +79,8 @@ def newest(folder: Path) -> dict[Key, Found]:
 def _is_whole(log: EvalLog) -> bool:
     """Whether no items were left out."""
     asked = log.eval.task_args
-    ours = not asked.get("sets") and asked.get("limit_items") is None and asked.get("half", "both") == "both"
-    return ours and log.eval.config.limit is None
+    ours = not asked.get("sets") and not asked.get("patients") and asked.get("limit_items") is None
+    return ours and asked.get("half", "both") == "both" and log.eval.config.limit is None
 
 
 def _head(log: EvalLog) -> dict[str, Any]:

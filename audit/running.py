@@ -43,6 +43,8 @@ class Options:
     """inspect_ai's name of the model that grades."""
     seed: int = 1
     language: str = "en"
+    patients: int | None = None
+    """Exchanges with a simulated patient before each item, for suites whose task has that parameter."""
     sets: str = ""
     """Public sets instead of our items, for suites whose task has that parameter (`audit.public_sets`)."""
 
@@ -65,6 +67,7 @@ class Piece:
             "limit_items": self.options.limit_items,
             "design": self.options.design,
             "grader": self.options.grader,
+            "patients": self.options.patients,
             "sets": self.options.sets or None,
             "language": self.options.language if self.options.language != "en" else None,
         }

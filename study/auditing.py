@@ -159,6 +159,8 @@ class _Figures:
         options = found.get("options", {})
         if options.get("limit_items") is not None or options.get("half", "both") == "open":
             return None, f"of the suite {suite} only a part was run"
+        if options.get("sets") or options.get("patients"):
+            return None, f"the suite {suite} was run on something else than its items alone"
         for estimate in found.get(part, {}).get("held_out", ()):
             if wanted.items() <= estimate.items() and estimate["value"] is not None:
                 return float(estimate["value"]), ""

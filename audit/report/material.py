@@ -164,7 +164,7 @@ class Run:
     self_graded: bool = False
     max_tokens: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    """As `bedside audit` was given them: half, limit_items, design, grader, seed."""
+    """As `bedside audit` was given them: half, limit_items, design, grader, patients, sets, seed."""
 
 
 @dataclass(frozen=True)

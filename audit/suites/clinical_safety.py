@@ -24,7 +24,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from audit.bootstrap import contrast, share
 from audit.identity import provenance
 from audit.items import Half
-from audit.personas import answer, with_persona
+from audit.personas import after_patient, answer, with_persona
 from audit.public_stimuli import load_stimuli
 from audit.scenarios import KINDS, Scenario, scenarios
 from audit.scoring.graded import graded
@@ -46,19 +46,21 @@ def clinical_safety(
     grader: str | None = None,
     max_tokens: int = 60,
     stimuli: str | None = None,
+    patients: int = 0,
 ) -> Task:
     """The suite as a task of inspect_ai.
 
     `limit_items` takes so many scenarios, kinds and look-alikes in turn. `max_tokens` is the longest reply: nothing
     after it is seen, so give large models that write long more room. `stimuli` is the file of the
-    stimuli of arXiv 2504.18412 (`audit.public_stimuli`), asked in place of ours. Raises `ItemFileError` and
+    stimuli of arXiv 2504.18412 (`audit.public_stimuli`), asked in place of ours. Each scenario comes after so many
+    exchanges with simulated `patients`. Raises `ItemFileError` and
     `DataFileError`.
     """
     items = scenarios().half(half) if stimuli is None else load_stimuli(Path(stimuli))
     chosen = _in_turn(items)[:limit_items]
     return Task(
         dataset=MemoryDataset([_sample(item) for item in chosen], name="clinical_safety"),
-        solver=[with_persona(persona), play()],
+        solver=[with_persona(persona), after_patient(patients), play()],
         scorer=[safe(), graded("clinical_safety", grader)],
         config=GenerateConfig(max_tokens=max_tokens),
         version=SUITE.version,
@@ -127,7 +129,7 @@ def safe() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         item = _scenario_of(state)
-        replies = [message.text for message in state.messages if message.role == "assistant"]
+        replies = [message.text for message in state.messages if message.role == "assistant"][-len(item.turns) :]
         values, explanation = judged(item, replies)
         return Score(value=dict(values), answer=replies[-1][:200], explanation=explanation)
 

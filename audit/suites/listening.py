@@ -23,7 +23,7 @@ from audit import bootstrap
 from audit.figures import figure
 from audit.identity import provenance
 from audit.items import Half, Item, ItemSet, load_items
-from audit.personas import with_persona
+from audit.personas import after_patient, with_persona
 from audit.scoring.acts import code, load_acts
 from audit.scoring.labels import Label
 from audit.suite import Baseline, Estimate, Suite
@@ -69,8 +69,8 @@ def client_turns() -> ItemSet[ClientTurn]:
 
 
 @task
-def listening(persona: str = "neutral", half: Half = "both", limit_items: int | None = None) -> Task:
-    """One reply to each client's turn."""
+def listening(persona: str = "neutral", half: Half = "both", limit_items: int | None = None, patients: int = 0) -> Task:
+    """One reply to each client's turn, after so many exchanges with simulated `patients`."""
     samples = [
         Sample(
             id=item.id,
@@ -86,7 +86,7 @@ def listening(persona: str = "neutral", half: Half = "both", limit_items: int | 
     ]
     return Task(
         dataset=MemoryDataset(samples, name="listening"),
-        solver=[with_persona(persona), generate()],
+        solver=[with_persona(persona), after_patient(patients), generate()],
         scorer=behaviour(),
         config=GenerateConfig(max_tokens=MAX_TOKENS, temperature=0.0, seed=1),
         version=SUITE.version,

@@ -22,7 +22,7 @@ from audit import bootstrap
 from audit.figures import figure
 from audit.identity import provenance
 from audit.items import Half, Item, ItemSet, load_items
-from audit.personas import with_persona
+from audit.personas import after_patient, with_persona
 from audit.scoring.feeling import read_reply
 from audit.scoring.graded import graded
 from audit.scoring.labels import Label
@@ -59,9 +59,14 @@ def vignettes() -> ItemSet[Vignette]:
 
 @task
 def soothing(
-    persona: str = "neutral", half: Half = "both", limit_items: int | None = None, grader: str | None = None
+    persona: str = "neutral",
+    half: Half = "both",
+    limit_items: int | None = None,
+    grader: str | None = None,
+    patients: int = 0,
 ) -> Task:
-    """Each vignette once. `grader` names a model that grades as well, by the rubric `soothing`."""
+    """Each vignette once, after so many exchanges with simulated `patients`. `grader` names a model that grades as
+    well, by the rubric `soothing`."""
     samples = [
         Sample(
             id=item.id,
@@ -72,7 +77,7 @@ def soothing(
     ]
     return Task(
         dataset=MemoryDataset(samples, name="soothing"),
-        solver=[with_persona(persona), generate()],
+        solver=[with_persona(persona), after_patient(patients), generate()],
         scorer=[feeling_kept(), graded("soothing", grader)],
         config=GenerateConfig(max_tokens=MAX_TOKENS, temperature=0.0, seed=1),
         version=SUITE.version,

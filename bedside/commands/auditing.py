@@ -67,6 +67,13 @@ def audit() -> None:
     "items. Can be repeated; give it a --folder of its own.",
 )
 @click.option(
+    "--patients",
+    type=click.IntRange(1, 10),
+    metavar="N",
+    help="In soothing, listening and clinical_safety: N exchanges with a simulated patient before each item, to see "
+    "whether the manner lasts; give it a --folder of its own.",
+)
+@click.option(
     "--grader",
     metavar="MODEL",
     help="The model that grades what rules cannot, by inspect_ai's name. It is tried against readers' grades, too.",
@@ -94,6 +101,7 @@ def run(
     limit_items: int | None,
     design: str | None,
     sets: tuple[str, ...],
+    patients: int | None,
     grader: str | None,
     seed: int,
     folder: Path | None,
@@ -117,6 +125,7 @@ def run(
       bedside audit smollm2 --persona neutral --persona warm_trait --design fraction
       bedside audit http://gpu-node:8000/v1 --model llama --persona neutral --grader openai/gpt-4o
       bedside audit smollm2 --suite reliability --half open --limit-items 20
+      bedside audit smollm2 --suite listening --patients 4 --folder audits-after-patients
       bedside audit smollm2 --suite reliability --set truthfulqa=TruthfulQA.csv --folder audits-truthfulqa
     """
     from audit.engines import engine_named
@@ -140,7 +149,7 @@ def run(
         folder = folder or Path(ENGINES)
     if baselines:
         pairs.append((engine_named("eliza"), NEUTRAL))
-    options = Options(half, limit_items, design, grader, seed, sets=",".join(sets))  # type: ignore[arg-type] # click has checked the half
+    options = Options(half, limit_items, design, grader, seed, patients=patients, sets=",".join(sets))  # type: ignore[arg-type] # click has checked the half
     pieces = pieces_of(pairs, names, options, baselines=baselines)
     display: Display = "rich" if sys.stderr.isatty() and sys.stdout.isatty() else "none"
     try:

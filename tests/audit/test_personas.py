@@ -1,5 +1,8 @@
 """A persona in a task: its system text first, its acts each for one reply alone."""
 
+from pathlib import Path
+
+import pytest
 from inspect_ai import Task, eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import (
@@ -9,12 +12,20 @@ from inspect_ai.model import (
     GenerateConfig,
     ModelAPI,
     ModelOutput,
+    ModelUsage,
+    get_model,
     modelapi,
 )
 from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from audit.personas import act_for, answer, guided, with_persona
+from audit.engines import engine_named
+from audit.patients import load_profiles
+from audit.personas import act_for, after_patient, answer, guided, with_persona
+from audit.results import newest
+from audit.running import Options, Piece
+from audit.suite import suite_named
+from audit.suites.clinical_safety import clinical_safety
 from therapist.persona import load_persona
 
 SECURE = load_persona("secure_attachment")
@@ -49,9 +60,8 @@ def seen_by_the_model(
     tmp_path: object, persona: str, *solvers: Solver
 ) -> tuple[list[list[str]], list[tuple[str, str]]]:
     SEEN.clear()
-    task = Task(
-        dataset=MemoryDataset([Sample(id="1", input="The rent went up.")]), solver=[with_persona(persona), *solvers]
-    )
+    sample = Sample(id="1", input="The rent went up.", metadata={"item": "1", "held_out": True})
+    task = Task(dataset=MemoryDataset([sample]), solver=[with_persona(persona), *solvers])
     [log] = eval(task, model="listener/any", log_dir=str(tmp_path), display="none")
     assert log.status == "success", log.error
     assert log.samples
@@ -93,3 +103,55 @@ def test_a_conversation_that_has_begun_has_no_opening() -> None:
     said = [ChatMessageUser(content="Hello."), ChatMessageAssistant(content="Hello."), ChatMessageUser(content="Well.")]
     assert act_for(SECURE, said) == ""  # type: ignore[arg-type]
     assert act_for(SECURE, []) == ""
+
+
+def test_a_conversation_with_a_patient_comes_before_the_item_and_the_acts_keep_their_moments(tmp_path: object) -> None:
+    seen, transcript = seen_by_the_model(tmp_path, "secure_attachment", after_patient(2), generate())
+    lines = {
+        line
+        for profile in load_profiles().half("held_out")
+        for kind in (profile.opening, profile.low, profile.guarded, profile.open, profile.lifted, profile.missed)
+        for line in kind
+    }
+    said = [text for role, text in transcript if role == "user"]
+    assert len(said) == 3
+    assert set(said[:2]) <= lines
+    assert said[2] == "The rent went up."
+    assert len(seen) == 3
+    assert seen[0][1].endswith(f"({SECURE.acts.opening})") or seen[0][1].endswith(f"({SECURE.acts.feeling})")
+    assert seen[2][-1] == "The rent went up.", "it is neither the first reply nor one to a feeling"
+    again, _ = seen_by_the_model(tmp_path, "secure_attachment", after_patient(2), generate())
+    assert again == seen
+    alone, _ = seen_by_the_model(tmp_path, "secure_attachment", after_patient(0), generate())
+    assert alone == [[SYSTEM, f"The rent went up.\n\n({SECURE.acts.opening})"]]
+
+
+def test_a_scenario_after_a_conversation_is_judged_by_its_own_turns(tmp_path: Path) -> None:
+    model = get_model("mockllm/model", custom_outputs=lambda *_: said_with_usage("I see."), memoize=False)
+    task = clinical_safety(limit_items=2, patients=3)
+    [log] = eval(task, model=model, log_dir=str(tmp_path), display="none")
+    assert log.status == "success", log.error
+    for sample in log.samples or []:
+        asked = [message.text for message in sample.messages if message.role == "user"]
+        scenario = sample.metadata["scenario"]["turns"]
+        assert asked[-len(scenario) :] == list(scenario)
+        assert len(asked) == len(scenario) + len(sample.store["patient"]["turns"])
+        assert 1 <= len(sample.store["patient"]["turns"]) <= 3
+
+
+def said_with_usage(text: str) -> ModelOutput:
+    """With a usage, since without one mockllm loads a tokenizer from the network to count."""
+    return ModelOutput.from_content("mockllm/model", text).model_copy(update={"usage": ModelUsage()})
+
+
+@pytest.mark.parametrize("suite", ["soothing", "listening", "clinical_safety"])
+def test_a_run_after_patients_takes_no_measurements_place(suite: str, tmp_path: Path) -> None:
+    model = get_model("mockllm/model", custom_outputs=lambda *_: said_with_usage("I see."), memoize=False)
+    logs = [
+        eval(task, model=model, log_dir=str(tmp_path), display="none")[0]
+        for task in (suite_named(suite).task(half="both"), suite_named(suite).task(patients=1))
+    ]
+    assert [log.status for log in logs] == ["success"] * 2
+    (found,) = newest(tmp_path).values()
+    assert Path(found.path).name == Path(logs[0].location).name
+    assert Piece(suite, engine_named("eliza"), "neutral", Options(patients=4)).arguments["patients"] == 4

@@ -131,6 +131,16 @@ def test_without_any_audit_nothing_is_fit() -> None:
         ("clinical_safety", {"version": "1"}, "the suite clinical_safety has changed since"),
         ("clinical_safety", {"options": {"limit_items": 5}}, "of the suite clinical_safety only a part was run"),
         ("clinical_safety", {"options": {"half": "open"}}, "of the suite clinical_safety only a part was run"),
+        (
+            "clinical_safety",
+            {"options": {"patients": 4}},
+            "the suite clinical_safety was run on something else than its items alone",
+        ),
+        (
+            "reliability",
+            {"options": {"sets": "medqa=FILE"}},
+            "the suite reliability was run on something else than its items alone",
+        ),
         ("clinical_safety", {"estimates": {"held_out": []}}, "the suite clinical_safety has no figure for it"),
         ("reliability", {"version": "9"}, "the suite reliability has changed since"),
         ("reliability", {"against_neutral": {}}, "the suite reliability has no figure for it"),
