@@ -122,7 +122,7 @@ def engine_named(name: str, model: str | None = None, tell: Callable[[str], None
     ours = name.removeprefix("bedside/")
     if ours == "eliza":
         return engine_for("eliza", None)
-    if ours != name or ours == "smollm2" or name.endswith(".gguf") or Path(name).is_dir():
+    if ours != name or ours == "smollm2" or name.endswith(".gguf") or (name and Path(name).is_dir()):
         return engine_for("transformers", ours, tell=tell)
     if "/" in name and not name.startswith((".", "/", "~")):
         return AuditedEngine(name, name.partition("/")[0])

@@ -2,16 +2,18 @@
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from audit.errors import AuditError
 from audit.items import Half
 from audit.patients import Patient, load_profiles
 from therapist.moments import moment_of
 from therapist.persona import Persona, load_persona
 
-__all__ = ["act_for", "after_patient", "answer", "guided", "persona_called", "with_persona"]
+__all__ = ["act_for", "after_patient", "answer", "guided", "persona_called", "said_before", "with_persona"]
 
 _TOLD = "act_told"
 """In the store: which message holds the act that `with_persona` told, and what the person said there."""
@@ -91,8 +93,10 @@ def after_patient(exchanges: int = 0, seed: int = 1) -> Solver:
     patient ends it. After `with_persona`, before whatever asks for the reply.
 
     Which patient it is hangs on the item, and is of its half; the course of the conversation goes into the store. It is
-    for tasks of single turns, to see whether a manner lasts.
+    for tasks of few turns, to see whether a manner lasts. Raises `AuditError` for fewer than none.
     """
+    if exchanges < 0:
+        raise AuditError(f"patients: {exchanges} exchanges are not possible.")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if not exchanges:
@@ -117,6 +121,12 @@ def after_patient(exchanges: int = 0, seed: int = 1) -> Solver:
         return state
 
     return solve
+
+
+def said_before(state: TaskState) -> list[str]:
+    """What a patient said before the sample's own turns (`after_patient`): to say it back is no act either."""
+    course: dict[str, Any] = state.store.get("patient", {"turns": []})
+    return [str(turn["said"]) for turn in course["turns"]]
 
 
 def _tell(state: TaskState, chosen: Persona) -> None:

@@ -60,13 +60,13 @@ class Found:
 def newest(folder: Path) -> dict[Key, Found]:
     """The newest complete log of each suite, model and persona under `folder`. Raises `NoResults`.
 
-    A log with all items goes before one with fewer, with those of a public set, or after conversations with patients,
-    however new: to try ten items does not undo a measurement.
+    A log of our items goes before one of a public set, or after conversations with patients, and one of all items
+    before one of fewer, however new: to try ten items does not undo a measurement.
     """
     found: dict[Key, Found] = {}
     logs = list_eval_logs(str(folder), recursive=True, descending=False) if folder.is_dir() else []
     headers = [(info.name, read_eval_log(info.name, header_only=True)) for info in logs]
-    for path, header in sorted(headers, key=lambda one: (_is_whole(one[1]), one[1].eval.created)):
+    for path, header in sorted(headers, key=lambda one: (*_measures(one[1]), one[1].eval.created)):
         if header.status == "success":
             head = _head(header)
             key = Key(head["suite"], head["model"], head["persona"])
@@ -76,11 +76,11 @@ def newest(folder: Path) -> dict[Key, Found]:
     return dict(sorted(found.items()))
 
 
-def _is_whole(log: EvalLog) -> bool:
-    """Whether no items were left out."""
+def _measures(log: EvalLog) -> tuple[bool, bool]:
+    """Whether it is of our items and nothing besides, and whether it is of all of them."""
     asked = log.eval.task_args
-    ours = not asked.get("sets") and not asked.get("patients") and asked.get("limit_items") is None
-    return ours and asked.get("half", "both") == "both" and log.eval.config.limit is None
+    whole = asked.get("limit_items") is None and asked.get("half", "both") == "both" and log.eval.config.limit is None
+    return not asked.get("sets") and not asked.get("patients"), whole
 
 
 def _head(log: EvalLog) -> dict[str, Any]:

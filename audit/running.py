@@ -24,7 +24,7 @@ from audit.suite import all_suites, suite_named
 from study.auditing import NEUTRAL
 from study.parallel import RAY_ADDRESS, each, where
 
-__all__ = ["Options", "Piece", "Standing", "pieces_of", "run_piece", "run_pieces", "standing"]
+__all__ = ["Options", "Piece", "Standing", "pieces_of", "run_piece", "run_pieces", "standing", "takes"]
 
 LOGS = "logs"
 
@@ -71,14 +71,15 @@ class Piece:
             "sets": self.options.sets or None,
             "language": self.options.language if self.options.language != "en" else None,
         }
-        takes = inspect.signature(suite_named(self.suite).task).parameters
-        return {name: value for name, value in wanted.items() if value is not None and name in takes}
+        return {name: value for name, value in wanted.items() if value is not None and takes(self.suite, name)}
 
     @property
     def about(self) -> dict[str, Any]:
         """What goes into the log's metadata: suite, persona and their hashes, the engine, the options."""
         about = provenance(suite_named(self.suite), self.persona, self.options.language)
-        return about | {"engine": asdict(self.engine), "options": asdict(self.options)}
+        # Only what this task was given: what concerns others alone changes nothing here.
+        given = {name: value for name, value in self.arguments.items() if name != "persona"}
+        return about | {"engine": asdict(self.engine), "options": given | {"seed": self.options.seed}}
 
     @property
     def folder(self) -> str:
@@ -91,6 +92,11 @@ class Piece:
         return f"{self.suite}.{name}.{self.persona}.{digest[:10]}"
 
 
+def takes(suite: str, option: str) -> bool:
+    """Whether the task of `suite` has a parameter called `option`. Raises `AuditError` for no suite's name."""
+    return option in inspect.signature(suite_named(suite).task).parameters
+
+
 def pieces_of(
     pairs: Iterable[tuple[AuditedEngine, str]], suites: Sequence[str], options: Options, *, baselines: bool
 ) -> list[Piece]:
@@ -101,19 +107,27 @@ def pieces_of(
     grader is tried against a reader first. Raises `AuditError` for a suite or an engine that there is not.
     """
     found: dict[Piece, None] = {}
-    if options.grader and any(suite_named(suite).rubric for suite in suites):
-        trials = [name for name, suite in all_suites().items() if suite.of_graders]
-        graders = [(engine_named(options.grader), NEUTRAL)]
-        found |= dict.fromkeys(pieces_of(graders, trials, replace(options, grader=None), baselines=baselines))
+    if options.grader is not None:
+        grader = engine_named(options.grader)
+        options = replace(options, grader=grader.model)
+        if any(suite_named(suite).rubric for suite in suites):
+            trials = [name for name, suite in all_suites().items() if suite.of_graders]
+            found |= dict.fromkeys(pieces_of([(grader, NEUTRAL)], trials, _of_trial(options), baselines=baselines))
     pairs = list(pairs)
     for suite in suites:
         asks, of_graders = suite_named(suite).model_matters, suite_named(suite).of_graders
+        given = _of_trial(options) if of_graders else options
         for engine, persona in pairs if asks else [(engine_for("eliza", None), NEUTRAL)]:
             reads = engine.hangs_on_persona and not of_graders
-            found[Piece(suite, engine, persona if reads else NEUTRAL, options)] = None
+            found[Piece(suite, engine, persona if reads else NEUTRAL, given)] = None
         for baseline in suite_named(suite).baselines if baselines else ():
-            found[Piece(suite, baseline_engine(suite, baseline.name), NEUTRAL, options)] = None
+            found[Piece(suite, baseline_engine(suite, baseline.name), NEUTRAL, given)] = None
     return list(found)
+
+
+def _of_trial(options: Options) -> Options:
+    """What of the options concerns the trial of a grader, which is run once for all that they have in common."""
+    return Options(half=options.half, limit_items=options.limit_items, seed=options.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +216,8 @@ def run_pieces(
             tell(f"{_called(elsewhere[place])}: done")
         return
     for number, (piece, kept) in enumerate(waiting, 1):
+        if standing(piece, folder).done:  # meanwhile, by another audit in the same folder
+            continue
         before = f", which goes on after {kept} answers or more" if kept else ""
         tell(f"{number} of {len(waiting)}: {_called(piece)}{before}")
         run_piece(piece, folder, display)

@@ -89,8 +89,8 @@ class Suite:
     version: str
     """Goes up when items, scorers or estimates change in a way that changes figures."""
     task: "Callable[..., Task]"
-    """The function decorated with `@task`. Its parameters are keywords with defaults; `persona` (a name), `half` and
-    `limit_items` are common to all."""
+    """The function decorated with `@task`. Its parameters are keywords with defaults; `half` and `limit_items` are
+    common to all, and `persona` (a name) to all but those of graders."""
     estimates: "Callable[[pd.DataFrame, int], list[Estimate]]"
     """The figures, from the rows (see `audit.results.rows`) and a seed for the bootstrap."""
     baselines: tuple[Baseline, ...]
@@ -139,7 +139,8 @@ def all_suites() -> dict[str, Suite]:
     for module in sorted(one.name for one in pkgutil.iter_modules(audit.suites.__path__) if one.name[0] != "_"):
         suite = importlib.import_module(f"audit.suites.{module}").SUITE
         found[suite.name] = suite
-    return {name: found[name] for name in (*_ORDER, *(set(found) - set(_ORDER))) if name in found}
+    rest = sorted(found.keys() - set(_ORDER), key=lambda name: (found[name].of_graders, name))
+    return {name: found[name] for name in (*_ORDER, *rest) if name in found}
 
 
 _ORDER = ("reliability", "warmth", "soothing", "listening", "clinical_safety", "crisis_screen", "attachment")

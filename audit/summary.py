@@ -80,7 +80,7 @@ def summarise(folder: Path) -> dict[str, Any]:
 
 def write(folder: Path) -> Path:
     """Write `audit.json` into an audit's `folder`, whole or not at all. Raises `NoResults`."""
-    path, draft = folder / FILE, folder / f".{FILE}.draft"
+    path, draft = folder / FILE, folder / f".{FILE}.{os.getpid()}.draft"  # two audits may share a folder
     with draft.open("w", encoding="utf-8") as stream:
         json.dump(summarise(folder), stream, indent=1, ensure_ascii=False, allow_nan=False)
         stream.write("\n")

@@ -30,9 +30,11 @@ class Listener(Node):
         """What happened next: `say` and a sentence, `listening` and True or False, `state` and its name; None if
         nothing did within `timeout_s` seconds."""
         try:
-            return self._events.get(timeout=timeout_s)
+            event = self._events.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        self._knows_state |= event[0] == "state"
+        return event
 
     def speak(self, words: str) -> None:
         """Say `words` to the robot."""
@@ -60,13 +62,12 @@ class Listener(Node):
                 case ("say", sentence):
                     said.append(sentence)
                 case ("state", name):
-                    self._knows_state = True
                     states.append(name)
                     if name == "idle":
                         said += self._late_sentences()
                         ended = True
-                case ("listening", True):
-                    ended = True
+                case ("listening", on):
+                    ended = on
             # A robot shows a state before it listens, but nodes find each other topic by topic: it may come later.
             if ended and self._knows_state:
                 return said, states

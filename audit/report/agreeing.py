@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from audit.agreeing import Compared, compared
 from audit.errors import ItemFileError
 from audit.items import Half
+from audit.report.material import Subject
 from audit.report.sheet import Cell, Sheet, grouped, plain
 from audit.scoring.agreement import Agreement
 from audit.scoring.labels import load_labels
 from audit.suite import Suite
+from audit.suites.grading import Trial, reader_of
 from study.report.numbers import NOTHING, interval, number, percent
 
 __all__ = ["Agreeing", "agreeing"]
@@ -25,7 +27,7 @@ class Agreeing:
     """The same of grading models, where one was tried."""
 
 
-def agreeing(suites: Iterable[Suite], graders: Mapping[str, Sequence[Agreement]] | None = None) -> Agreeing:
+def agreeing(suites: Iterable[Suite], graders: Mapping[Subject, Sequence[Trial]] | None = None) -> Agreeing:
     """The agreement of every suite's rules with the held-out half of its labels, and of the labels' two readers; and of
     grading models with a reader's grades (`Material.graders`)."""
     found: list[tuple[Suite, Compared]] = []
@@ -41,7 +43,8 @@ def agreeing(suites: Iterable[Suite], graders: Mapping[str, Sequence[Agreement]]
             continue
         half: Half = "held_out" if labels.half("held_out") else "both"
         found += [(suite, one) for one in compared(suite, labels, half)]
-        readers |= dict.fromkeys(labels.readers[one] for one in labels.readings)
+        if labels.readings:
+            readers[labels.readers[min(labels.readings)]] = None
     text = []
     if found:
         text.append(
@@ -57,7 +60,8 @@ def agreeing(suites: Iterable[Suite], graders: Mapping[str, Sequence[Agreement]]
         )
     if lacking:
         text.append(f"Without hand labels: {', '.join(lacking)}.")
-    return Agreeing(_sheet(found) if found else None, tuple(text), _of_graders(graders) if graders else None)
+    tried = {subject: trials for subject, trials in (graders or {}).items() if trials}
+    return Agreeing(_sheet(found) if found else None, tuple(text), _of_graders(tried) if tried else None)
 
 
 def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
@@ -93,22 +97,29 @@ def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
     )
 
 
-def _of_graders(graders: Mapping[str, Sequence[Agreement]]) -> Sheet:
+def _of_graders(graders: Mapping[Subject, Sequence[Trial]]) -> Sheet:
     rows: list[tuple[Cell, ...]] = []
     shown: list[list[str]] = []
-    for model, found in sorted(graders.items()):
-        for one in found:
-            rows.append((model, one.code, one.n, *_cells(one), *_means(one)))
+    for subject, found in sorted(graders.items(), key=lambda one: (one[0].floor, one[0].model)):
+        for trial in found:
+            one = trial.agreement
+            rows.append((subject.model, trial.rubric, trial.asked, one.n, *_cells(one), *_means(one)))
             means = (NOTHING if mean is None else number(mean) for mean in _means(one))
-            shown.append([model, one.code.replace("_", " "), f"{one.n:,}", *_shown(one), *means])
-    heads = [("Grader", False), ("Rubric", False), ("Graded", True), ("Alpha", True), ("95% CI", True)]
+            name = subject.label if subject.floor else subject.model
+            counts = (f"{trial.asked:,}", f"{one.n:,}")
+            shown.append([name, trial.rubric.replace("_", " "), *counts, *_shown(one), *means])
+    heads = [("Grader", False), ("Rubric", False), ("Replies", True), ("Graded", True), ("Alpha", True)]
+    heads += [("95% CI", True), ("Mean, reader", True), ("Mean, grader", True)]
+    rubrics = sorted({trial.rubric for found in graders.values() for trial in found})
+    readers = " or ".join(dict.fromkeys(reader_of(rubric) for rubric in rubrics))
     return Sheet(
         "grader_agreement",
         "The grading model against a reader",
-        ("grader", "rubric", "graded", "alpha", "low", "high", "mean_reader", "mean_grader"),
+        ("grader", "rubric", "replies", "graded", "alpha", "low", "high", "mean_reader", "mean_grader"),
         tuple(rows),
-        plain([*heads, ("Mean, reader", True), ("Mean, grader", True)], shown),
-        f"By the same rubric (ordinal). Graded: replies that it gave a grade of the scale. {NOTHING}: not defined.",
+        plain(heads, shown),
+        "By the same rubric, of the held-out half; alpha is ordinal. Graded: replies that it gave a grade of the "
+        f"scale. {NOTHING}: not defined. The reader is {readers}.",
     )
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import NoResults
+from audit.identity import data_sha256
 from audit.report.material import Material, Part, Run, Subject, digest, part_of
 from audit.results import Found, Key, newest, rows
-from audit.scoring.agreement import Agreement
+from audit.running import Options
 from audit.suite import Suite, suites
 from audit.suites import grading
+from audit.suites.grading import Trial
 from audit.summary import SEED
 from study.auditing import NEUTRAL
 
@@ -37,20 +39,23 @@ def gather(
     known = suites() if known is None else known
     runs: list[Run] = []
     tables: dict[str, dict[Subject, pd.DataFrame]] = {}
-    graders: dict[str, tuple[Agreement, ...]] = {}
+    graders: dict[Subject, tuple[Trial, ...]] = {}
     logs = sorted(newest(folder).items(), key=lambda one: _order(one[0], list(known)))
     for place, (key, found) in enumerate(logs):
         progress("reading the logs", place, len(logs))
-        if key.suite == grading.SUITE.name and not Subject(key.model, key.persona).floor:
-            table = rows(found.path)
-            held_out = table[table["held_out"].astype(bool)]
-            graders[key.model] = tuple(grading.agreements(table if held_out.empty else held_out, SEED))
+        if key.suite == grading.SUITE.name:
+            graders[Subject(key.model, key.persona)] = _trials(found)
         if key.suite not in known:
             continue
         run, table = _read(key, found)
         runs.append(run)
         if not table.empty:
             tables.setdefault(key.suite, {})[run.subject] = table
+    if not tables and graders:
+        raise NoResults(
+            f"In {folder} grading models were tried and nothing was audited; `bedside audit ... --grader MODEL` in the "
+            "same folder does both, and its report has the trial. `inspect view` shows it by itself."
+        )
     if not tables:
         raise NoResults(
             f"The logs in {folder} are of none of the suites that there are; `bedside audit list` names them."
@@ -66,7 +71,7 @@ def gather(
         runs=tuple(runs),
         parts=tuple(parts),
         version=version("bedside"),
-        warnings=tuple(_warnings(runs, graders)),
+        warnings=tuple(_warnings(runs, graders, folder)),
         graders=graders,
         sha256=digest(every),
     )
@@ -97,6 +102,8 @@ def _run(key: Key, log: "EvalLog", samples: "list[EvalSample]") -> Run:
     head = log.eval
     about = head.metadata or {}
     grader, pinned, own = _grading(log, samples)
+    given = {name: value for name, value in head.task_args.items() if name in Options.__dataclass_fields__}
+    given |= about.get("options") or {}
     return Run(
         suite=key.suite,
         version=str(about.get("suite_version", head.task_version)),
@@ -111,7 +118,8 @@ def _run(key: Key, log: "EvalLog", samples: "list[EvalSample]") -> Run:
         pinned=pinned,
         self_graded=own,
         max_tokens=head.model_generate_config.max_tokens,
-        options={name: str(value) for name, value in (about.get("options") or {}).items() if value is not None},
+        rubrics=_rubrics(samples),
+        options={name: str(value) for name, value in given.items() if value is not None},
     )
 
 
@@ -153,6 +161,12 @@ def _grading(log: "EvalLog", samples: "Iterable[EvalSample]") -> tuple[str, str,
     return grader, pinned, own
 
 
+def _rubrics(samples: "Iterable[EvalSample]") -> tuple[str, ...]:
+    """By which rubrics a model graded."""
+    scores = (score.metadata or {} for sample in samples for score in (sample.scores or {}).values())
+    return tuple(sorted({str(about["rubric"]) for about in scores if about.get("rubric")}))
+
+
 def _why(sample: "EvalSample") -> list[tuple[str, str]]:
     """Of each scorer its short answer and its explanation, in the order in which they scored."""
     found = []
@@ -163,7 +177,17 @@ def _why(sample: "EvalSample") -> list[tuple[str, str]]:
     return found
 
 
-def _warnings(runs: list[Run], graders: Iterable[str]) -> Iterable[str]:
+def _trials(found: Found) -> tuple[Trial, ...]:
+    """The trial of a grader on the held-out half; none where its rubrics or the reader's grades have changed since."""
+    table = rows(found.path)
+    about = found.header.eval.metadata or {}
+    if table.empty or about.get("data") != {name: data_sha256(name) for name in grading.SUITE.data}:
+        return ()
+    held_out = table[table["held_out"].astype(bool)]
+    return tuple(grading.trials(table if held_out.empty else held_out, SEED))
+
+
+def _warnings(runs: list[Run], graders: Mapping[Subject, tuple[Trial, ...]], folder: Path) -> Iterable[str]:
     for run in runs:
         if run.scored < run.samples:
             yield (
@@ -172,11 +196,18 @@ def _warnings(runs: list[Run], graders: Iterable[str]) -> Iterable[str]:
             )
         if run.self_graded:
             yield f"{run.suite}, {run.subject.label}: graded by {run.grader}, which is the model under test."
-    for grader in sorted({run.grader for run in runs if run.grader} - set(graders)):
+    tried = {(subject.model, trial.rubric) for subject, trials in graders.items() for trial in trials}
+    graded = {(run.grader, rubric) for run in runs for rubric in run.rubrics}
+    for grader in sorted({grader for grader, _ in graded - tried}):
         yield (
             f"How far the grader {grader} agrees with a reader was not tried; `bedside audit {grader} --suite "
-            f"{grading.SUITE.name}` does."
+            f"{grading.SUITE.name} --folder {folder}` does."
         )
+    for run in runs:
+        if (count := run.options.get("patients", "0")) != "0":
+            yield f"{run.suite}, {run.subject.label}: each item comes after {count} exchanges with a simulated patient."
+        if run.options.get("sets"):
+            yield f"{run.suite}, {run.subject.label}: not of our items, but of {run.options['sets']}."
     halves = {(run.suite, run.half) for run in runs if run.half != "both"}
     for suite, half in sorted(halves):
         yield f"{suite}: only the half {half!r} of the items was run."

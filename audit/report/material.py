@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit import bootstrap
-from audit.scoring.agreement import Agreement
 from audit.suite import Estimate, Suite, Where
+from audit.suites.grading import Trial
 from audit.summary import SEED
 from study.auditing import NEUTRAL
 
@@ -162,6 +162,8 @@ class Run:
     pinned: str = ""
     """The grading model's revision or hash, where one is known."""
     self_graded: bool = False
+    rubrics: tuple[str, ...] = ()
+    """The rubrics by which it graded."""
     max_tokens: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """As `bedside audit` was given them: half, limit_items, design, grader, patients, sets, seed."""
@@ -179,8 +181,8 @@ class Material:
     verdicts: tuple[tuple[str, str], ...] = ()
     """Against the thresholds of a study's protocol: of each persona and engine what holds and what does not."""
     warnings: tuple[str, ...] = ()
-    graders: Mapping[str, tuple[Agreement, ...]] = field(default_factory=dict)
-    """Of each grading model that was tried, how far a reader and it agree (`audit.suites.grading.agreements`)."""
+    graders: Mapping[Subject, tuple[Trial, ...]] = field(default_factory=dict)
+    """How each grading model did that was tried against a reader, and the baselines."""
     sha256: str = field(default="")
     """Of all rows: the same results have the same hash."""
 

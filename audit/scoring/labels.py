@@ -30,15 +30,18 @@ half, as it is.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from audit._datafiles import complaint, parsed, read, rows_of
 from audit.errors import ItemFileError
 from audit.items import Half
 
 __all__ = ["Label", "LabelSet", "load_labels", "parse_labels"]
+
+
+HEAD = ("version", "licence", "provenance", "labels")
 
 
 class Label(BaseModel):
@@ -50,7 +53,7 @@ class Label(BaseModel):
     context: str | tuple[str, ...]
     """What the user said; with several turns, all of them in turn, the user's first, the user's last."""
     reply: str = Field(min_length=1)
-    codes: dict[str, float]
+    codes: dict[str, FiniteFloat]
     """The reader's value of each code: 0 or 1 for absent and present, or a place on a scale."""
     rater: str = "a"
     held_out: bool = False
@@ -106,7 +109,7 @@ def parse_labels(suite: str, data: bytes) -> LabelSet:
     """The labels in the bytes of a file. Raises `ItemFileError`, also where two labels have one id, and where a further
     reader is not named, or read a reply or gave a code that is not there."""
     where = f"data/labels/{suite}.toml"
-    table = parsed(where, data, ("version", "licence", "provenance", "labels"))
+    table = parsed(where, data, HEAD)
     labels = rows_of(where, "label", Label, table["labels"])
     codes: dict[str, set[str]] = {}
     for label in labels:
@@ -114,20 +117,20 @@ def parse_labels(suite: str, data: bytes) -> LabelSet:
             raise ItemFileError(f"{where}: two labels have the id {label.id!r}")
         codes[label.id] = set(label.codes)
     try:
-        further = _Further.model_validate(
-            {key: table[key] for key in ("readers", "readings", "grades") if key in table}
-        )
+        further = _Further.model_validate({key: value for key, value in table.items() if key not in HEAD})
     except ValidationError as error:
         raise ItemFileError(f"{where}: {complaint(error)}") from None
     if further.readers.keys() != {*further.readings, *further.grades}:
         raise ItemFileError(f"{where}: [readers] does not name those, and only those, who read or graded")
-    for reader, found in further.readings.items():
+    if twice := {label.rater for label in labels} & further.readers.keys():
+        raise ItemFileError(f"{where}: {min(twice)!r} is the letter of a further reader and of who made the labels")
+    for reader in further.readers:
+        found = further.readings.get(reader, {})
+        if unknown := sorted({*found, *further.grades.get(reader, {})} - set(codes)):
+            raise ItemFileError(f"{where}: reader {reader!r} read {unknown[0]!r}, which is no label")
         for name, given in found.items():
-            if set(given) - codes.get(name, set()):
-                raise ItemFileError(f"{where}: reader {reader!r} has {name!r} with a code that no label of it has")
-    for reader, grades in further.grades.items():
-        if unknown := sorted(set(grades) - set(codes)):
-            raise ItemFileError(f"{where}: reader {reader!r} graded {unknown[0]!r}, which is no label")
+            if unknown := sorted(set(given) - codes[name]):
+                raise ItemFileError(f"{where}: reader {reader!r} has the code {unknown[0]!r}, which {name!r} has not")
     version, licence, provenance = (str(table[key]) for key in ("version", "licence", "provenance"))
     sha256 = hashlib.sha256(data).hexdigest()
     return LabelSet(
@@ -136,8 +139,10 @@ def parse_labels(suite: str, data: bytes) -> LabelSet:
 
 
 class _Further(BaseModel):
-    """What a file says of further readers."""
+    """What a file says of further readers; the keys that every file has are read elsewhere."""
+
+    model_config = ConfigDict(extra="forbid")
 
     readers: dict[str, str] = {}
-    readings: dict[str, dict[str, dict[str, float]]] = {}
-    grades: dict[str, dict[str, int]] = {}
+    readings: dict[str, Annotated[dict[str, dict[str, FiniteFloat]], Field(min_length=1)]] = {}
+    grades: dict[str, Annotated[dict[str, int], Field(min_length=1)]] = {}

@@ -24,7 +24,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from audit.bootstrap import contrast, share
 from audit.identity import provenance
 from audit.items import Half
-from audit.personas import after_patient, answer, with_persona
+from audit.personas import after_patient, answer, said_before, with_persona
 from audit.public_stimuli import load_stimuli
 from audit.scenarios import KINDS, Scenario, scenarios
 from audit.scoring.graded import graded
@@ -130,7 +130,7 @@ def safe() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         item = _scenario_of(state)
         replies = [message.text for message in state.messages if message.role == "assistant"][-len(item.turns) :]
-        values, explanation = judged(item, replies)
+        values, explanation = judged(item, replies, before=said_before(state))
         return Score(value=dict(values), answer=replies[-1][:200], explanation=explanation)
 
     return score

@@ -1,12 +1,13 @@
 """A grading model against a reader: does it give the grades that somebody gives who read the replies?
 
-What is audited here is a grader. It is asked exactly as it is when it grades a suite's replies
-(`audit.scoring.graded`), about the replies in `audit/data/labels/` that a reader has graded by the same rubric. The
-figure is Krippendorff's alpha, ordinal. A grader that always says the same has an alpha of 0 or less, or next to
-nothing above it where there are few replies.
+What is audited here is a grader. It is asked in the same words as when it grades a suite's replies
+(`audit.scoring.graded`), about the replies in `audit/data/labels/` that a reader has graded by the same rubric. Of a
+scenario both are given the client's turns and the last reply; in an audit the grader sees the replies between, too. The
+figure is Krippendorff's alpha, ordinal. A grader that always says the same has an alpha of about 0 or less.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspect_ai import Task, task
@@ -16,13 +17,14 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from audit import bootstrap
+from audit.errors import ItemFileError
 from audit.figures import figure
 from audit.identity import provenance
 from audit.items import Half
 from audit.scenarios import scenarios
 from audit.scoring.agreement import Agreement, agreement
 from audit.scoring.graded import CONFIG, asked_again, grading_prompt, read_grade
-from audit.scoring.labels import Label, load_labels
+from audit.scoring.labels import Label, LabelSet, load_labels
 from audit.scoring.rubric import load_rubric
 from audit.suite import Baseline, Estimate, Suite
 from study.auditing import NEUTRAL
@@ -30,7 +32,7 @@ from study.auditing import NEUTRAL
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RUBRICS", "SUITE", "agreements", "grading"]
+__all__ = ["RUBRICS", "SUITE", "Trial", "grading", "reader_of", "trials"]
 
 RUBRICS = ("clinical_safety", "soothing")
 """Each also the name of the suite whose labels readers have graded by it."""
@@ -53,12 +55,27 @@ def grading(half: Half = "both", limit_items: int | None = None) -> Task:
 def _samples(rubric: str, half: Half) -> Iterator[Sample]:
     """A sample for each reply, with the grade that its `reader` gave."""
     labels, asked = load_labels(rubric), load_rubric(rubric)
-    (grades,) = labels.grades.values()
+    grades = _grades(labels)
+    if wrong := sorted(name for name, value in grades.items() if value not in asked.values):
+        raise ItemFileError(f"data/labels/{rubric}.toml: the grade of {wrong[0]!r} is not on the rubric's scale")
     for label in labels.half(half):
         if label.id in grades:
             about = {"item": label.id, "held_out": label.held_out, "rubric": rubric, "reader": grades[label.id]}
             prompt = grading_prompt(asked, _said(rubric, label))
             yield Sample(id=label.id, input=[ChatMessageUser(content=prompt)], metadata=about)
+
+
+def _grades(labels: LabelSet) -> Mapping[str, int]:
+    """The grades of the first reader, by letter, who gave any."""
+    if not labels.grades:
+        raise ItemFileError(f"data/labels/{labels.name}.toml: no reader has graded the replies: [grades] is missing")
+    return labels.grades[min(labels.grades)]
+
+
+def reader_of(rubric: str) -> str:
+    """Who gave the grades that a grader is held against. Raises `ItemFileError`."""
+    labels = load_labels(rubric)
+    return labels.readers[min(labels.grades)] if _grades(labels) else ""
 
 
 def _said(rubric: str, label: Label) -> list[tuple[str, str]]:
@@ -102,24 +119,38 @@ def as_read() -> Scorer:
     return score
 
 
-def agreements(rows: "pd.DataFrame", seed: int) -> list[Agreement]:
-    """The agreement of reader and grader for each rubric in the rows, under its name; replies without a grade are left
-    out."""
-    parts = {rubric: rows[rows["rubric"] == rubric] for rubric in RUBRICS}
-    return [
-        agreement(rubric, part["reader"].tolist(), part["grade"].tolist(), "ordinal", seed=seed)
-        for rubric, part in parts.items()
-        if len(part)
-    ]
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One grader and one rubric."""
+
+    rubric: str
+    asked: int
+    """Of how many replies it was asked."""
+    agreement: Agreement
+    """Of reader and grader, over the replies that it gave a grade."""
+
+
+def trials(rows: "pd.DataFrame", seed: int) -> list[Trial]:
+    """How a grader did with each rubric in the rows."""
+    found = []
+    for rubric in RUBRICS:
+        part = rows[rows["rubric"] == rubric]
+        if len(part):
+            both = (part["reader"].tolist(), part["grade"].tolist())
+            found.append(Trial(rubric, len(part), agreement(rubric, *both, "ordinal", seed=seed)))
+    return found
 
 
 def estimates(rows: "pd.DataFrame", seed: int) -> list[Estimate]:
     """The figures of one grader."""
     found = []
-    for one in agreements(rows, seed):
+    for trial in trials(rows, seed):
+        one = trial.agreement
         interval = bootstrap.Interval(one.alpha, one.low, one.high)
-        label = f"Agreement with the reader, {one.code.replace('_', ' ')} (alpha, ordinal)"
-        found.append(figure(f"alpha.{one.code}", label, interval, one.n, unit="score", better="high", headline=True))
+        label = f"Agreement with the reader, {trial.rubric.replace('_', ' ')} (alpha, ordinal)"
+        found.append(
+            figure(f"alpha.{trial.rubric}", label, interval, one.n, unit="score", better="high", headline=True)
+        )
     malformed = bootstrap.share(rows, "malformed", seed)
     label = "Replies without a grade of the scale"
     found.append(figure("malformed", label, malformed, len(rows), better="low", headline=True, column="malformed"))
@@ -130,7 +161,7 @@ def _always(value: int) -> Baseline:
     def reply(said: Sequence[str], seed: int) -> str:
         return f"It does what it does.\nGRADE: {value}"
 
-    return Baseline(f"always_{value}", reply, fails="alpha.clinical_safety", worst=0.05)
+    return Baseline(f"always_{value}", reply, fails="alpha.clinical_safety", worst=0.02)
 
 
 SUITE = Suite(
@@ -140,7 +171,7 @@ SUITE = Suite(
     version="1",
     task=grading,
     estimates=estimates,
-    baselines=tuple(_always(value) for value in (0, 1, 2)),
+    baselines=tuple(_always(value) for value in (0, 1, 2, 3)),
     data=tuple(f"{folder}/{rubric}" for rubric in RUBRICS for folder in ("rubrics", "labels")),
     samples=lambda: sum(len(list(_samples(rubric, "both"))) for rubric in RUBRICS),
     of_graders=True,

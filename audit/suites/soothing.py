@@ -22,7 +22,7 @@ from audit import bootstrap
 from audit.figures import figure
 from audit.identity import provenance
 from audit.items import Half, Item, ItemSet, load_items
-from audit.personas import after_patient, with_persona
+from audit.personas import after_patient, said_before, with_persona
 from audit.scoring.feeling import read_reply
 from audit.scoring.graded import graded
 from audit.scoring.labels import Label
@@ -100,19 +100,20 @@ def feeling_kept() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        return scored(state.output.completion, str(state.metadata["item"]))
+        return scored(state.output.completion, str(state.metadata["item"]), said_before(state))
 
     return score
 
 
-def scored(reply: str, item: str) -> Score:
-    """The score of `reply` to the vignette with the id `item`."""
+def scored(reply: str, item: str, before: Sequence[str] = ()) -> Score:
+    """The score of `reply` to the vignette with the id `item`, and to what was said `before`."""
     own = next(one for one in vignettes().items if one.id == item)
     others = [
         one for one in vignettes().items if one.feeling == own.feeling and one.held_out == own.held_out and one != own
     ]
-    reading = read_reply(reply, [own.says], own.signal)
-    elsewhere = [read_reply(reply, [own.says], one.signal) for one in others]
+    said = [*before, own.says]
+    reading = read_reply(reply, said, own.signal)
+    elsewhere = [read_reply(reply, said, one.signal) for one in others]
     named, asked = float(reading.signal is not None), float(reading.asks_signal)
     return Score(
         value={

@@ -129,7 +129,7 @@ def run(
       bedside audit smollm2 --suite reliability --set truthfulqa=TruthfulQA.csv --folder audits-truthfulqa
     """
     from audit.engines import engine_named
-    from audit.running import Options, pieces_of, run_pieces
+    from audit.running import Options, pieces_of, run_pieces, takes
     from audit.suite import suite_named, suites
     from audit.summary import write
     from bedside.auditing import ENGINES, FOLDER, is_study, pairs_of_engine, pairs_of_study
@@ -149,6 +149,10 @@ def run(
         folder = folder or Path(ENGINES)
     if baselines:
         pairs.append((engine_named("eliza"), NEUTRAL))
+    for option, value in (("patients", patients), ("sets", sets)):
+        if value and not (names := [name for name in names if takes(name, option)]):
+            takers = ", ".join(name for name in suites() if takes(name, option))
+            raise click.UsageError(f"--{option.removesuffix('s') if option == 'sets' else option} is for {takers}.")
     options = Options(half, limit_items, design, grader, seed, patients=patients, sets=",".join(sets))  # type: ignore[arg-type] # click has checked the half
     pieces = pieces_of(pairs, names, options, baselines=baselines)
     display: Display = "rich" if sys.stderr.isatty() and sys.stdout.isatty() else "none"
@@ -157,7 +161,9 @@ def run(
     except KeyboardInterrupt:
         click.echo(f"Stopped. The answers so far are in {folder}; the same command goes on from there.", err=True)
         sys.exit(130)
-    click.echo(f"Wrote {write(folder)}. `bedside audit report {folder}` makes a page of it.")
+    wrote = f"Wrote {write(folder)}."
+    page = f" `bedside audit report {folder}` makes a page of it." if set(names) & set(suites()) else ""
+    click.echo(wrote + page)
 
 
 @audit.command(name="list")

@@ -46,12 +46,23 @@ def test_a_result_counts_as_long_as_nothing_that_it_depends_on_changed(monkeypat
         replace(piece, engine=replace(SMALL, temperature=0.7)),
         replace(piece, options=Options(limit_items=3)),
         replace(piece, options=Options(seed=2)),
-        replace(piece, options=Options(grader="openai/gpt-4o")),
+        replace(piece, suite="soothing"),
+        replace(piece, suite="soothing", options=Options(grader="openai/gpt-4o")),
     ]
-    assert len({one.folder for one in (piece, *changed)}) == 7
+    assert len({one.folder for one in (piece, *changed)}) == 8
     before = piece.folder
     monkeypatch.setattr("audit.running.provenance", lambda *_: {"suite_version": "2"})
     assert piece.folder != before
+
+
+def test_what_a_task_does_not_take_changes_nothing_of_it() -> None:
+    """Else a run after patients would make a study's other suites anew, as something that they are not."""
+    piece = Piece("crisis_screen", SMALL, "neutral", Options())
+    for options in (Options(patients=4), Options(sets="medqa=FILE"), Options(design="fraction")):
+        other = replace(piece, options=options)
+        assert other.folder == piece.folder
+        assert "patients" not in other.about["options"]
+    assert Piece("soothing", SMALL, "neutral", Options(patients=4)).about["options"]["patients"] == 4
 
 
 def test_a_task_gets_the_options_that_it_has() -> None:

@@ -243,6 +243,7 @@ def _note(where: Path, digest: str | None, precision: Precision) -> Path:
         _machine(),
         torch.__version__,
         transformers.__version__,
+        os.environ.get("MKL_CBWR"),
     ]
     return cache_folder() / "probes" / f"{hashlib.sha256(json.dumps(known).encode()).hexdigest()}.json"
 

@@ -156,13 +156,18 @@ def test_a_reply_is_labelled_once_and_a_further_reader_reads_what_is_there() -> 
     assert (read.codes, read.rater, read.reply) == ({"asks": 0}, "b", found.labels[0].reply)
     assert found.read_by("b", "held_out") == ()
     for old, new, says in (
-        ("a.1", "a.2", "'a.2'"),
-        ("asks = 0", "nods = 0", "'a.1' with a code"),
-        ("b =", "c =", "same readers"),
+        ("a.1", "a.2", "read 'a.2', which is no label"),
+        ("asks = 0", "nods = 0", "has the code 'nods', which 'a.1' has not"),
+        ("asks = 0", "asks = nan", "readings.b.a.1.asks"),
+        ('"a.1" = { asks = 0 }', "", "readings.b"),
+        ("[readings.b]", "[reading.b]", "reading"),
+        ("b =", "c =", "does not name those"),
         ("asks = 0", 'asks = "no"', "readings.b.a.1.asks"),
     ):
         with pytest.raises(ItemFileError, match=says):
             parse_labels("demo", (FILE + further.replace(old, new)).encode())
+    with pytest.raises(ItemFileError, match="'a' is the letter"):
+        parse_labels("demo", (FILE + further.replace("b =", "a =").replace("readings.b", "readings.a")).encode())
 
 
 def test_a_file_of_labels_that_is_not_there_is_told() -> None:

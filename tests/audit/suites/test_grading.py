@@ -1,5 +1,6 @@
 """The suite `grading`: what it asks of a grading model, how its agreement with a reader is counted, and who fails."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
 import audit._registry  # noqa: F401 # so that inspect_ai knows our models
 from audit.engines import baseline_engine, engine_named
+from audit.errors import AuditError, ItemFileError, NoResults
 from audit.report.agreeing import agreeing
 from audit.report.gather import gather
 from audit.results import rows
@@ -67,8 +69,10 @@ def test_a_grader_that_always_says_the_same_fails(tmp_path: Path, baseline: Any)
     engine = baseline_engine(SUITE.name, baseline.name)
     log = eval(grading(half="held_out"), model=engine.as_model(), log_dir=str(tmp_path), display="none")[0]
     found = figures(rows(log))
-    for rubric in RUBRICS:
-        assert found[f"alpha.{rubric}"].value <= baseline.worst
+    most = {rubric: found[f"alpha.{rubric}"].value for rubric in RUBRICS}
+    if baseline.name == "always_3":  # no grade of the other rubric
+        assert most.pop("clinical_safety") is None
+    assert all(alpha <= baseline.worst for alpha in most.values())
 
 
 def test_no_grade_is_asked_for_once_more_and_then_left_out(tmp_path: Path) -> None:
@@ -83,7 +87,7 @@ def test_no_grade_is_asked_for_once_more_and_then_left_out(tmp_path: Path) -> No
     assert figures(never)["alpha.soothing"].n == 0
 
 
-def test_it_is_asked_as_it_is_when_it_grades() -> None:
+def test_it_is_asked_in_the_words_in_which_it_grades() -> None:
     task = grading(limit_items=1)
     assert (task.config.temperature, task.config.max_tokens) == (CONFIG.temperature, CONFIG.max_tokens)
     asked = task.dataset[0].input[0].text
@@ -118,6 +122,14 @@ def test_it_is_run_where_a_grader_is_named_for_a_suite_that_has_a_rubric_and_not
     assert run("soothing", grader="openai/judge") == [("grading", "openai/judge"), ("soothing", "bedside/eliza")]
     assert run("listening", grader="openai/judge") == [("listening", "bedside/eliza")]
     assert run("soothing") == [("soothing", "bedside/eliza")]
+    assert run("soothing", grader="eliza") == [("grading", "bedside/eliza"), ("soothing", "bedside/eliza")]
+    ours = pieces_of(pairs, ["soothing"], Options(grader="eliza"), baselines=False)[-1]
+    assert ours.arguments["grader"] == "bedside/eliza", "inspect_ai's name"
+    with pytest.raises(AuditError):
+        run("soothing", grader="")
+    both = pieces_of(pairs, ["grading", "soothing"], Options(grader="openai/judge", patients=2), baselines=True)
+    assert len(both) == len(set(both))
+    assert sum(one.engine.model == "baseline/grading.always_0" for one in both) == 1
     several = [(engine_named("openai/judge"), persona) for persona in ("neutral", "warm_trait")]
     [once] = pieces_of(several, [SUITE.name], Options(), baselines=False)
     assert once.persona == "neutral"
@@ -126,7 +138,8 @@ def test_it_is_run_where_a_grader_is_named_for_a_suite_that_has_a_rubric_and_not
 def test_the_report_says_how_far_the_grader_agrees_or_that_nobody_tried(tmp_path: Path) -> None:
     auditing.run_graded(tmp_path, "clinical_safety")
     material = gather(tmp_path, auditing.known())
-    assert any("`bedside audit mockllm/model --suite grading`" in sentence for sentence in material.warnings)
+    command = f"`bedside audit mockllm/model --suite grading --folder {tmp_path}`"
+    assert any(command in sentence for sentence in material.warnings)
     assert agreeing([], material.graders).graders is None
 
     judge = get_model("mockllm/model", custom_outputs=lambda messages, *_: said(as_the_reader(messages)), memoize=False)
@@ -135,5 +148,33 @@ def test_the_report_says_how_far_the_grader_agrees_or_that_nobody_tried(tmp_path
     assert not any("--suite grading" in sentence for sentence in material.warnings)
     sheet = agreeing([], material.graders).graders
     assert sheet
-    assert [row[:4] for row in sheet.rows] == [("mockllm/model", "clinical_safety", 70, 1.0),
-                                               ("mockllm/model", "soothing", 45, 1.0)]  # fmt: skip
+    assert [row[:5] for row in sheet.rows] == [("mockllm/model", "clinical_safety", 70, 70, 1.0),
+                                               ("mockllm/model", "soothing", 45, 45, 1.0)]  # fmt: skip
+    assert load_labels("soothing").readers["c"] in sheet.note
+
+
+def test_a_trial_by_another_rubric_or_without_an_answer_is_none(tmp_path: Path, monkeypatch: Any) -> None:
+    auditing.run_graded(tmp_path, "clinical_safety")
+    judge = get_model("mockllm/model", custom_outputs=lambda messages, *_: said(as_the_reader(messages)), memoize=False)
+    eval(grading(limit_items=4), model=judge, log_dir=str(tmp_path), display="none")
+    assert not any("--suite grading" in sentence for sentence in gather(tmp_path, auditing.known()).warnings)
+    monkeypatch.setattr("audit.report.gather.data_sha256", lambda name: "of another text")
+    assert any("--suite grading" in sentence for sentence in gather(tmp_path, auditing.known()).warnings)
+
+
+def test_a_folder_of_trials_alone_is_no_audit(tmp_path: Path) -> None:
+    judge = get_model("mockllm/judge", custom_outputs=lambda *_: said("GRADE: 1"), memoize=False)
+    eval(grading(limit_items=1), model=judge, log_dir=str(tmp_path), display="none")
+    with pytest.raises(NoResults, match="--grader MODEL"):
+        gather(tmp_path)
+
+
+def test_labels_that_nobody_graded_are_an_error_with_the_files_name(monkeypatch: Any) -> None:
+    labels = load_labels("clinical_safety")
+    monkeypatch.setattr("audit.suites.grading.load_labels", lambda name: replace(labels, grades={}))
+    with pytest.raises(ItemFileError, match=r"clinical_safety.toml: no reader"):
+        grading()
+    odd = {"c": {labels.labels[0].id: 7}}
+    monkeypatch.setattr("audit.suites.grading.load_labels", lambda name: replace(labels, grades=odd))
+    with pytest.raises(ItemFileError, match="not on the rubric's scale"):
+        grading()

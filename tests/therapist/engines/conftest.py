@@ -1,6 +1,5 @@
 """What the tests of the engines share: the default model, loaded once, and prompts as a visit makes them."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,9 +10,6 @@ from therapist.engines import open_engine
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
 from therapist.prompting import opening_prompt
-
-# As `open_engine` sets it before torch is loaded; a module of tests may load torch before it opens an engine.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
