@@ -1,12 +1,15 @@
 """What the pieces of an audit are, and when a result counts as one of today's."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from audit.engines import AuditedEngine, engine_named
 from audit.errors import AuditError
 from audit.running import Options, Piece, pieces_of
+from bedside.cli import main
 
 SMALL = AuditedEngine("bedside/smollm2", "transformers", "a" * 64)
 
@@ -68,3 +71,18 @@ def test_what_a_task_does_not_take_changes_nothing_of_it() -> None:
 def test_a_task_gets_the_options_that_it_has() -> None:
     piece = Piece("tiny", SMALL, "warm_trait", Options("open", 3, "fraction", "openai/gpt-4o"))
     assert piece.arguments == {"persona": "warm_trait", "half": "open", "limit_items": 3}
+
+
+def test_an_option_of_a_few_suites_runs_those_alone_and_is_refused_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr("audit.running.run_pieces", lambda pieces, *_, **__: ran.extend(one.suite for one in pieces))
+    monkeypatch.setattr("audit.summary.write", lambda folder: folder)
+    command = ["audit", "run", "eliza", "--folder", str(tmp_path), "--no-baselines", "--patients", "2"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    assert ran == ["soothing", "listening", "clinical_safety"]
+    refused = CliRunner().invoke(main, [*command, "--suite", "reliability"])
+    assert refused.exit_code == 2
+    assert "--patients is for soothing, listening, clinical_safety." in refused.output
