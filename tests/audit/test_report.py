@@ -40,7 +40,7 @@ from tests.conftest import QUIET
 
 NEUTRAL, WARM = (Subject("mockllm/model", persona) for persona in auditing.PERSONAS)
 ELIZA = Subject("bedside/eliza", "neutral")
-EVERY = audit.suite.suites
+EVERY = audit.suite.suites()
 """Bedside's own suites, in whose place the tests put one of capitals."""
 
 
@@ -50,6 +50,7 @@ def only_capitals() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     for module in (audit.suite, audit.report.gather, audit.report.command):
         patch.setattr(module, "suites", auditing.known)
+    patch.setattr(audit.suite, "all_suites", auditing.known)
     yield
     patch.undo()
 
@@ -403,10 +404,10 @@ def test_the_command_names_the_suites_of_rules_that_were_run_beside_a_few_others
     run = next(run for run in material.runs if not run.subject.floor)
     rules = replace(run, suite="crisis_screen", subject=ELIZA)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(audit.report.command, "suites", EVERY)
+        patch.setattr(audit.report.command, "suites", lambda: EVERY)
         line = commands(replace(material, runs=(replace(run, suite="soothing"), rules)))
         assert "--suite soothing --suite crisis_screen" in line
-        every = [replace(run, suite=name) for name, suite in EVERY().items() if suite.model_matters]
+        every = [replace(run, suite=name) for name, suite in EVERY.items() if suite.model_matters]
         assert "--suite" not in commands(replace(material, runs=(*every, rules)))
 
 

@@ -130,6 +130,8 @@ class LocalEngine:
     def _tokens_of_beginning(self, system: str, examples: tuple[tuple[str, str], ...]) -> list[int]:
         """What every prompt begins with that has this system message and these examples; perhaps a few tokens more."""
         messages = as_messages(Prompt(system, examples, (), "", "statement"))
+        if not messages:
+            return []
         try:
             return self._ids(self._rendered(messages, asks=False))
         except jinja2.TemplateError:  # a template that takes no such beginning alone

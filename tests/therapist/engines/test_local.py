@@ -49,6 +49,12 @@ def test_a_reply_comes_in_pieces_begins_as_asked_and_is_accounted_for(local: Loc
     assert usage.messages[-1] == {"role": "assistant", "content": "It sounds like"}
 
 
+def test_it_answers_without_a_system_message(local: LocalEngine) -> None:
+    """As a grading model it has none."""
+    prompt = Prompt("", (), (Utterance("participant", "Name a colour."),), "", "statement")
+    assert "".join(local.generate(prompt, sampling=Sampling(max_tokens=5), seed=1, conversation="c")).strip()
+
+
 def test_it_stops_at_the_end_of_its_turn(local: LocalEngine, first_turn: Prompt) -> None:
     text, usage = write(local, first_turn, Sampling(max_tokens=120))
     assert usage.tokens_out < 120
