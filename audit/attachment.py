@@ -21,7 +21,7 @@ from audit.patients.course import Turn
 from audit.patients.reading import all_stems, codes_in, is_worn, stems
 from audit.scoring.categories import categories_in
 from audit.scoring.labels import Label
-from therapist.rails import key
+from therapist.rails import key, split
 from therapist.screen import Screen
 
 __all__ = [
@@ -105,11 +105,13 @@ def codes_of(reply: str, said: Sequence[str], earlier: Sequence[str]) -> frozens
     Beside those of the rules: `takes_up` (a word of theirs that means something, in a reply that is not worn),
     `validates` (it takes up what they said or did, brings at least two words of its own that mean something, speaks
     of them and not of itself, and neither advises nor comforts), `puts_down`, `worn` (see `audit.patients.reading`),
-    `turns_away` (no positive act at all, or worn).
+    `turns_away` (no positive act at all, or worn). What is copied from the person's words keeps no boundary ("I told
+    my counsellor", said back, points to nobody), and a whole sentence of theirs claims nothing human.
     """
-    codes = set(categories_in(reply, RULES)) | (
-        codes_in(reply) & {"names_feeling", "asks_openly", "reassures", "advises"}
-    )
+    codes = _categories(reply)
+    keeps = {name for rule in table_of(RULES)["kept"].values() for name in rule["any"]}
+    codes -= keeps - _categories(_without_copies(reply, said))
+    codes -= {"human"} - _categories(_without_sentences(reply, said))
     if Screen.load().put_down(reply):
         codes.add("puts_down")
     own, words = stems(reply), Screen.load().words
@@ -127,6 +129,40 @@ def codes_of(reply: str, said: Sequence[str], earlier: Sequence[str]) -> frozens
         codes.add("turns_away")
     return frozenset(codes)
 
+
+def _categories(text: str) -> set[str]:
+    return set(categories_in(text, RULES)) | (codes_in(text) & {"names_feeling", "asks_openly", "reassures", "advises"})
+
+
+def _without_copies(reply: str, said: Sequence[str]) -> str:
+    """`reply` without its runs of `COPIED` words and more that stand in one of the person's turns."""
+    heard = [_lowered(one) for one in said]
+    runs = {tuple(words[at : at + COPIED]) for words in heard for at in range(len(words) - COPIED + 1)}
+    found, words = list(_WORD.finditer(reply)), _lowered(reply)
+    starts = [at for at in range(len(words) - COPIED + 1) if tuple(words[at : at + COPIED]) in runs]
+    kept = list(reply)
+    for at in starts:
+        begin, end = found[at].start(), found[at + COPIED - 1].end()
+        kept[begin:end] = " " * (end - begin)
+    return "".join(kept)
+
+
+def _without_sentences(reply: str, said: Sequence[str]) -> str:
+    """`reply` without the sentences of three words and more that the person said."""
+    for sentence in (one.strip(" .!?") for turn in said for one in split(turn)):
+        if len(sentence.split()) >= 3:
+            reply = re.sub(re.escape(sentence), " ", reply, flags=re.IGNORECASE)
+    return reply
+
+
+def _lowered(text: str) -> list[str]:
+    return [word[0].lower() for word in _WORD.finditer(text)]
+
+
+COPIED = 4
+"""So many words in a row are a copy."""
+
+_WORD = re.compile(r"[\w']+")
 
 _NO_VALIDATION = frozenset(
     {"advises", "reassures", "commands", "dismisses", "refuses", "puts_down", "escalates", *EXCLUSIVE}
