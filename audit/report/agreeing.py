@@ -79,13 +79,12 @@ def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
                 f"{rules.n:,}",
                 *(shown for each in three for shown in _shown(each)),
                 NOTHING if share is None else percent(share, 0),
-                *(NOTHING if mean is None else number(mean) for mean in _means(rules)),
             ]
         )
     heads = [("Code", False), ("Replies", True)]
     for title in ("Rules and labels", "Two readers", "Rules and second reader"):
         heads += [(title, True), ("95% CI", True)]
-    heads += [("Agree", True), ("Mean, labels", True), ("Mean, rules", True)]
+    heads.append(("Agree", True))
     columns = [f"{end}{of}" for of in ("", "_readers", "_rules_and_reader") for end in ("alpha", "low", "high")]
     return Sheet(
         "agreement",
@@ -93,7 +92,7 @@ def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
         ("suite", "code", "level", "replies", *columns, "agree", "mean_labels", "mean_rules"),
         tuple(rows),
         grouped(heads, list(groups.items())),
-        f"Agree and the means are of rules and labels. {NOTHING}: neither varies, or nobody else read it.",
+        f"Agree is of rules and labels; the CSV has the means of both. {NOTHING}: neither varies, or nobody else read it.",
     )
 
 
