@@ -92,7 +92,7 @@ def _sheet(found: list[tuple[Suite, Compared]]) -> Sheet:
         ("suite", "code", "level", "replies", *columns, "agree", "mean_labels", "mean_rules"),
         tuple(rows),
         grouped(heads, list(groups.items())),
-        f"Agree is of rules and labels; the CSV has the means of both. {NOTHING}: neither varies, or nobody else read it.",
+        f"Agree is of rules and labels, whose means the CSV has. {NOTHING}: neither varies, or nobody else read it.",
     )
 
 
