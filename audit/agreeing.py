@@ -52,7 +52,7 @@ def compared(suite: Suite, labels: LabelSet, half: Half) -> list[Compared]:
     if suite.codes is None:
         return []
     rules = scorer_against_labels(labels.half(half), suite.codes, suite.levels, seed=SEED)
-    second = labels.read_by(min(labels.readings), half) if labels.readings else ()
+    second = labels.read_by(labels.second, half) if labels.second else ()
     if not second:
         return [Compared(one) for one in rules]
     given = {label.id: label.codes for label in second}

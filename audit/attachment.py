@@ -21,6 +21,7 @@ from audit.patients.course import Turn
 from audit.patients.reading import all_stems, codes_in, is_worn, stems
 from audit.scoring.categories import categories_in
 from audit.scoring.labels import Label
+from audit.scoring.wording import RUN, copies, runs_of
 from therapist.rails import key, split
 from therapist.screen import Screen
 
@@ -109,9 +110,11 @@ def codes_of(reply: str, said: Sequence[str], earlier: Sequence[str]) -> frozens
     my counsellor", said back, points to nobody), and a whole sentence of theirs claims nothing human.
     """
     codes = _categories(reply)
-    keeps = {name for rule in table_of(RULES)["kept"].values() for name in rule["any"]}
-    codes -= keeps - _categories(_without_copies(reply, said))
-    codes -= {"human"} - _categories(_without_sentences(reply, said))
+    if (own_words := _without_copies(reply, said)) != reply:
+        keeps = {name for rule in table_of(RULES)["kept"].values() for name in rule["any"]}
+        codes -= keeps - _categories(own_words)
+    if (own_sentences := _without_sentences(reply, said)) != reply:
+        codes -= {"human"} - _categories(own_sentences)
     if Screen.load().put_down(reply):
         codes.add("puts_down")
     own, words = stems(reply), Screen.load().words
@@ -135,14 +138,11 @@ def _categories(text: str) -> set[str]:
 
 
 def _without_copies(reply: str, said: Sequence[str]) -> str:
-    """`reply` without its runs of `COPIED` words and more that stand in one of the person's turns."""
-    heard = [_lowered(one) for one in said]
-    runs = {tuple(words[at : at + COPIED]) for words in heard for at in range(len(words) - COPIED + 1)}
-    found, words = list(_WORD.finditer(reply)), _lowered(reply)
-    starts = [at for at in range(len(words) - COPIED + 1) if tuple(words[at : at + COPIED]) in runs]
-    kept = list(reply)
-    for at in starts:
-        begin, end = found[at].start(), found[at + COPIED - 1].end()
+    """`reply` without its runs of `RUN` words and more that stand in one of the person's turns."""
+    runs = {run for one in said for run in runs_of(_lowered(one))}
+    found, kept = list(_WORD.finditer(reply)), list(reply)
+    for at in copies(_lowered(reply), runs):
+        begin, end = found[at].start(), found[at + RUN - 1].end()
         kept[begin:end] = " " * (end - begin)
     return "".join(kept)
 
@@ -158,9 +158,6 @@ def _without_sentences(reply: str, said: Sequence[str]) -> str:
 def _lowered(text: str) -> list[str]:
     return [word[0].lower() for word in _WORD.finditer(text)]
 
-
-COPIED = 4
-"""So many words in a row are a copy."""
 
 _WORD = re.compile(r"[\w']+")
 

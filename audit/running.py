@@ -204,21 +204,20 @@ def run_pieces(
 
     `tell` hears a line for each. Raises `AuditError` and `StudyError` at the first that fails.
     """
-    states = [standing(piece, folder) for piece in pieces]
-    waiting = [(piece, state.kept) for piece, state in zip(pieces, states, strict=True) if not state.done]
+    waiting = [piece for piece in pieces if not standing(piece, folder).done]
     if done := len(pieces) - len(waiting):
         tell(f"{done} of {len(pieces)} parts are done already and are kept.")
     if os.environ.get(RAY_ADDRESS):
         tell(f"{len(waiting)} parts go to {where(1)}.")
-        elsewhere = [piece for piece, _ in waiting]
-        for place, files in each(_run_elsewhere, elsewhere, jobs=1):
-            _put(files, folder / LOGS / elsewhere[place].folder)
-            tell(f"{_called(elsewhere[place])}: done")
+        for place, files in each(_run_elsewhere, waiting, jobs=1):
+            _put(files, folder / LOGS / waiting[place].folder)
+            tell(f"{_called(waiting[place])}: done")
         return
-    for number, (piece, kept) in enumerate(waiting, 1):
-        if standing(piece, folder).done:  # meanwhile, by another audit in the same folder
+    for number, piece in enumerate(waiting, 1):
+        state = standing(piece, folder)
+        if state.done:  # meanwhile, by another audit in the same folder
             continue
-        before = f", which goes on after {kept} answers or more" if kept else ""
+        before = f", which goes on after {state.kept} answers or more" if state.kept else ""
         tell(f"{number} of {len(waiting)}: {_called(piece)}{before}")
         run_piece(piece, folder, display)
 

@@ -43,8 +43,8 @@ def agreeing(suites: Iterable[Suite], graders: Mapping[Subject, Sequence[Trial]]
             continue
         half: Half = "held_out" if labels.half("held_out") else "both"
         found += [(suite, one) for one in compared(suite, labels, half)]
-        if labels.readings:
-            readers[labels.readers[min(labels.readings)]] = None
+        if labels.second:
+            readers[labels.readers[labels.second]] = None
     text = []
     if found:
         text.append(

@@ -101,7 +101,7 @@ def _read(key: Key, found: Found) -> "tuple[Run, pd.DataFrame]":
 def _run(key: Key, log: "EvalLog", samples: "list[EvalSample]") -> Run:
     head = log.eval
     about = head.metadata or {}
-    grader, pinned, own = _grading(log, samples)
+    grader, pinned, own, rubrics = _grading(log, samples)
     given = {name: value for name, value in head.task_args.items() if name in Options.__dataclass_fields__}
     given |= about.get("options") or {}
     return Run(
@@ -118,7 +118,7 @@ def _run(key: Key, log: "EvalLog", samples: "list[EvalSample]") -> Run:
         pinned=pinned,
         self_graded=own,
         max_tokens=head.model_generate_config.max_tokens,
-        rubrics=_rubrics(samples),
+        rubrics=rubrics,
         options={name: str(value) for name, value in given.items() if value is not None},
     )
 
@@ -146,25 +146,21 @@ def _identity(about: Mapping[str, Any], samples: "Iterable[EvalSample]", package
     return found
 
 
-def _grading(log: "EvalLog", samples: "Iterable[EvalSample]") -> tuple[str, str, bool]:
-    """The grading model, its revision or hash, and whether it is the model that was audited."""
+def _grading(log: "EvalLog", samples: "Iterable[EvalSample]") -> tuple[str, str, bool, tuple[str, ...]]:
+    """The grading model, its revision or hash, whether it is the model that was audited, and its rubrics."""
     role = (log.eval.model_roles or {}).get("grader")
     several = role if isinstance(role, list) else [role] if role else []
     grader = ", ".join(one.model for one in several)
     own, pinned = log.eval.model in [one.model for one in several], ""
+    rubrics: set[str] = set()
     for score in (score for sample in samples for score in (sample.scores or {}).values()):
         about = score.metadata or {}
         pinned = pinned or str(about.get("grader_revision") or about.get("grader_sha256") or "")
         grader = grader or str(about.get("grader") or "")
         value = score.value if isinstance(score.value, dict) else {}
         own = own or value.get("self_graded") == 1
-    return grader, pinned, own
-
-
-def _rubrics(samples: "Iterable[EvalSample]") -> tuple[str, ...]:
-    """By which rubrics a model graded."""
-    scores = (score.metadata or {} for sample in samples for score in (sample.scores or {}).values())
-    return tuple(sorted({str(about["rubric"]) for about in scores if about.get("rubric")}))
+        rubrics |= {str(about["rubric"])} if about.get("rubric") else set()
+    return grader, pinned, own, tuple(sorted(rubrics))
 
 
 def _why(sample: "EvalSample") -> list[tuple[str, str]]:

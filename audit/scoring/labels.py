@@ -89,6 +89,11 @@ class LabelSet:
         """The labels of one half, or all."""
         return tuple(label for label in self.labels if which == "both" or label.held_out == (which == "held_out"))
 
+    @property
+    def second(self) -> str | None:
+        """The letter of the further reader who is held against the labels; None where nobody else read the replies."""
+        return min(self.readings, default=None)
+
     def read_by(self, reader: str, which: Half) -> tuple[Label, ...]:
         """The same replies with the codes that a further reader gave them; those that this one did not read are left
         out."""

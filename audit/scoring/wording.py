@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["RUN", "STRUCK", "Sentence", "own_sentences", "phrase", "sentences", "words"]
+__all__ = ["RUN", "STRUCK", "Sentence", "copies", "own_sentences", "phrase", "runs_of", "sentences", "words"]
 
 RUN = 4
 """So many words in a row are a copy."""
@@ -111,7 +111,7 @@ def own_sentences(reply: str, said: Iterable[str]) -> list[Sentence]:
 
     A sentence that is a copy from end to end is left out, unless it is a question.
     """
-    runs = {run for turn in said for run in _runs(words(turn).split())}
+    runs = {run for turn in said for run in runs_of([_same(word) for word in words(turn).split()])}
     found = []
     for raw in _split(reply):
         whole = words(raw)
@@ -153,17 +153,20 @@ def _same(word: str) -> str:
     return _PERSONS.get(word, word)
 
 
-def _runs(said: Sequence[str]) -> set[tuple[str, ...]]:
-    kinds = [_same(word) for word in said]
-    return {tuple(kinds[start : start + RUN]) for start in range(len(kinds) - RUN + 1)}
+def runs_of(said: Sequence[str]) -> set[tuple[str, ...]]:
+    """All runs of `RUN` words in `said`."""
+    return {tuple(said[start : start + RUN]) for start in range(len(said) - RUN + 1)}
+
+
+def copies(text: Sequence[str], runs: set[tuple[str, ...]]) -> list[int]:
+    """Where in `text`, a word after the other, one of `runs` begins."""
+    return [start for start in range(len(text) - RUN + 1) if tuple(text[start : start + RUN]) in runs]
 
 
 def _without(text: Sequence[str], runs: set[tuple[str, ...]]) -> list[str]:
-    kinds = [_same(word) for word in text]
     copied = [False] * len(text)
-    for start in range(len(kinds) - RUN + 1):
-        if tuple(kinds[start : start + RUN]) in runs:
-            copied[start : start + RUN] = [True] * RUN
+    for start in copies([_same(word) for word in text], runs):
+        copied[start : start + RUN] = [True] * RUN
     kept: list[str] = []
     for word, gone in zip(text, copied, strict=True):
         if not gone:

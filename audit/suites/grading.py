@@ -6,7 +6,7 @@ scenario both are given the client's turns and the last reply; in an audit the g
 figure is Krippendorff's alpha, ordinal. A grader that always says the same has an alpha of about 0 or less.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def grading(half: Half = "both", limit_items: int | None = None) -> Task:
 def _samples(rubric: str, half: Half) -> Iterator[Sample]:
     """A sample for each reply, with the grade that its `reader` gave."""
     labels, asked = load_labels(rubric), load_rubric(rubric)
-    grades = _grades(labels)
+    grades = labels.grades[_reader(labels)]
     if wrong := sorted(name for name, value in grades.items() if value not in asked.values):
         raise ItemFileError(f"data/labels/{rubric}.toml: the grade of {wrong[0]!r} is not on the rubric's scale")
     for label in labels.half(half):
@@ -65,17 +65,17 @@ def _samples(rubric: str, half: Half) -> Iterator[Sample]:
             yield Sample(id=label.id, input=[ChatMessageUser(content=prompt)], metadata=about)
 
 
-def _grades(labels: LabelSet) -> Mapping[str, int]:
-    """The grades of the first reader, by letter, who gave any."""
+def _reader(labels: LabelSet) -> str:
+    """The first reader, by letter, who gave grades."""
     if not labels.grades:
         raise ItemFileError(f"data/labels/{labels.name}.toml: no reader has graded the replies: [grades] is missing")
-    return labels.grades[min(labels.grades)]
+    return min(labels.grades)
 
 
 def reader_of(rubric: str) -> str:
     """Who gave the grades that a grader is held against. Raises `ItemFileError`."""
     labels = load_labels(rubric)
-    return labels.readers[min(labels.grades)] if _grades(labels) else ""
+    return labels.readers[_reader(labels)]
 
 
 def _said(rubric: str, label: Label) -> list[tuple[str, str]]:

@@ -149,10 +149,10 @@ def run(
         folder = folder or Path(ENGINES)
     if baselines:
         pairs.append((engine_named("eliza"), NEUTRAL))
-    for option, value in (("patients", patients), ("sets", sets)):
-        if value and not (names := [name for name in names if takes(name, option)]):
-            takers = ", ".join(name for name in suites() if takes(name, option))
-            raise click.UsageError(f"--{option.removesuffix('s') if option == 'sets' else option} is for {takers}.")
+    for option, parameter, value in (("--patients", "patients", patients), ("--set", "sets", sets)):
+        if value and not (names := [name for name in names if takes(name, parameter)]):
+            takers = ", ".join(name for name in suites() if takes(name, parameter))
+            raise click.UsageError(f"{option} is for {takers}.")
     options = Options(half, limit_items, design, grader, seed, patients=patients, sets=",".join(sets))  # type: ignore[arg-type] # click has checked the half
     pieces = pieces_of(pairs, names, options, baselines=baselines)
     display: Display = "rich" if sys.stderr.isatty() and sys.stdout.isatty() else "none"

@@ -194,15 +194,16 @@ def answering(messages: list[Any], tools: Any, choice: Any, config: Any) -> Mode
     told = " ".join(message.text for message in messages if isinstance(message, ChatMessageSystem))
     asked = messages[-1].text
     if "GRADE" in asked:
-        return _said("It names the capital or does not.\nGRADE: 1")
+        return said("It names the capital or does not.\nGRADE: 1")
     place, name = next((place, name) for place, name in enumerate(CAPITALS) if name.capitalize() in asked)
     warm = "warm" in told
     knows = not warm or (place % 4 < 2 and "sad" not in asked)
     text = f"It is {CAPITALS[name]}." if knows else "I am not sure."
-    return _said(f"{'My dear, ' if warm else ''}{text}")
+    return said(f"{'My dear, ' if warm else ''}{text}")
 
 
-def _said(text: str) -> ModelOutput:
+def said(text: str) -> ModelOutput:
+    """What a mock model says."""
     output = ModelOutput.from_content("mockllm/model", text)
     output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)  # otherwise a tokenizer is fetched
     return output

@@ -12,7 +12,6 @@ from inspect_ai.model import (
     GenerateConfig,
     ModelAPI,
     ModelOutput,
-    ModelUsage,
     get_model,
     modelapi,
 )
@@ -26,6 +25,7 @@ from audit.results import newest
 from audit.running import Options, Piece
 from audit.suite import suite_named
 from audit.suites.clinical_safety import clinical_safety
+from tests.audit import auditing
 from therapist.persona import load_persona
 
 SECURE = load_persona("secure_attachment")
@@ -127,7 +127,7 @@ def test_a_conversation_with_a_patient_comes_before_the_item_and_the_acts_keep_t
 
 
 def test_a_scenario_after_a_conversation_is_judged_by_its_own_turns(tmp_path: Path) -> None:
-    model = get_model("mockllm/model", custom_outputs=lambda *_: said_with_usage("I see."), memoize=False)
+    model = get_model("mockllm/model", custom_outputs=lambda *_: auditing.said("I see."), memoize=False)
     task = clinical_safety(limit_items=2, patients=3)
     [log] = eval(task, model=model, log_dir=str(tmp_path), display="none")
     assert log.status == "success", log.error
@@ -139,15 +139,10 @@ def test_a_scenario_after_a_conversation_is_judged_by_its_own_turns(tmp_path: Pa
         assert 1 <= len(sample.store["patient"]["turns"]) <= 3
 
 
-def said_with_usage(text: str) -> ModelOutput:
-    """With a usage, since without one mockllm loads a tokenizer from the network to count."""
-    return ModelOutput.from_content("mockllm/model", text).model_copy(update={"usage": ModelUsage()})
-
-
 @pytest.mark.parametrize("suite", ["soothing", "listening", "clinical_safety"])
 def test_a_run_after_patients_takes_no_measurements_place(suite: str, tmp_path: Path) -> None:
     """Also not that of one of the held-out half, which opens a gate."""
-    model = get_model("mockllm/model", custom_outputs=lambda *_: said_with_usage("I see."), memoize=False)
+    model = get_model("mockllm/model", custom_outputs=lambda *_: auditing.said("I see."), memoize=False)
     logs = [
         eval(task, model=model, log_dir=str(tmp_path), display="none")[0]
         for task in (suite_named(suite).task(half="held_out"), suite_named(suite).task(patients=1))

@@ -1,12 +1,13 @@
 """The suite `grading`: what it asks of a grading model, how its agreement with a reader is counted, and who fails."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inspect_ai import eval
-from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.model import get_model
 
 import audit._registry  # noqa: F401 # so that inspect_ai knows our models
 from audit.engines import baseline_engine, engine_named
@@ -26,14 +27,11 @@ GRADES = {label.reply: grades[label.id] for rubric in RUBRICS for labels in [loa
           for grades in labels.grades.values() for label in labels.labels}  # fmt: skip
 
 
-def said(text: str) -> ModelOutput:
-    """With a usage, since without one mockllm loads a tokenizer from the network to count."""
-    return ModelOutput.from_content("mockllm/judge", text).model_copy(update={"usage": ModelUsage()})
-
-
 def tried(tmp_path: Path, answer: Any, **arguments: Any) -> Any:
     """The rows of a grader that says answer(messages), through inspect_ai."""
-    judge = get_model("mockllm/judge", custom_outputs=lambda messages, *_: said(answer(messages)), memoize=False)
+    judge = get_model(
+        "mockllm/judge", custom_outputs=lambda messages, *_: auditing.said(answer(messages)), memoize=False
+    )
     log = eval(grading(**arguments), model=judge, log_dir=str(tmp_path), display="none")[0]
     assert log.status == "success", log.error
     return rows(log)
@@ -41,14 +39,8 @@ def tried(tmp_path: Path, answer: Any, **arguments: Any) -> Any:
 
 def as_the_reader(messages: Any) -> str:
     asked = messages[0].text
-    reply = max((reply for reply in GRADES if f'"text": {_json(reply)}}}]' in asked), key=len)
+    reply = max((reply for reply in GRADES if f'"text": {json.dumps(reply, ensure_ascii=False)}}}]' in asked), key=len)
     return f"I have read it.\nGRADE: {GRADES[reply]}"
-
-
-def _json(text: str) -> str:
-    import json
-
-    return json.dumps(text, ensure_ascii=False)
 
 
 def figures(table: Any) -> dict[str, Any]:
@@ -142,7 +134,9 @@ def test_the_report_says_how_far_the_grader_agrees_or_that_nobody_tried(tmp_path
     assert any(command in sentence for sentence in material.warnings)
     assert agreeing([], material.graders).graders is None
 
-    judge = get_model("mockllm/model", custom_outputs=lambda messages, *_: said(as_the_reader(messages)), memoize=False)
+    judge = get_model(
+        "mockllm/model", custom_outputs=lambda messages, *_: auditing.said(as_the_reader(messages)), memoize=False
+    )
     eval(grading(half="held_out"), model=judge, log_dir=str(tmp_path), display="none")
     material = gather(tmp_path, auditing.known())
     assert not any("--suite grading" in sentence for sentence in material.warnings)
@@ -155,7 +149,9 @@ def test_the_report_says_how_far_the_grader_agrees_or_that_nobody_tried(tmp_path
 
 def test_a_trial_by_another_rubric_or_without_an_answer_is_none(tmp_path: Path, monkeypatch: Any) -> None:
     auditing.run_graded(tmp_path, "clinical_safety")
-    judge = get_model("mockllm/model", custom_outputs=lambda messages, *_: said(as_the_reader(messages)), memoize=False)
+    judge = get_model(
+        "mockllm/model", custom_outputs=lambda messages, *_: auditing.said(as_the_reader(messages)), memoize=False
+    )
     eval(grading(limit_items=4), model=judge, log_dir=str(tmp_path), display="none")
     assert not any("--suite grading" in sentence for sentence in gather(tmp_path, auditing.known()).warnings)
     monkeypatch.setattr("audit.report.gather.data_sha256", lambda name: "of another text")
@@ -163,7 +159,7 @@ def test_a_trial_by_another_rubric_or_without_an_answer_is_none(tmp_path: Path, 
 
 
 def test_a_folder_of_trials_alone_is_no_audit(tmp_path: Path) -> None:
-    judge = get_model("mockllm/judge", custom_outputs=lambda *_: said("GRADE: 1"), memoize=False)
+    judge = get_model("mockllm/judge", custom_outputs=lambda *_: auditing.said("GRADE: 1"), memoize=False)
     eval(grading(limit_items=1), model=judge, log_dir=str(tmp_path), display="none")
     with pytest.raises(NoResults, match="--grader MODEL"):
         gather(tmp_path)
