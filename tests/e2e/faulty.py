@@ -205,9 +205,9 @@ class Somebody:
         )
         return [row["value"] for row in found]
 
-    def state(self) -> str:
-        """Where the latest visit stands."""
-        found: str = self.rows("SELECT state FROM visit WHERE participant = :code ORDER BY id DESC")[0]["state"]
+    def state(self, day: int) -> str:
+        """Where the visit of `day` stands."""
+        found: str = self.rows(f"SELECT state FROM visit WHERE participant = :code AND day = {day}")[0]["state"]
         return found
 
 

@@ -113,7 +113,7 @@ def test_transcripts_are_found_replayed_and_free_of_violations(
     participant.locator("li.therapist[data-number]").nth(1).wait_for()
     site.clock.set(site.clock.now() + timedelta(seconds=40))
     send(participant, "I want to die.")
-    until(lambda: who.state() == "stopped")
+    until(lambda: who.state(day=1) == "stopped")
     context = chromium.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
     researcher(site, context)
     page = context.new_page()
