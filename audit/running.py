@@ -164,6 +164,7 @@ def standing(piece: Piece, folder: Path) -> Standing:
 def run_piece(piece: Piece, folder: Path, display: Display = "none") -> None:
     """Run `piece`, or what of it is missing. Raises `AuditError` when it does not come to its end."""
     from inspect_ai import eval_set
+    from inspect_ai._eval.task.constants import TASK_FILE_ATTR
     from inspect_ai._util.error import PrerequisiteError
 
     import audit._registry  # noqa: F401 # so that inspect_ai knows our tasks and models
@@ -171,9 +172,13 @@ def run_piece(piece: Piece, folder: Path, display: Display = "none") -> None:
     where = folder / LOGS / piece.folder
     where.mkdir(parents=True, exist_ok=True)
     grader = {"grader": piece.options.grader} if piece.options.grader else None
+    task = suite_named(piece.suite).task(**piece.arguments)
+    # inspect_ai knows the answers of a task by the path of its file, as seen from the working directory. Ours are in a
+    # folder of their own, whose name says more; without the path they are found from anywhere.
+    vars(task).pop(TASK_FILE_ATTR, None)
     try:
         complete, logs = eval_set(
-            suite_named(piece.suite).task(**piece.arguments),
+            task,
             log_dir=str(where),
             model=piece.engine.as_model(),
             model_roles=grader,

@@ -16,7 +16,7 @@ from pathlib import Path
 import audit.suites
 from audit.suite import all_suites
 
-__all__ = ["Server", "bedside", "with_tiny"]
+__all__ = ["ROOT", "Server", "bedside", "with_tiny"]
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from inspect_ai.log import read_eval_log
 
 from audit.results import Key, newest, rows
-from tests.audit.machinery import Server, bedside
+from tests.audit.machinery import ROOT, Server, bedside
 
 
 def test_an_audit_of_eliza_with_its_floor_becomes_logs_rows_and_a_summary(tmp_path: Path) -> None:
@@ -42,9 +43,11 @@ def test_an_audit_of_eliza_with_its_floor_becomes_logs_rows_and_a_summary(tmp_pa
     assert "2 of 2 parts are done already" in again.communicate(timeout=120)[0]
 
 
-def test_an_audit_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("then", ["from the same place", "from elsewhere"])
+def test_an_audit_that_is_killed_goes_on_where_it_was(tmp_path: Path, then: str) -> None:
     server = Server(answers=12)
     command = ("audit", server.url, "--model", "small", "--persona", "neutral", "--suite", "tiny", "--no-baselines")
+    command += ("--folder", str(tmp_path / "audits"))
     ran = bedside(*command, cwd=tmp_path)
     assert server.exhausted.wait(120)
     [folder] = (tmp_path / "audits" / "logs").iterdir()
@@ -56,7 +59,8 @@ def test_an_audit_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     server.stop()
 
     after = Server(answers=100, port=server.server_address[1])
-    said = bedside(*command, cwd=tmp_path).communicate(timeout=120)[0]
+    where = tmp_path if then == "from the same place" else ROOT  # seen from there, the task's own file has another path
+    said = bedside(*command, cwd=where).communicate(timeout=120)[0]
     after.stop()
     assert f"which goes on after {kept} answers or more" in said
     assert 0 < kept <= 12
