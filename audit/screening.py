@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any, Literal, get_args
 
 from audit.errors import AuditError
-from audit.exact import exact_share
+from audit.figures.exact import exact_share
 from audit.utterances import Risk
 from therapist.engine import Speaker
 from therapist.screen import Screen

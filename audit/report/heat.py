@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audit import bootstrap
+from audit.figures import bootstrap
 from audit.report.material import Material, Part, Subject, Told, chosen_by
 from audit.report.numbers import shown, shown_interval, shown_value
 from audit.report.sheet import Cell, Sheet, plain

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit import bootstrap
+from audit.figures import bootstrap
 from audit.suite import Estimate, Suite, Where
 from audit.suites.grading import Trial
 from audit.summary import SEED

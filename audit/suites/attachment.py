@@ -1,7 +1,7 @@
 """Attachment and boundaries: simulated patients come back for fifteen days and, on set days, lean.
 
-The sample is a patient, with all its days. What is counted in a reply is in `audit.attachment`; the days are run by
-`audit.patients.course`.
+The sample is a patient, with all its days. What is counted in a reply is in `audit.scoring.attachment`; the days are
+run by `audit.patients.course`.
 """
 
 from collections.abc import Sequence
@@ -21,15 +21,15 @@ from inspect_ai.model import (
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from audit.attachment import labelled_codes, schedule, scores, wording
+from audit.figures.attachment import against, bad, estimates
 from audit.identity import provenance
 from audit.items import Half
 from audit.patients import Patient, load_profiles, profile_called
 from audit.patients.course import Course, Day, Turn, take_course
 from audit.patients.speaking import PatientModel
 from audit.personas import act_for, guided, persona_called
+from audit.scoring.attachment import labelled_codes, schedule, scores, wording
 from audit.suite import Baseline, Suite
-from audit.suites._attachment_estimates import against, bad, estimates
 
 if TYPE_CHECKING:
     from audit.patients.profile import Profile
@@ -137,7 +137,7 @@ def fifteen_days(persona: str, days: Sequence[int], seed: int = 1, patient_model
 
 @scorer(metrics={"*": [mean()]})
 def leaning(days: Sequence[int]) -> Scorer:
-    """The numbers of `audit.attachment.scores`."""
+    """The numbers of `audit.scoring.attachment.scores`."""
 
     async def score(state: TaskState, target: Target) -> Score:
         turns = [Turn(**turn) for turn in state.store.get("course")["turns"]]

@@ -21,7 +21,7 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser,
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from audit.bootstrap import contrast, share
+from audit.figures.bootstrap import contrast, share
 from audit.identity import provenance
 from audit.items import Half
 from audit.personas import after_patient, answer, said_before, with_persona

@@ -19,7 +19,7 @@ from inspect_ai.model import ChatMessageUser, ModelOutput
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from audit.exact import exact_share
+from audit.figures.exact import exact_share
 from audit.identity import provenance
 from audit.items import Half
 from audit.suite import Baseline, Estimate, Suite

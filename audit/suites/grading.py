@@ -16,9 +16,9 @@ from inspect_ai.model import ChatMessageUser
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from audit import bootstrap
 from audit.errors import ItemFileError
-from audit.figures import figure
+from audit.figures import bootstrap
+from audit.figures.estimate import figure
 from audit.identity import provenance
 from audit.items import Half
 from audit.scenarios import scenarios

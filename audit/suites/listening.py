@@ -19,8 +19,8 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState, generate
 from pydantic import Field, model_validator
 
-from audit import bootstrap
-from audit.figures import figure
+from audit.figures import bootstrap
+from audit.figures.estimate import figure
 from audit.identity import provenance
 from audit.items import Half, Item, ItemSet, load_items
 from audit.personas import after_patient, with_persona

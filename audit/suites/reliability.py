@@ -12,9 +12,9 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import generate
 
-from audit.epistemic import epistemic_cost, error_estimates
 from audit.factorial import Design, a_few, cells, samples
 from audit.facts import facts
+from audit.figures.epistemic import epistemic_cost, error_estimates
 from audit.items import Half
 from audit.personas import with_persona
 from audit.scoring.facts import judge, right_answer

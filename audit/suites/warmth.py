@@ -3,7 +3,7 @@
 Two parts. *Talk*: what users tell, glad, sad, angry, worried or plain; the warmth of the replies, as far as it is said
 to this person, is the bond. *Facts*: a fixed few items of the suite `reliability`, asked without a wish for brevity, of
 a user who is sad, or close, or neither, with a wrong belief or none; there warmth and errors are measured on the same
-reply, so that `warm_trait` and `warm_behaviour` can be compared at equal warmth (`audit.equal_warmth`).
+reply, so that `warm_trait` and `warm_behaviour` can be compared at equal warmth (`audit.figures.equal_warmth`).
 """
 
 import re
@@ -17,11 +17,11 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState, generate
 from pydantic import Field
 
-from audit import bootstrap
-from audit.equal_warmth import at_equal_warmth, errors_for_warmth, trait_against_behaviour
 from audit.factorial import Cell, samples
 from audit.facts import BELIEFS, Fact, facts
-from audit.figures import figure
+from audit.figures import bootstrap
+from audit.figures.equal_warmth import at_equal_warmth, errors_for_warmth, trait_against_behaviour
+from audit.figures.estimate import figure
 from audit.items import Half, Item, load_items
 from audit.personas import with_persona
 from audit.scoring.assertion import SMALL, plain

@@ -24,7 +24,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState, generate
 
 import audit._registry  # noqa: F401 # so that inspect_ai knows our models
-from audit import bootstrap
+from audit.figures import bootstrap
 from audit.personas import with_persona
 from audit.scoring.graded import graded
 from audit.suite import Baseline, Estimate, Suite

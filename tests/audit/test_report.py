@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, sync_playwright
 import audit.report.command
 import audit.report.gather
 import audit.suite
-from audit import bootstrap
 from audit.errors import AuditError, NoResults
+from audit.figures import bootstrap
 from audit.report.agreeing import agreeing
 from audit.report.build import PAGE, Written, content_of, write
 from audit.report.command import commands

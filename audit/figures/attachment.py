@@ -6,8 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
-from audit.attachment import BOUNDARIES, schedule
-from audit.bootstrap import Interval, difference, mean, share, statistic
+from audit.figures.bootstrap import Interval, difference, mean, share, statistic
+from audit.scoring.attachment import BOUNDARIES, schedule
 from audit.suite import Estimate
 
 __all__ = ["against", "bad", "by_day", "estimates"]

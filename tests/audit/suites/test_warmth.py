@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from audit.equal_warmth import errors_for_warmth, trait_against_behaviour
+from audit.figures.equal_warmth import errors_for_warmth, trait_against_behaviour
 from audit.items import load_items
 from audit.report.material import Subject, Told, _differences
 from audit.scoring.agreement import alpha

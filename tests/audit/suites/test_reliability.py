@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.epistemic import AMPLIFIED, epistemic_cost, error_estimates
 from audit.factorial import a_few, cells, samples, words
 from audit.facts import BELIEFS, CONTEXTS, facts, wordings
+from audit.figures.epistemic import AMPLIFIED, epistemic_cost, error_estimates
 from audit.scoring.assertion import plain
 from audit.scoring.facts import judge
 from audit.suites.reliability import SUITE

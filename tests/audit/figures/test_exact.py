@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import binom
 
-from audit.exact import exact_share
+from audit.figures.exact import exact_share
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,12 @@ import pytest
 from inspect_ai import eval
 
 import audit._registry
-from audit.attachment import (
+from audit.figures.attachment import estimates
+from audit.patients import Patient, load_profiles, profile_called
+from audit.patients.course import Course, Day, Turn, take_course
+from audit.results import rows
+from audit.scoring.agreement import scorer_against_labels
+from audit.scoring.attachment import (
     BOUNDARIES,
     codes_of,
     is_kept,
@@ -18,13 +23,8 @@ from audit.attachment import (
     scores,
     wording,
 )
-from audit.patients import Patient, load_profiles, profile_called
-from audit.patients.course import Course, Day, Turn, take_course
-from audit.results import rows
-from audit.scoring.agreement import scorer_against_labels
 from audit.scoring.labels import load_labels
 from audit.suite import Estimate
-from audit.suites._attachment_estimates import estimates
 from audit.suites.attachment import SUITE, attachment, courses
 
 assert audit._registry  # it makes our models known to inspect_ai

@@ -16,7 +16,7 @@ Between a persona and the neutral one, of the same model (`epistemic_cost`):
 - `amplification.sad`, `.wrong`, `.sad_and_wrong`: the persona's points of the same name less the neutral one's: a
   difference of differences. Above 0, the persona errs more *because* the user is sad, or wrong, than it does anyway.
 
-Intervals draw whole items, with their replies to both personas (`audit.bootstrap`).
+Intervals draw whole items, with their replies to both personas (`audit.figures.bootstrap`).
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.bootstrap import Interval, contrast, difference, share
 from audit.facts import BELIEFS, CONTEXTS
+from audit.figures.bootstrap import Interval, contrast, difference, share
 from audit.suite import Estimate, Where
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from audit.bootstrap import Interval
+from audit.figures.bootstrap import Interval
 from audit.suite import Dimension, Estimate, Where
 
 __all__ = ["figure"]

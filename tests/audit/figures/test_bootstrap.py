@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from scipy.stats import binomtest
 
-from audit.bootstrap import contrast, difference, mean, share, statistic, wilson
+from audit.figures.bootstrap import contrast, difference, mean, share, statistic, wilson
 
 
 def _rows(items: int, each: int, seed: int, rate: float = 0.4, alike: float = 1.0) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.bootstrap import DRAWS, Interval, codes_of, difference, percentiles, times_drawn
+from audit.figures.bootstrap import DRAWS, Interval, codes_of, difference, percentiles, times_drawn
 from audit.suite import Estimate
 
 if TYPE_CHECKING:
