@@ -46,7 +46,7 @@ class RecordError(StudyError):
     """The database cannot be used as what it was opened for."""
 
 
-class RecordFull(StudyError):
+class RecordFull(RecordError):
     """The disk (or its quota) is full: nothing of the refused write was kept."""
 
 

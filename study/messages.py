@@ -4,6 +4,9 @@ A message is claimed in the record before it is sent, under a key that is UNIQUE
 one. What a process that was killed leaves behind is decided by what the message is for. An alarm that may not have gone
 out is sent again: twice is better than not at all. A reminder of which nobody can tell whether it went out is not
 repeated; it is marked `unsure`. A message holds nothing that anybody said.
+
+An alarm waits for nothing but one other message: it is looked for again after each reminder. Where the disk is full, it
+is sent without being claimed, and this process remembers that it did.
 """
 
 import fcntl
@@ -12,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -19,7 +23,7 @@ import apprise
 import structlog
 
 from study import identity
-from study.errors import StudyError
+from study.errors import RecordError, StudyError
 from study.moments import time_of_day
 from study.records import stamp
 from study.schedule import moment
@@ -89,21 +93,29 @@ def claim(
 
 def claim_alarms(study: Study) -> None:
     """Claim what is to be told of safety events: each once, and once more when nobody acknowledged it in time."""
+    for key, kind, row in _unclaimed(study):
+        claim(study, key, kind, participant=row["participant"], event=row["id"])
+
+
+def _unclaimed(study: Study) -> list[tuple[str, Kind, dict[str, Any]]]:
+    """What is to be told and is no message yet: the key, the kind, and the event's number and participant."""
     rules = study.protocol.safety
     late = stamp(study.clock.now() - timedelta(minutes=rules.acknowledge_minutes))
+    found: list[tuple[str, Kind, dict[str, Any]]] = []
     if rules.notify:
-        for row in study.records.rows(
-            "SELECT id, participant, visit FROM safety_event WHERE told_at IS NULL"
+        new = study.records.rows(
+            "SELECT id, participant FROM safety_event WHERE told_at IS NULL"
             " AND NOT EXISTS (SELECT 1 FROM message WHERE key = 'safety/' || safety_event.id)"
-        ):
-            claim(study, f"safety/{row['id']}", "safety", participant=row["participant"], event=row["id"])
+        )
+        found += [(f"safety/{row['id']}", "safety", row) for row in new]
     if rules.escalate or rules.notify:
-        for row in study.records.rows(
-            "SELECT id, participant, visit FROM safety_event WHERE acknowledged_at IS NULL AND raised_at <= ?"
+        unheard = study.records.rows(
+            "SELECT id, participant FROM safety_event WHERE acknowledged_at IS NULL AND raised_at <= ?"
             " AND NOT EXISTS (SELECT 1 FROM message WHERE key = 'escalation/' || safety_event.id)",
             late,
-        ):
-            claim(study, f"escalation/{row['id']}", "escalation", participant=row["participant"], event=row["id"])
+        )
+        found += [(f"escalation/{row['id']}", "escalation", row) for row in unheard]
+    return found
 
 
 def claim_reminder(study: Study, participant: Participant, visit: Visit) -> bool:
@@ -131,29 +143,79 @@ def claim_reminder(study: Study, participant: Participant, visit: Visit) -> bool
 
 
 def deliver(study: Study, post: Post = post_by_apprise) -> dict[Kind, int]:
-    """Send what is claimed; return how many of each kind were taken. A rehearsal sends nothing."""
+    """Send the alarms that are due and the reminders that are claimed; return how many of each kind were taken.
+
+    A rehearsal sends nothing.
+    """
     sent: dict[Kind, int] = {"reminder": 0, "safety": 0, "escalation": 0}
     if study.rehearsal:
+        claim_alarms(study)
         return sent
     with _alone(study) as alone:
         if not alone:
             return sent  # another process is sending
+        tried: set[str] = set()
+        _send_alarms(study, post, sent, tried)
         # Nobody else sends now, so whoever began these was killed on the way.
         for row in study.records.rows("SELECT * FROM message WHERE state = 'sending'"):
             _end(study, row, "unsure")
-        # Alarms first: a reminder that cannot be sent (the key of the identities is lost, say) must not keep them back.
-        open_rows = study.records.rows(
-            "SELECT * FROM message WHERE state IN ('claimed', 'failed') ORDER BY kind = 'reminder', id"
-        )
-        for row in open_rows:
-            if row["kind"] == "reminder":
-                sent["reminder"] += _remind(study, row, post)
-            else:
-                sent[row["kind"]] += _alarm(study, row, post)
+        waiting = "SELECT * FROM message WHERE kind = 'reminder' AND state IN ('claimed', 'failed') ORDER BY id"
+        for row in study.records.rows(waiting):
+            sent["reminder"] += _remind(study, row, post)
+            _send_alarms(study, post, sent, tried)
     return sent
 
 
+def _send_alarms(study: Study, post: Post, sent: dict[Kind, int], tried: set[str]) -> None:
+    """Send the alarms that are open now, but for those whose keys are in `tried`; put these there, too."""
+    try:
+        claim_alarms(study)
+    except RecordError as error:
+        log.error("alarms cannot be claimed and are sent all the same", error=type(error).__name__)
+    for row in _open_alarms(study):
+        if row["key"] not in tried:
+            tried.add(row["key"])
+            sent[row["kind"]] += _alarm(study, row, post)
+
+
+def _open_alarms(study: Study) -> list[dict[str, Any]]:
+    """Alarms that are claimed and not taken yet, oldest first; and such as could not be claimed, which have no `id`.
+
+    Nobody is told that nobody acknowledged an event which was acknowledged meanwhile.
+    """
+    claimed = study.records.rows(
+        "SELECT message.* FROM message JOIN safety_event ON safety_event.id = message.safety_event"
+        " WHERE state IN ('claimed', 'failed') AND (kind = 'safety' OR kind = 'escalation' AND acknowledged_at IS NULL)"
+        " ORDER BY message.id"
+    )
+    return claimed + [
+        {"id": None, "key": key, "kind": kind, "safety_event": row["id"], "participant": row["participant"]}
+        for key, kind, row in _unclaimed(study)
+    ]
+
+
 def _alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
+    remembered = (study.records.path, row["key"])
+    first = row["kind"] == "safety"
+    if remembered not in _SENT and not _post_alarm(study, row, post):
+        return False
+    new = remembered not in _SENT
+    _SENT.add(remembered)
+    try:
+        if row["id"] is not None:
+            _end(study, row, "sent", "told_at" if first else "escalated_at")
+            _SENT.discard(remembered)
+    except RecordError as error:
+        log.error("an alarm was sent, and that cannot be recorded", key=row["key"], error=type(error).__name__)
+    return new
+
+
+_SENT: set[tuple[Path, str]] = set()
+"""Alarms that were taken though the record could not be told so: by its path and the alarm's key."""
+
+
+def _post_alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
+    """Send one alarm; whether anybody took it."""
     event = study.records.row("SELECT * FROM safety_event WHERE id = ?", row["safety_event"]) or {}
     rules = study.protocol.safety
     first = row["kind"] == "safety"
@@ -167,9 +229,7 @@ def _alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
     taken = [_send(address, title, body, post) for address in addresses]
     if not any(taken):
         log.error("safety event not delivered", number=event["id"], kind=row["kind"])
-        return False
-    _end(study, row, "sent", "told_at" if first else "escalated_at")
-    return True
+    return any(taken)
 
 
 def _remind(study: Study, row: dict[str, Any], post: Post) -> bool:

@@ -35,10 +35,9 @@ def tick(study: Study, post: Post = post_by_apprise) -> Ticked:
 
     Raises `IdentityError` when the identities can't be read, after all that can be done without them.
     """
-    messages.claim_alarms(study)  # first: somebody may be in danger
     unreadable: IdentityError | None = None
     try:
-        sent = messages.deliver(study, post)
+        sent = messages.deliver(study, post)  # first: somebody may be in danger
     except IdentityError as error:
         unreadable = error
     closed = [close(study, visit).state for visit in _expired(study)]

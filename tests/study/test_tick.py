@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from study import identity, messages, records, safety, visits, withdrawal
 from study.enrolment import take_in
-from study.errors import IdentityError
+from study.errors import IdentityError, RecordFull
 from study.study import Study
 from study.tick import Ticked, tick
 from study.verify import verify
@@ -138,6 +139,58 @@ def test_an_alarm_goes_out_though_a_reminder_cannot(busy: Study, clock: HandCloc
         tick(busy, post)
     opened = busy.records.rows("SELECT participant FROM visit WHERE day = 4")
     assert len(opened) == 2  # all but whom the fall holds: nobody's visit waits for the key
+
+
+def test_an_alarm_does_not_wait_behind_the_reminders(busy: Study) -> None:
+    post = Post()
+
+    def slowly(address: str, title: str, body: str) -> bool:
+        if address.startswith("mailto") and not any(sent.startswith("mailto") for sent, *_ in post.sent):
+            # While the first reminder goes out, somebody says the words.
+            safety.report(busy, busy.participants()[1].code, by="nurse", description="a fall")
+        return post(address, title, body)
+
+    tick(busy, slowly)
+    kinds = [address.partition(":")[0] for address, *_ in post.sent]
+    assert kinds == ["json", "json", "mailto", "json", "mailto"]  # and whom the fall holds is not reminded
+
+
+def full(study: Study) -> None:
+    """From now on SQLite answers as on a full disk."""
+    connection = study.records.db.conn
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    with suppress(RecordFull):
+        while True:
+            with study.records.write() as write:
+                write.log(study.clock.now(), "x", "filled", "y" * 50)
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_on_a_full_disk_an_alarm_goes_out_once(busy: Study, claimed: bool) -> None:
+    if claimed:
+        messages.claim_alarms(busy)
+    full(busy)
+    post = Post()
+    for _ in range(3):
+        with pytest.raises(RecordFull):
+            tick(busy, post)
+    assert told(post) == {"json://officer.example.org": 1, "json://deputy.example.org": 1}
+    busy.records.db.conn.execute("PRAGMA max_page_count = 1000000")
+    tick(busy, post)
+    assert told(post)["json://officer.example.org"] == 1
+    assert safety.events(busy)[0]["told_at"] is not None
+
+
+def test_nobody_hears_that_nobody_acknowledged_an_event_which_was_acknowledged(busy: Study) -> None:
+    def away(address: str, title: str, body: str) -> bool:
+        return "deputy" not in address
+
+    tick(busy, away)
+    safety.acknowledge(busy, 1, "Dr Okafor")
+    post = Post()
+    tick(busy, post)
+    assert told(post) == {}
 
 
 def everything(study: Study) -> list[object]:
