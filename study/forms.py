@@ -17,7 +17,8 @@ from study.measure import Measure, load_measure
 from study.protocol import DISTRESS, Protocol
 from study.records import Write, stamp
 from study.study import Person, Study
-from study.visits import Visit, closed, stop_for_item
+from study.visits import Visit, closed, find, finish_follow_up_within, stop_for_item
+from study.withdrawal import refuse_after_withdrawal
 
 __all__ = [
     "SCREENING",
@@ -66,7 +67,7 @@ def due_before_enrolment(study: Study, person: Person) -> Due | None:
 
 
 def due_in_visit(study: Study, visit: Visit) -> Due | None:
-    """The next form of a visit at its present point; None when there is none, or when the visit is closed.
+    """The next form of a visit at its present point; None when there is none, the visit is closed or they are held.
 
     Before the exercise come the measures due on this day and before each visit; after it those due after each visit.
     The rating of distress is no form: `visits.rate` takes it.
@@ -80,7 +81,7 @@ def due_in_visit(study: Study, visit: Visit) -> Due | None:
         occasions = ["after"]
     else:
         occasions = []
-    if not occasions or closed(study, visit):
+    if not occasions or closed(study, visit) or study.participant(visit.participant).status == "held":
         return None
     done = _done(study, visit.participant, visit.id)
     for occasion in occasions:
@@ -95,12 +96,19 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
     """Record one form. The same form given again changes nothing: the first one stands.
 
     `answers` has a whole number, or None for an item that was left out, for each item of the measure; for the
-    screening's questions a number or the words chosen. Raises `OutOfRange` naming what is wrong, and `NotDue`.
+    screening's questions a number or the words chosen. Raises `OutOfRange` naming what is wrong, and `NotDue`; an
+    answer that alarms is heard also in a form that is refused.
     """
     now = study.clock.now()
     person = study.person(code)
-    rows = check_answers(study, person.protocol, due.measure, answers)
     measure = None if due.measure == SCREENING else measure_of(study, due.measure)
+    try:
+        rows = check_answers(study, person.protocol, due.measure, answers)
+    except OutOfRange:
+        if measure is not None:
+            with study.records.write() as write:
+                _hear_alerts(study, write, code, due, measure, _in_range(measure, answers), now)
+        raise
     version = f"{measure.version}+{measure.sha256[:12]}" if measure else person.protocol.sha256[:12]
     with study.records.write() as write:
         if (due.measure, due.occasion) in _done(study, code, due.visit):
@@ -109,6 +117,7 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
             stage = write.value("SELECT state FROM person WHERE code = ?", code)
             if stage != due.occasion:
                 raise NotDue("This form is not due now.")
+        refuse_after_withdrawal(write, code)
         form = write.insert(
             "form",
             {
@@ -125,13 +134,54 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
             write.insert("answer", {"form": form, **row})
         write.log(now, code, "form given", f"form {form}", person=code, measure=due.measure, occasion=due.occasion)
         if measure is not None:
-            alerts = measure.alerts({row["item"]: row["value"] for row in rows})
-            for alert in alerts:
-                safety.raise_event(study, write, code, due.visit, None, "item", alert, now)
-            if alerts and due.visit is not None:
-                stop_for_item(study, write, due.visit, now)
+            _hear_alerts(study, write, code, due, measure, {row["item"]: row["value"] for row in rows}, now)
         if due.occasion == SCREENING:
             _decide(study, write, person, now)
+        if due.visit is not None:
+            _finish_follow_up(study, write, due.visit, now)
+
+
+def _hear_alerts(
+    study: Study,
+    write: Write,
+    code: str,
+    due: Due,
+    measure: Measure,
+    answers: Mapping[str, int | None],
+    now: datetime,
+) -> None:
+    """Raise an event for each alert, once: a form that was refused at first is given again."""
+    heard = {
+        row["rule"]
+        for row in write.rows(
+            "SELECT rule FROM safety_event WHERE participant = ? AND visit IS ? AND source = 'item'"
+            " AND acknowledged_at IS NULL",
+            code,
+            due.visit,
+        )
+    }
+    alerts = [alert for alert in measure.alerts(answers) if alert.rule not in heard]
+    for alert in alerts:
+        safety.raise_event(study, write, code, due.visit, None, "item", alert, now)
+    if alerts and due.visit is not None:
+        stop_for_item(study, write, due.visit, now)
+
+
+def _in_range(measure: Measure, answers: Mapping[str, Any]) -> dict[str, int]:
+    """Those of the answers that are answers to an item."""
+    found = {}
+    for item in measure.items:
+        value = answers.get(item.id)
+        if isinstance(value, int) and not isinstance(value, bool) and item.low <= value <= item.high:
+            found[item.id] = value
+    return found
+
+
+def _finish_follow_up(study: Study, write: Write, visit_id: int, now: datetime) -> None:
+    """With the last form of a follow-up it is done: nobody has to look at its page once more."""
+    visit = find(study, visit_id)
+    if visit.follow_up and visit.state == "before" and due_in_visit(study, visit) is None:
+        finish_follow_up_within(write, visit, now)
 
 
 def check_answers(study: Study, protocol: Protocol, measure: str, answers: Mapping[str, Any]) -> list[dict[str, Any]]:

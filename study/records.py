@@ -74,8 +74,14 @@ KEYS = {
 FREE_TEXT = {("turn", "text"), ("draft", "text"), ("safety_event", "description"), ("withdrawal", "reason")}
 """Columns in which a person's own words stand: the log has their hash and never the words."""
 
-_SECRET = {("allocation_list", "sealed"), ("turn", "provenance"), ("protocol", "text")}
-"""Columns that are too long, or too secret, to be repeated in the log."""
+_SECRET = {
+    ("allocation_list", "sealed"),
+    ("turn", "provenance"),
+    ("protocol", "text"),
+    ("halt", "why"),
+    ("halt", "lifted_why"),
+}
+"""Columns that are too long, or too secret, to be repeated in the log; or that it has already."""
 
 
 def stamp(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from study.errors import NotDue
 from study.records import stamp
 from study.study import Study
 from study.visits import Visit
+from study.withdrawal import refuse_after_withdrawal
 
 __all__ = ["report"]
 
@@ -26,6 +27,7 @@ def report(study: Study, visit: Visit, reply_to: int, after_ms: float, *, by: st
         said = "SELECT 1 FROM turn WHERE visit = ? AND number = ? AND speaker = 'participant'"
         if write.value(said, visit.id, reply_to) is None:
             raise NotDue("The participant said no such turn.")
+        refuse_after_withdrawal(write, visit.participant)
         row = {"visit": visit.id, "reply_to": reply_to, "after_ms": after_ms, "reported_at": stamp(now)}
         write.insert("first_sound", row)
         write.log(now, by, "first sound", f"visit {visit.id}", person=visit.participant, number=reply_to)

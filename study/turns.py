@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from study.errors import NotDue
 from study.records import stamp
 from study.study import Study
 from study.visits import Visit, stop_within
+from study.withdrawal import refuse_after_withdrawal
 
 __all__ = ["Hit", "Origin", "Turn", "TurnKeeper", "provenance_of"]
 
@@ -114,8 +114,7 @@ class TurnKeeper:
         now = self._study.clock.now()
         records = self._study.records
         with records.write() as write:
-            if write.row("SELECT 1 FROM withdrawal WHERE participant = ?", self._visit.participant):
-                raise NotDue("The participant has left the study.")
+            refuse_after_withdrawal(write, self._visit.participant)
             value: str | int | None
             if turn.speaker == "participant":
                 known, value = "token", turn.token

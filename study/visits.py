@@ -12,6 +12,7 @@ from study.records import Write, stamp
 from study.schedule import Window, window
 from study.study import Participant, Study
 from study.visit import FINAL, Occasion, Step, VisitState, advance
+from study.withdrawal import refuse_after_withdrawal
 
 __all__ = [
     "Closed",
@@ -24,6 +25,7 @@ __all__ = [
     "find",
     "finish_exercise",
     "finish_follow_up",
+    "finish_follow_up_within",
     "open_on",
     "rate",
     "ratings",
@@ -225,6 +227,7 @@ def rate(study: Study, visit: Visit, occasion: Occasion, value: int) -> Visit:
     with study.records.write() as write:
         given = write.row("SELECT 1 FROM rating WHERE visit = ? AND occasion = ?", visit.id, occasion)
         if not given:
+            refuse_after_withdrawal(write, visit.participant)
             if now >= (visit.window.closes if occasion == "before" else visit.window.ends):
                 raise TimeOver("This cannot be taken now: the time for this visit is over.")
             write.insert(
@@ -261,13 +264,21 @@ def finish_follow_up(study: Study, visit: Visit) -> Visit:
     return _finish(study, visit, "before", "finish_follow_up", "follow-up finished")
 
 
+def finish_follow_up_within(write: Write, visit: Visit, now: datetime) -> None:
+    """The same inside the transaction that records its last form."""
+    _finish_within(write, visit, "before", "finish_follow_up", "follow-up finished", now)
+
+
 def _finish(study: Study, visit: Visit, at: VisitState, step: Step, what: str) -> Visit:
-    now = study.clock.now()
     with study.records.write() as write:
-        if _state(write, visit.id) == at:
-            state = _move(write, visit, step, now)
-            write.log(now, visit.participant, what, f"visit {visit.id}", person=visit.participant, state=state)
+        _finish_within(write, visit, at, step, what, study.clock.now())
     return find(study, visit.id)
+
+
+def _finish_within(write: Write, visit: Visit, at: VisitState, step: Step, what: str, now: datetime) -> None:
+    if _state(write, visit.id) == at:
+        state = _move(write, visit, step, now)
+        write.log(now, visit.participant, what, f"visit {visit.id}", person=visit.participant, state=state)
 
 
 def close(study: Study, visit: Visit) -> Visit:
@@ -302,6 +313,7 @@ def save_draft(study: Study, visit: Visit, step: str, text: str, base: str | Non
     """
     now = study.clock.now()
     with study.records.write() as write:
+        refuse_after_withdrawal(write, visit.participant)
         if _state(write, visit.id) != "exercise":
             raise NotDue("This worksheet is closed.")
         confirmed = "SELECT text FROM turn WHERE visit = ? AND step = ? AND speaker = 'participant'"
@@ -331,10 +343,13 @@ def drafts(study: Study, visit: Visit) -> dict[str, str]:
 
 
 def stop(study: Study, visit: Visit, source: safety.Source, alarm: safety.Alarm) -> Visit:
-    """A safety event in words that are no turn (a draft): stop the visit and hold the participant."""
+    """A safety event in words that are no turn (a draft): stop the visit and hold the participant.
+
+    A visit that has ended stays as it ended, and the event is recorded all the same; one that is stopped has its event.
+    """
     now = study.clock.now()
     with study.records.write() as write:
-        if _state(write, visit.id) not in FINAL:
+        if _state(write, visit.id) != "stopped":
             stop_within(study, write, visit, source, alarm, None, now)
     return find(study, visit.id)
 
@@ -369,7 +384,8 @@ def claim(study: Study, claim_code: str, device: str) -> Visit:
     """Give the open visit with this code to `device`.
 
     A device that holds the visit already is given it again, which is how a robot that restarted goes on. Raises
-    `UnknownCode`, and `NotDue` when another device holds the visit.
+    `UnknownCode`, and `NotDue` when another device holds the visit or the participant's visits are paused. One that was
+    stopped can be claimed all the same: its message is still to be said.
     """
     now = study.clock.now()
     with study.records.write() as write:
@@ -379,6 +395,8 @@ def claim(study: Study, claim_code: str, device: str) -> Visit:
             raise UnknownCode("No visit with a robot has this code today.")
         if visit.device not in (None, device):
             raise NotDue("Another robot holds this visit.")
+        if visit.state != "stopped" and not _may(study, study.participant(visit.participant)):
+            raise NotDue("The study is paused; somebody will be in touch.")
         if visit.device is None:
             write.update("visit", visit.id, {"device": device})
             write.log(now, device, "visit claimed", f"visit {visit.id}", person=visit.participant)

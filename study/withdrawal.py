@@ -6,10 +6,11 @@ arm, and when they left, without which the trial could not account for its own n
 """
 
 from study import identity
+from study.errors import NotDue
 from study.records import KEYS, Write, stamp
 from study.study import Study
 
-__all__ = ["is_withdrawn", "withdraw"]
+__all__ = ["is_withdrawn", "refuse_after_withdrawal", "withdraw"]
 
 _ERASED = {
     "draft": "visit IN (SELECT id FROM visit WHERE participant = ?)",
@@ -33,6 +34,7 @@ _KEPT = {
     "withdrawal": "participant",
     "unblinding": "participant",
     "message": "participant",
+    "halt": "target",  # of an arm it is a name, which no code is
 }
 """Tables of which the person's rows stay, each with the column that has their code."""
 
@@ -71,12 +73,24 @@ def is_withdrawn(study: Study, code: str) -> bool:
     return study.records.row("SELECT 1 FROM withdrawal WHERE participant = ?", code) is not None
 
 
+def refuse_after_withdrawal(write: Write, code: str) -> None:
+    """Raises `NotDue` when somebody has left. Asked inside the transaction that would record what they gave.
+
+    What they asked to have erased must not come back with a request that was on its way meanwhile.
+    """
+    if write.row("SELECT 1 FROM withdrawal WHERE participant = ?", code):
+        raise NotDue("The participant has left the study.")
+
+
 def _erase(write: Write, code: str) -> None:
     for table, condition in _ERASED.items():
         for row in write.rows(f"SELECT id FROM {table} WHERE {condition}", code):  # noqa: S608 - from the table above
             write.delete(table, row["id"])
     for row in write.rows("SELECT id FROM safety_event WHERE participant = ? AND description IS NOT NULL", code):
         write.update("safety_event", row["id"], {"description": None})
+    # What somebody else wrote of them may repeat what they said.
+    for row in write.rows("SELECT id, lifted_at FROM halt WHERE target = ?", code):
+        write.update("halt", row["id"], {"why": "", "lifted_why": None if row["lifted_at"] is None else ""})
     # Their other rows stay, and are written into the log anew: the events that told of them lose their details.
     for table, column in _KEPT.items():
         for row in write.rows(f"SELECT {KEYS[table]} AS row_key FROM {table} WHERE {column} = ?", code):  # noqa: S608

@@ -7,7 +7,7 @@ import pytest
 
 from study import forms, halting, safety, visits
 from study.enrolment import take_in
-from study.errors import StudyError, UnknownCode
+from study.errors import OutOfRange, StudyError, UnknownCode
 from study.study import Study
 from study.turns import Hit
 from study.verify import verify
@@ -55,6 +55,40 @@ def test_an_item_alert_stops_the_visit_in_the_transaction_that_records_the_answe
     assert visits.find(whole, visit.id).state == "stopped"
     assert whole.participant(person.code).status == "held"
     assert safety.events(whole)[0]["rule"] == "phq9 item 9 at least 1"
+
+
+def test_an_answer_that_alarms_is_heard_in_a_form_that_is_not_complete(whole: Study, clock: HandClock) -> None:
+    person = join(whole)
+    clock.forward(days=14)
+    visit = visits.today(whole, person)
+    assert visit is not None
+    due = forms.due_in_visit(whole, visit)
+    assert due is not None
+    forms.submit(whole, person.code, due, trial.answers(whole, "k10"))
+    due = forms.due_in_visit(whole, visit)
+    assert due is not None
+    given = {**trial.answers(whole, "phq9", item9=1), "1": 7}
+    for _ in range(2):  # and it is given again as it was
+        with pytest.raises(OutOfRange):
+            forms.submit(whole, person.code, due, given)
+    assert [row["rule"] for row in safety.events(whole)] == ["phq9 item 9 at least 1"]
+    assert visits.find(whole, visit.id).state == "stopped"
+    assert whole.participant(person.code).status == "held"
+    assert verify(whole.records).mistakes == []
+
+
+def test_who_waits_for_somebody_to_take_charge_is_asked_no_more_forms(whole: Study) -> None:
+    person = join(whole)
+    visit = visits.today(whole, person)
+    assert visit is not None
+    visit = visits.rate(whole, visits.finish_exercise(whole, visits.rate(whole, visit, "before", 60)), "after", 40)
+    assert forms.due_in_visit(whole, visit) is not None
+    visits.stop(whole, visit, "participant", HIT)
+    assert forms.due_in_visit(whole, visits.find(whole, visit.id)) is None
+    assert safety.has_open_event(whole, person.code)
+    assert visits.find(whole, visit.id).state == "done", "it ended as it ended"
+    safety.acknowledge(whole, 1, "Dr Okafor")
+    assert forms.due_in_visit(whole, visits.find(whole, visit.id)) is not None
 
 
 def test_a_participant_waits_until_the_last_of_their_events_is_acknowledged(study: Study) -> None:

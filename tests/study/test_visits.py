@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from study import enrolment, forms, halting, visits
+from study import enrolment, forms, halting, safety, visits
 from study.errors import NotDue, StudyError
 from study.moving import move
 from study.study import Participant, Study
 from study.tick import tick
+from study.turns import Hit
 from study.verify import verify
+from study.withdrawal import withdraw
 from tests import trial
 from tests.conftest import HandClock
 from tests.trial import join
@@ -124,6 +126,48 @@ def test_a_follow_up_opens_stays_open_and_is_missed(whole: Study, clock: HandClo
     clock.forward(days=1)
     assert visits.today(whole, person) is None
     assert whole.records.row("SELECT state FROM visit WHERE day = 45") == {"state": "missed"}
+
+
+def test_a_follow_up_is_done_with_its_last_form(whole: Study, clock: HandClock) -> None:
+    person = join(whole)
+    clock.forward(days=44)
+    visit = visits.today(whole, person)
+    assert visit is not None
+    due = forms.due_in_visit(whole, visit)
+    assert due is not None
+    forms.submit(whole, person.code, due, trial.answers(whole, "k10"))
+    clock.forward(days=8)  # and nobody looks at the page again
+    tick(whole)
+    assert whole.records.row("SELECT state FROM visit WHERE day = 45") == {"state": "done"}
+    assert verify(whole.records).mistakes == []
+
+
+@pytest.mark.parametrize("how", ["held", "halted", "withdrawn"])
+def test_no_robot_begins_a_visit_that_is_paused(study: Study, how: str) -> None:
+    person = enrolment.take_in(study)
+    while person.arm.medium != "robot":
+        person = enrolment.take_in(study)
+    visit = visits.today(study, person)
+    assert visit is not None
+    if how == "held":
+        safety.report(study, person.code, by="nurse", description="a fall")
+    elif how == "halted":
+        halting.halt(study, "arm", "robot", by="me", why="a motor")
+    else:
+        withdraw(study, person.code, by="me")
+    with pytest.raises(NotDue, match="paused"):
+        visits.claim(study, visit.code, "robot-1")
+
+
+def test_the_message_of_a_stopped_visit_can_still_be_said_by_its_robot(study: Study) -> None:
+    person = enrolment.take_in(study)
+    while person.arm.medium != "robot":
+        person = enrolment.take_in(study)
+    visit = visits.today(study, person)
+    assert visit is not None
+    visits.claim(study, visit.code, "robot-1")
+    visits.stop(study, visit, "participant", Hit("suicide", "suicide.want_to_die", 0, 4, "participant"))
+    assert visits.claim(study, visit.code, "robot-1").state == "stopped"
 
 
 def test_the_visit_of_a_day_is_opened_once_however_often_it_is_asked_for(study: Study) -> None:

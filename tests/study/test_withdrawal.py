@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from study import enrolment, forms, identity, safety, visits
-from study.errors import UnknownCode
+from study import enrolment, forms, halting, identity, safety, sounding, visits
+from study.backup import backup
+from study.errors import NotDue, UnknownCode
 from study.study import Participant, Study
 from study.turns import TurnKeeper
 from study.verify import verify
 from study.withdrawal import withdraw
+from tests.conftest import HandClock
 from tests.trial import answers, fill, join
 
 WORDS = "my landlord is throwing me out on friday"
@@ -152,3 +154,43 @@ def test_the_answers_of_a_form_are_erased_from_the_log_as_well(whole: Study) -> 
     withdraw(whole, person.code, by=person.code, erase=True)
     left = whole.records.rows("SELECT detail FROM event WHERE detail LIKE '%answer/%'")
     assert all('"answer/1": null' in row["detail"] for row in left)
+
+
+def test_after_the_erasure_of_somebody_who_was_halted_the_record_verifies_and_the_reasons_are_gone(
+    folder: Path, whole: Study, tmp_path: Path
+) -> None:
+    person = join(whole)
+    halting.lift(
+        whole,
+        halting.halt(whole, "participant", person.code, by="Dr O", why="told us of the landlord"),
+        by="Dr O",
+        why="the landlord gave in",
+    )
+    halting.halt(whole, "participant", person.code, by="Dr O", why="the landlord again")
+    withdraw(whole, person.code, by="Dr O", erase=True)
+    assert verify(whole.records).mistakes == []
+    assert b"landlord" not in b"".join(path.read_bytes() for path in folder.glob("study.sqlite*"))
+    backup(whole, tmp_path / "b.tar")
+
+
+def test_what_was_on_its_way_during_an_erasure_is_not_kept(whole: Study, clock: HandClock) -> None:
+    person, other = join(whole), join(whole)
+    written = a_visit(whole, person)
+    clock.forward(days=1)
+    begun, open_one = visits.today(whole, person), visits.today(whole, other)
+    assert begun is not None
+    assert open_one is not None
+    due = forms.Due("k10", "day 8", "en", begun.id)
+    withdraw(whole, person.code, by=person.code, erase=True)
+    for late in (
+        lambda: visits.save_draft(whole, written, "thoughts", "one more word"),
+        lambda: visits.rate(whole, begun, "before", 50),
+        lambda: forms.submit(whole, person.code, due, answers(whole, "k10")),
+        lambda: sounding.report(whole, written, 1, 300.0, by="robot-1"),
+    ):
+        with pytest.raises(NotDue):
+            late()
+    for table in ("draft", "rating", "first_sound"):
+        assert whole.records.rows(f"SELECT * FROM {table}") == [], table
+    assert whole.records.rows("SELECT * FROM form WHERE person = ?", person.code) == []
+    visits.rate(whole, open_one, "before", 50)
