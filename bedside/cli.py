@@ -58,6 +58,14 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for argument in args:
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                raise click.UsageError(f"{argument!a} is no text in UTF-8, which this terminal has to send.") from None
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -67,6 +75,10 @@ class _Commands(click.Group):
             if error.errno not in DISK:
                 raise
             raise click.ClickException(f"{error.filename or 'The disk'} cannot be used: {error.strerror}.") from error
+        except OverflowError as error:
+            if "SQLite" not in str(error):
+                raise
+            raise click.ClickException("The record has no number as large as that.") from error
 
 
 click.ClickException.exit_code = 2

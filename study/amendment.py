@@ -58,9 +58,11 @@ def amend(folder: Path, *, by: str, why: str, clock: Clock | None = None) -> int
     with records.write() as write:
         if new.allocation.method == "list" != old.allocation.method and write.row("SELECT 1 FROM allocation_list"):
             raise StudyError("The places of the list that was uploaded are known by now; they cannot be used again.")
+        recorded = [parse(row["text"]) for row in write.rows("SELECT text FROM protocol ORDER BY version")]
         last = write.row("SELECT * FROM protocol ORDER BY version DESC LIMIT 1") or {}
-        if parse(last["text"]) != old:
+        if recorded[-1] != old:
             raise StudyError("Somebody else amended the protocol meanwhile; look at it again.")
+        _check_consent(recorded, new)
         version = last["version"] + 1
         write.insert(
             "protocol",
@@ -92,11 +94,18 @@ def _both(folder: Path) -> tuple[Protocol, Protocol, str, Records]:
     return parse(row["text"], "the locked study.toml"), new, text, records
 
 
+def _check_consent(recorded: list[Protocol], new: Protocol) -> None:
+    """A consent is asked for by its version: one that was asked for before is never asked for again."""
+    old = recorded[-1].consent
+    if new.consent is None or new.consent == old:
+        return
+    if any(one.consent and one.consent.version == new.consent.version for one in recorded):
+        version = new.consent.version
+        still = "is still" if old and old.version == version else "was already"
+        raise StudyError(f"The consent is another one, and its version {still} {version!r}: raise consent.version.")
+
+
 def _check(old: Protocol, new: Protocol) -> None:
-    if old.consent and new.consent and old.consent != new.consent and old.consent.version == new.consent.version:
-        raise StudyError(
-            f"The consent is another one, and its version is still {new.consent.version!r}: raise consent.version."
-        )
     if old.allocation.method == "list" and new.allocation.method == "list" and new.allocates_otherwise(old):
         raise StudyError("The arms or strata of an uploaded list cannot be amended: the list was made for these.")
 

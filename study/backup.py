@@ -62,7 +62,7 @@ def backup(study: Study, path: Path, progress: Callable[[int, int], None] | None
             records.close()
             if verdict.mistakes:
                 raise StudyError(f"{study.folder} does not verify, so no backup was made: {verdict.mistakes[0]}")
-            sources = {"study.sqlite": copy, **_others(study.folder)}
+            sources = {"study.sqlite": copy, **_others(study.folder, Path(draft))}
             if (access := study.folder / ACCESS).exists():
                 sources[ACCESS] = Path(draft) / ACCESS
                 _copy(access, sources[ACCESS])
@@ -120,7 +120,8 @@ def _copy(database: Path, copy: Path) -> None:
         source.backup(target)
 
 
-def _others(folder: Path) -> dict[str, Path]:
+def _others(folder: Path, draft: Path) -> dict[str, Path]:
+    """Copies in `draft` of what is no database: a file that is replaced meanwhile must keep the hash it was given."""
     names = [
         "study.toml",
         "study.key",
@@ -128,7 +129,11 @@ def _others(folder: Path) -> dict[str, Path]:
         auditing.FILE,
         *(f"measures/{one.name}" for one in folder.glob("measures/*.toml")),
     ]
-    return {name: folder / name for name in names if (folder / name).is_file()}
+    found = {name: draft / name for name in names if (folder / name).is_file()}
+    for name, copy in found.items():
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(folder / name, copy)
+    return found
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -313,7 +313,7 @@ def _next(study: Study, write: Write, protocol: Protocol, scheme: int, stratum: 
     seed = _seed(study, plan.seed, scheme)
     arms = [arm.name for arm in protocol.arms]
     ratios = [arm.ratio for arm in protocol.arms]
-    position = write.value("SELECT count(*) FROM participant WHERE scheme = ? AND stratum = ?", scheme, stratum)
+    position = _used(study, write, plan.method, scheme, stratum)
     if plan.method == "blocks":
         return next(islice(sequence(seed, stratum, arms, ratios, plan.block_sizes), position, None))
     if plan.method == "list" and study.rehearsal:
@@ -326,6 +326,19 @@ def _next(study: Study, write: Write, protocol: Protocol, scheme: int, stratum: 
     ]
     weights = {factor.name: factor.weight for factor in plan.strata}
     return minimise(seed, position, arms, ratios, before, levels, weights, plan.chance)
+
+
+def _used(study: Study, write: Write, method: str, scheme: int, stratum: str) -> int:
+    """How many places of a stratum are used up: those of its scheme, and of one list those of every scheme that had it.
+
+    Whoever came before the protocol was edited for the last time is on an earlier scheme, and the list is the same.
+    """
+    rows = write.rows("SELECT scheme, count(*) AS n FROM participant WHERE stratum = ? GROUP BY scheme", stratum)
+    schemes = {scheme}
+    if method == "list":
+        versions = write.rows("SELECT version, scheme FROM protocol")
+        schemes |= {row["scheme"] for row in versions if study.version(row["version"]).allocation.method == "list"}
+    return int(sum(row["n"] for row in rows if row["scheme"] in schemes))
 
 
 def _seed(study: Study, public: int, scheme: int) -> str:

@@ -332,6 +332,11 @@ class Visits(Table):
     def _window_is_open(self) -> "Visits":
         if self.opens is not None and self.opens == self.closes:
             raise ValueError("opens and closes are the same; leave both out for a visit at any time of the day")
+        if self.closes is not None and minutes_after(self.day_boundary, self.closes) == 0:
+            raise ValueError(
+                f"closes ({self.closes}) is when the day begins (day_boundary), so no visit could be begun; leave it "
+                "out for a visit until the day is over"
+            )
         minutes = [minutes_after(self.day_boundary, one) for one in (self.opens, self.closes) if one is not None]
         if len(minutes) == 2 and minutes[1] < minutes[0]:
             raise ValueError(

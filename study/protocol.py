@@ -151,6 +151,8 @@ class Protocol(Table):
         distress = next((due for due in self.measures if due.measure == DISTRESS), None)
         if distress is None or not {"before", "after"} <= set(distress.when):
             yield f'measures: {DISTRESS} is due before and after every visit; write when = ["before", "after"] for it'
+        if any(due.measure == "screening" for due in self.measures):
+            yield "measures: 'screening' is the name of the screening's own questions; give the measure another"
         for number, follow_up in enumerate(self.follow_ups, 1):
             if follow_up.name in _FIXED_OCCASIONS:
                 yield f"follow_ups[{number}].name is {follow_up.name!r}, which is an occasion already; choose another"
@@ -324,7 +326,7 @@ class Protocol(Table):
 @cache
 def _zones() -> frozenset[str]:
     """Every IANA time zone. Python looks through its folders of zones each time it is asked: 20 ms and more."""
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - {"localtime", "posixrules"}  # what this machine has, whatever that is
 
 
 def zones() -> list[str]:

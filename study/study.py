@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from study import schedule
 from study.clock import Clock, SystemClock
-from study.errors import StudyError, UnknownCode, WrongToken
+from study.errors import ProtocolError, StudyError, UnknownCode, WrongToken
 from study.keys import StudyKey
 from study.protocol import Arm, Protocol, load, parse
 from study.records import Records, Write, stamp
@@ -199,13 +199,12 @@ class Study:
         return row["text"] if row else None
 
     def _check_lock(self) -> None:
-        enrolled = self.records.row("SELECT 1 FROM participant WHERE kind = 'participant'")
         locked = self.locked_text()
-        if enrolled and locked is not None and parse(locked) != self.protocol:
+        if locked is not None and _is_locked(self.records) and parse(locked) != self.protocol:
             raise StudyError(
-                f"{self.folder / 'study.toml'} was changed after the first participant enrolled, which locked it. Put "
-                f"it back (`bedside check {self.folder} --locked` prints the locked text), or record the change with "
-                f"`bedside amend {self.folder}`."
+                f"{self.folder / 'study.toml'} was changed after it was locked, by the first enrolment or by the "
+                f"upload of an allocation list. Put it back (`bedside check {self.folder} --locked` prints the locked "
+                f"text), or record the change with `bedside amend {self.folder}`."
             )
 
 
@@ -232,18 +231,25 @@ def _key_of(folder: Path) -> StudyKey:
     return key
 
 
+def _is_locked(record: Records | Write) -> bool:
+    """Whether the protocol can be amended only: somebody is enrolled, or a list was made for it."""
+    enrolled = record.row("SELECT 1 FROM participant WHERE kind = 'participant'")
+    return bool(enrolled or record.row("SELECT 1 FROM allocation_list"))
+
+
 _PARTICIPANTS = "SELECT participant.*, person.protocol, person.timezone FROM participant JOIN person USING (code)"
 
 
 def lock(study: Study, write: Write, now: datetime) -> int:
     """The number of the version that `study.protocol` is, recorded now if it is not yet, in the transaction of `write`.
 
-    Before the first enrolment the file may still be edited: whoever comes then begins on what it says by then.
+    Before the first enrolment the file may still be edited: whoever comes then begins on what it says by then. An edit
+    that was undone is one more version.
     """
-    known = write.value("SELECT version FROM protocol WHERE sha256 = ? ORDER BY version DESC", study.protocol.sha256)
-    if known is not None:
-        return int(known)
     last = write.row("SELECT * FROM protocol ORDER BY version DESC LIMIT 1")
+    known = write.value("SELECT version FROM protocol WHERE sha256 = ? ORDER BY version DESC", study.protocol.sha256)
+    if known is not None and last and (known == last["version"] or _is_locked(write) or not _stands_in_file(study)):
+        return int(known)
     scheme = last["scheme"] + study.protocol.allocates_otherwise(parse(last["text"])) if last else 0
     version = last["version"] + 1 if last else 1
     write.insert(
@@ -261,6 +267,14 @@ def lock(study: Study, write: Write, now: datetime) -> int:
     fingerprint = study.key.fingerprint
     write.log(now, "bedside", "protocol recorded", f"version {version}", sha256=study.protocol.sha256, key=fingerprint)
     return version
+
+
+def _stands_in_file(study: Study) -> bool:
+    """Whether `study.toml` says what was read: an edit was undone. If not, the server was not restarted after one."""
+    try:
+        return load(study.folder / "study.toml")[0] == study.protocol
+    except ProtocolError:
+        return False
 
 
 def template_names() -> list[str]:

@@ -167,7 +167,7 @@ def identity(folder: Path, code: str | None, by: str | None, why: str, where: bo
     if not by:
         raise IdentityError("Say who looks: --by NAME.")
     if fields:
-        if code is None or any("=" not in field for field in fields):
+        if code is None or any(not field.startswith(("name=", "email=", "phone=")) for field in fields):
             raise IdentityError("Give a CODE, and each field as name=..., email=... or phone=...")
         remember(study, code, by=by, **dict(field.split("=", 1) for field in fields))
         click.echo(f"Kept for {code}.")

@@ -55,10 +55,14 @@ def export(
 
     `role` makes the export for somebody who is blinded until an unblinding of the whole study is recorded. All is read
     in one transaction, so it fits together even while participants are writing. The folder appears whole or not at
-    all. Raises `StudyError` when `out` holds something already or cannot be written.
+    all. Raises `StudyError` when `out` holds something already or cannot be written, and for test participants in a
+    blinded export.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StudyError(f"{out} holds something already; choose a folder that is new or empty.")
+    if with_tests and role is not None and not blinding.is_unblinded(study, role):
+        # Their arms follow the order of the protocol, or were chosen: beside the labels they would say which is which.
+        raise StudyError(f"Test participants are in no export for a blinded {role}: their arms are known.")
     variant = Variant(
         role=role,
         blinded=role is not None and not blinding.is_unblinded(study, role),

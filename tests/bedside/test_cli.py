@@ -104,6 +104,9 @@ def test_mistakes_get_one_line_each(tmp_path: Path, folder: Path) -> None:
     assert "needs --token" in refused("robot", "http://127.0.0.1:1")
     assert "bedside safety" in refused("safety", str(folder), "--acknowledge", "5", "--by", "me")
     assert "--by NAME" in refused("safety", str(folder), "--acknowledge", "5")
+    assert "no number as large" in refused("safety", str(folder), "--acknowledge", "9" * 20, "--by", "me")
+    assert "no text in UTF-8" in refused("safety", str(folder), "--acknowledge", "5", "--by", "caf\udce9")
+    assert "name=..., email=... or phone=..." in refused("identity", str(folder), "X", "--by", "me", "--set", "by=you")
     assert "nobody came" in refused("check", str(folder), "--locked")
     assert "letters, digits" in refused("device", str(folder), "robot 1")
 
@@ -217,7 +220,7 @@ def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
     path = folder / "study.toml"
     text = path.read_text()
     path.write_text(text.replace("days = 15 ", "days = 14 "))
-    assert "changed after the first participant enrolled" in refused("enrol", str(folder))
+    assert "changed after it was locked" in refused("enrol", str(folder))
     assert run("check", str(folder), "--locked").output == text
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from study.allocation_list import upload
 from study.amendment import amend
-from study.enrolment import take_in
+from study.enrolment import come, enrol, take_in
 from study.errors import StudyError
 from study.keys import StudyKey
 from study.study import Study
@@ -142,6 +142,28 @@ def test_a_list_is_not_begun_anew_by_amending_away_from_it_and_back(
     path.write_text(text)
     with pytest.raises(StudyError, match="cannot be used again"):
         amend(folder, by="x", why="y", clock=clock)
+
+
+def test_a_list_locks_the_protocol_that_it_was_made_for(
+    listed: Study, folder: Path, clock: HandClock, tmp_path: Path
+) -> None:
+    upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("seed = 20260301", "seed = 20260302"))
+    with pytest.raises(StudyError, match="changed after it was locked"):
+        Study.open(folder, clock=clock)
+
+
+def test_whoever_came_before_the_last_edit_uses_up_the_same_list(
+    listed: Study, folder: Path, clock: HandClock, tmp_path: Path
+) -> None:
+    early = come(listed)
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("seed = 20260301", "seed = 20260302"))
+    study = Study.open(folder, clock=clock)
+    upload(study, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
+    later = come(study)
+    assert [enrol(study, one.code).arm.name for one in (early, later, come(study))] == ORDER[:3]
 
 
 def test_a_list_that_is_no_file_is_refused(listed: Study, tmp_path: Path) -> None:

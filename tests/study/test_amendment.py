@@ -146,9 +146,23 @@ def test_before_the_first_enrolment_the_file_can_be_edited_and_whoever_is_on_the
         trial.fill(edited, code)
         enrolment.enrol(edited, code)
     edit(folder, ("days = 16 ", "days = 17 "))
-    with pytest.raises(StudyError, match="first participant enrolled"):
+    with pytest.raises(StudyError, match="changed after it was locked"):
         Study.open(folder, clock=clock)
     assert verify(edited.records).mistakes == []
+
+
+def test_an_edit_that_was_undone_before_the_first_enrolment_locks_nobody_out(folder: Path, clock: HandClock) -> None:
+    trial.write(folder)
+    enrolment.come(Study.open(folder, clock=clock))
+    edit(folder, ("days = 15 ", "days = 16 "))
+    enrolment.come(Study.open(folder, clock=clock))
+    edit(folder, ("days = 16 ", "days = 15 "))
+    trial.join(Study.open(folder, clock=clock))
+    study = Study.open(folder, clock=clock)
+    assert [one["version"] for one in versions(study)] == [1, 2, 3]
+    assert study.protocol.days == 15
+    with pytest.raises(StudyError, match="nothing to amend"):
+        amend(folder, by="Dr Okafor", why="x", clock=clock)
 
 
 def test_what_cannot_be_amended_is_said(folder: Path, study: Study, clock: HandClock) -> None:
@@ -173,3 +187,6 @@ def test_another_consent_has_another_version(folder: Path, clock: HandClock) -> 
         amend(folder, by="Dr Okafor", why="clearer", clock=clock)
     edit(folder, ('version = "1.0"', 'version = "1.1"'))
     assert amend(folder, by="Dr Okafor", why="clearer", clock=clock) == 2
+    edit(folder, ("I take part freely.", "I take part."), ('version = "1.1"', 'version = "1.0"'))
+    with pytest.raises(StudyError, match=r"was already '1\.0': raise consent\.version"):  # it would be asked of nobody
+        amend(folder, by="Dr Okafor", why="back", clock=clock)

@@ -13,6 +13,7 @@ from study.access import accounts
 from study.backup import backup, restore
 from study.enrolment import take_in
 from study.errors import StudyError
+from study.hashing import file_sha256
 from study.study import Study
 from study.verify import verify
 from tests.conftest import HandClock
@@ -82,6 +83,25 @@ def test_a_backup_made_while_others_write_has_all_that_was_confirmed(
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_a_file_that_is_replaced_while_the_backup_is_made_is_in_it_as_it_was(
+    folder: Path, study: Study, tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = take_in(study).code
+    identity.remember(study, code, by=code, name="Maya")
+
+    def and_then_it_is_replaced(path: Path) -> str:
+        found = file_sha256(path)
+        if path.name == "identity.enc":
+            identity.remember(study, code, by=code, name="Maya Lindqvist")
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("study.backup.file_sha256", and_then_it_is_replaced)
+        backup(study, tmp_path / "b.tar")
+    restore(tmp_path / "b.tar", tmp_path / "again")
+    assert identity.contact(Study.open(tmp_path / "again", clock=clock), code) == {"name": "Maya"}
 
 
 def test_neither_a_backup_nor_a_study_is_overwritten(folder: Path, study: Study, tmp_path: Path) -> None:

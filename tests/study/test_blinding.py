@@ -109,6 +109,15 @@ def test_an_unblinding_needs_a_name_a_reason_and_somebody_blinded(study: Study) 
         unblind(study, "analyst", by="you", why="because", participant=code)
 
 
+def test_test_participants_are_in_no_blinded_export(study: Study, tmp_path: Path) -> None:
+    for _ in study.protocol.arms:  # they get the arms in the protocol's order, which is known
+        take_in(study, kind="test", skip=True)
+    with pytest.raises(StudyError, match="no export for a blinded analyst"):
+        export(study, tmp_path / "out", role="analyst", with_tests=True)
+    unblind(study, "analyst", by="me", why="because")
+    export(study, tmp_path / "out", role="analyst", with_tests=True)
+
+
 ARMS = st.lists(
     st.tuples(
         st.from_regex(r"zq[a-z]{5,9}", fullmatch=True),

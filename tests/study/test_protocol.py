@@ -54,6 +54,13 @@ MISTAKES = [
     ("a server without address", 'kind = "transformers"\nmodel = "smollm2"', 'kind = "openai"', "needs base_url"),
     ("an unknown time zone", "Europe/London", "Europe/Londn", "did you mean Europe/London?"),
     ("an impossible time", '"04:00"', '"26:00"', "visits.day_boundary is '26:00'; write the time of day, HH:MM"),
+    ("a zone that is the machine's", "Europe/London", "localtime", "'localtime', which is no IANA time zone"),
+    (
+        "a window that is empty",
+        'day_boundary = "04:00"',
+        'day_boundary = "04:00"\ncloses = "04:00"',
+        "closes (04:00) is when the day begins",
+    ),
     ("two arms of one name", 'name = "chat"\nmedium', 'name = "robot"\nmedium', "two are called 'robot'"),
     ("a block no arm fits", "[3, 6]", "[4]", "4 is no multiple of 3, the sum of the arms' ratios; allowed: 3, 6, 9"),
     (
@@ -166,6 +173,12 @@ WHOLE_MISTAKES = [
         '["baseline", "before", "after"]',
         '["before"]',
         "distress is due before and after every visit",
+    ),
+    (
+        "a measure with the name of the questions",
+        'measure = "k10"',
+        'measure = "screening"',
+        "'screening' is the name of the screening's own questions",
     ),
     ("a follow-up too early", "day = 45", "day = 12", "it comes after the last day, 15"),
     ("a window that is closed", 'closes = "23:59"', 'closes = "05:00"', "comes before opens"),

@@ -174,7 +174,7 @@ def test_the_protocol_is_locked_by_the_first_enrolment(folder: Path, study: Stud
     path.write_text(path.read_text() + "\n# a comment may still change\n")
     Study.open(folder).close()
     path.write_text(path.read_text().replace("days = 15 ", "days = 14 "))
-    with pytest.raises(StudyError, match="changed after the first participant enrolled"):
+    with pytest.raises(StudyError, match="changed after it was locked"):
         Study.open(folder)
 
 
