@@ -21,7 +21,7 @@ from study.allocation_rehearsal import levels_of
 from study.eligibility import UNKNOWN, stratum_of
 from study.errors import StudyError
 from study.protocol import Protocol
-from study.records import Write
+from study.records import Records, Write
 from study.study import Study, lock
 
 __all__ = ["listed", "upload"]
@@ -59,16 +59,16 @@ def upload(study: Study, path: Path, *, by: str) -> dict[str, int]:
     return dict.fromkeys(expected, 0) | dict(counts)
 
 
-def listed(study: Study, write: Write, stratum: str, position: int, arms: Sequence[str]) -> Slot:
+def listed(study: Study, record: Write | Records, stratum: str, position: int, arms: Sequence[str]) -> Slot:
     """The place `position` of `stratum`. Raises `StudyError` when the list has none."""
-    sealed = write.value("SELECT sealed FROM allocation_list WHERE stratum = ? AND position = ?", stratum, position)
-    if sealed is None:
+    row = record.row("SELECT sealed FROM allocation_list WHERE stratum = ? AND position = ?", stratum, position)
+    if row is None:
         raise StudyError(
             f"The uploaded allocation list has no place {position + 1} in the stratum {stratum!r}, so nobody can be "
             "enrolled."
         )
     try:
-        place = json.loads(_cipher(study).decrypt(sealed.encode()))
+        place = json.loads(_cipher(study).decrypt(row["sealed"].encode()))
     except InvalidToken:
         raise StudyError(
             "The allocation list cannot be opened: study.key is not the one it was uploaded with."

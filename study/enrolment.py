@@ -17,7 +17,7 @@ from study.eligibility import level, stratum_of
 from study.errors import Excluded, NotDue, StudyError
 from study.grammar import Consent
 from study.protocol import Protocol, check_zone
-from study.records import Write, stamp
+from study.records import Records, Write, stamp
 from study.safety import has_open_event
 from study.schedule import local_day
 from study.study import Kind, Participant, Person, Study, lock
@@ -262,6 +262,10 @@ def take_in(
     halting.refuse_enrolment(study.records, [one.name for one in study.protocol.arms])
     if not skip:
         on_paper.check(study, answers or {}, scores or {}, permissions)
+        if kind == "participant" and (
+            code is None or not study.records.row("SELECT 1 FROM person WHERE code = ?", code)
+        ):
+            _refuse_without_a_place(study, answers or {}, scores or {})
     person = come(study, kind=kind, timezone=timezone, by=by, code=code)
     if skip:
         with study.records.write() as write:
@@ -328,7 +332,23 @@ def _next(study: Study, write: Write, protocol: Protocol, scheme: int, stratum: 
     return minimise(seed, position, arms, ratios, before, levels, weights, plan.chance)
 
 
-def _used(study: Study, write: Write, method: str, scheme: int, stratum: str) -> int:
+def _refuse_without_a_place(
+    study: Study, answers: Mapping[str, Any], scores: Mapping[str, Mapping[str, int | None]]
+) -> None:
+    """Raises `StudyError` when an uploaded list has no place left for somebody with these answers."""
+    plan = study.protocol.allocation
+    if plan.method != "list" or study.rehearsal:
+        return
+    known = dict(answers)
+    for measure, items in scores.items():
+        known |= forms.scores_of(study, measure, items)
+    stratum = stratum_of({factor.name: level(factor, known) for factor in plan.strata})
+    latest = study.records.row("SELECT scheme FROM protocol ORDER BY version DESC LIMIT 1") or {"scheme": 0}
+    position = _used(study, study.records, plan.method, latest["scheme"], stratum)
+    listed(study, study.records, stratum, position, [arm.name for arm in study.protocol.arms])
+
+
+def _used(study: Study, write: Write | Records, method: str, scheme: int, stratum: str) -> int:
     """How many places of a stratum are used up: those of its scheme, and of one list those of every scheme that had it.
 
     Whoever came before the protocol was edited for the last time is on an earlier scheme, and the list is the same.

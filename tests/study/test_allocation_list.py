@@ -37,8 +37,10 @@ def a_list(tmp_path: Path, text: str | bytes) -> Path:
 def test_places_are_given_in_the_order_of_the_list(listed: Study, tmp_path: Path) -> None:
     assert upload(listed, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit") == {"all": 5}
     assert [take_in(listed).arm.name for _ in ORDER] == ORDER
+    people = listed.records.rows("SELECT * FROM person")
     with pytest.raises(StudyError, match="no place 6 in the stratum 'all', so nobody can be enrolled"):
         take_in(listed)
+    assert listed.records.rows("SELECT * FROM person") == people, "and nobody is left half-way"
     assert verify(listed.records).mistakes == []
 
 
