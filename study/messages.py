@@ -12,6 +12,7 @@ is sent without being claimed, and this process remembers that it did.
 import fcntl
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
@@ -31,7 +32,16 @@ from study.study import Participant, Study
 from study.texts import texts
 from study.visits import Visit
 
-__all__ = ["Post", "address_mistakes", "claim", "claim_alarms", "claim_reminder", "deliver", "post_by_apprise"]
+__all__ = [
+    "Post",
+    "address_mistakes",
+    "claim",
+    "claim_alarms",
+    "claim_reminder",
+    "deliver",
+    "post_by_apprise",
+    "tell_unrecorded",
+]
 
 Kind = Literal["reminder", "safety", "escalation"]
 
@@ -176,6 +186,30 @@ def _send_alarms(study: Study, post: Post, sent: dict[Kind, int], tried: set[str
         if row["key"] not in tried:
             tried.add(row["key"])
             sent[row["kind"]] += _alarm(study, row, post)
+    with _TELLING:
+        unrecorded = _UNRECORDED.pop(study.records.path, [])
+    for words in unrecorded:
+        if _to_all(study.protocol.safety.notify, *_said(study, "safety_unrecorded", words), post):
+            sent["safety"] += 1
+        else:
+            tell_unrecorded(study, **words)
+
+
+def tell_unrecorded(study: Study, participant: str, category: str, raised_at: str | None = None) -> None:
+    """Have the officer told at the next `deliver` of this process of what a full disk keeps from being recorded.
+
+    It is kept in memory alone: once for a participant and category, until somebody takes it.
+    """
+    raised_at = raised_at or stamp(study.clock.now())
+    with _TELLING:
+        waiting = _UNRECORDED.setdefault(study.records.path, [])
+        if all((one["participant"], one["category"]) != (participant, category) for one in waiting):
+            waiting.append({"participant": participant, "category": category, "raised_at": raised_at})
+
+
+_TELLING = threading.Lock()
+_UNRECORDED: dict[Path, list[dict[str, str]]] = {}
+"""What is to be told and is in no record, by the record's path."""
 
 
 def _open_alarms(study: Study) -> list[dict[str, Any]]:
@@ -221,14 +255,25 @@ def _post_alarm(study: Study, row: dict[str, Any], post: Post) -> bool:
     first = row["kind"] == "safety"
     addresses = rules.notify if first else rules.escalate or rules.notify
     kind = "asked" if event["source"] == "asked" else "safety"
-    said = texts(study.protocol.language, "messages")[kind if first else f"{kind}_escalation"]
-    words = {**event, "title": study.protocol.title}
-    title = said["title"].format(**words)
-    body = said["body"].format(**words) if first else said["body"](rules.acknowledge_minutes, **words)
-    # Every address is tried: one that is broken must not keep the others from hearing.
-    taken = [_send(address, title, body, post) for address in addresses]
-    if not any(taken):
+    minutes = None if first else rules.acknowledge_minutes
+    title, body = _said(study, kind if first else f"{kind}_escalation", event, minutes)
+    taken = _to_all(addresses, title, body, post)
+    if not taken:
         log.error("safety event not delivered", number=event["id"], kind=row["kind"])
+    return taken
+
+
+def _said(study: Study, name: str, words: dict[str, Any], minutes: int | None = None) -> tuple[str, str]:
+    """The title and the body of an alarm; `minutes` is the number by which one that has one is declined."""
+    said = texts(study.protocol.language, "messages")[name]
+    words = {**words, "title": study.protocol.title}
+    body = said["body"].format(**words) if minutes is None else said["body"](minutes, **words)
+    return said["title"].format(**words), body
+
+
+def _to_all(addresses: list[str], title: str, body: str, post: Post) -> bool:
+    """Whether anybody took it. Every address is tried: one that is broken must not keep the others from hearing."""
+    taken = [_send(address, title, body, post) for address in addresses]
     return any(taken)
 
 

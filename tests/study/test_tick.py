@@ -182,6 +182,20 @@ def test_on_a_full_disk_an_alarm_goes_out_once(busy: Study, claimed: bool) -> No
     assert safety.events(busy)[0]["told_at"] is not None
 
 
+def test_what_cannot_be_recorded_is_told_once(busy: Study) -> None:
+    tick(busy, Post())
+    for _ in range(3):  # they try again, as the page asks them to
+        messages.tell_unrecorded(busy, "K7QX2M", "suicide")
+    tick(busy, Post(taken=False))
+    post = Post()
+    tick(busy, post)
+    tick(busy, post)
+    [(address, title, body)] = post.sent
+    assert address == "json://officer.example.org"
+    assert "not on record" in title
+    assert body.startswith("Participant K7QX2M, 2026-03-04T18:30:00.000+00:00: suicide.")
+
+
 def test_nobody_hears_that_nobody_acknowledged_an_event_which_was_acknowledged(busy: Study) -> None:
     def away(address: str, title: str, body: str) -> bool:
         return "deputy" not in address
