@@ -12,9 +12,11 @@ from study.analysis.compare import compare
 from study.analysis.data import AnalysisData
 from study.analysis.imputing import imputed
 from study.analysis.outcomes import values
+from study.analysis.record import ScaleInfo
 from study.analysis.results import Section, Table
 from study.analysis.sections import missing
 from study.errors import CannotEstimate
+from study.measure import load_measure
 from tests.analysing import kian2024, synthetic
 
 
@@ -185,23 +187,45 @@ def test_worse_values_move_a_contrast_by_the_share_that_is_missing() -> None:
     assert moved[2].value - still[2].value == pytest.approx(4.0 * share)
 
 
-def test_of_a_measure_where_more_is_better_less_is_worse() -> None:
-    """Satisfaction is better the higher it is: so worse is lower, and the robot's contrast falls with delta."""
+@pytest.mark.parametrize(
+    ("named", "side"),
+    [
+        ("sus", "lower"),
+        ("sus.total", "lower"),
+        ("wai_sr", "lower"),
+        ("wai_sr.bond", "lower"),
+        ("csq8.total", "lower"),
+        ("ceq.expectancy", "lower"),
+        ("rosas", "lower"),
+        ("rosas.competence", "lower"),
+        ("rosas.discomfort", "higher"),
+        ("k10.total", "higher"),
+    ],
+)
+def test_of_a_measure_where_more_is_better_less_is_worse(named: str, side: str) -> None:
+    """Satisfaction is better the higher it is: so worse is lower, and the robot's contrast falls with delta. A measure
+    named with its scale is the same outcome, and of one with scales in both directions each has its own."""
     data = synthetic(dropout=0.3, plan={"deltas": [3.0], "imputations": 5})
-    primary = data.plan.primary.model_copy(update={"measure": "sus", "when": "day 15", "change_from": None})
+    primary = data.plan.primary.model_copy(update={"measure": named, "when": "day 15", "change_from": None})
+    measure = load_measure(named.partition(".")[0])
+    scale = named.partition(".")[2] or measure.scales[0].name
+    info = ScaleInfo(named.partition(".")[0], scale, named, *measure.bounds(scale))
     scores = data.scores[(data.scores["measure"] == "k10") & (data.scores["occasion"] == "day 15")]
-    scores = scores.assign(measure="sus", scale="total")
+    scores = scores.assign(measure=info.measure, scale=scale)
     data = replace(
-        data, plan=data.plan.model_copy(update={"primary": primary}), scores=pd.concat([data.scores, scores])
+        data,
+        plan=data.plan.model_copy(update={"primary": primary}),
+        scores=pd.concat([data.scores[data.scores["measure"] != info.measure], scores]),
+        scales={**data.scales, named: info},
     )
     section = missing.section(data)
-    assert any("(worse is lower)" in sentence for sentence in section.text)
+    assert any(f"(worse is {side})" in sentence for sentence in section.text)
     rows = [
         row
         for row in table(section, "missing_deltas")
         if (row["worse_in"], row["compared_with"]) == ("robot", "chatbot") and row["arm"] == "robot"
     ]
-    assert rows[1]["difference"] < rows[0]["difference"]  # type: ignore[operator]
+    assert (rows[1]["difference"] < rows[0]["difference"]) == (side == "lower")  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("assumption", ["jump_to_reference", "copy_reference"])
