@@ -72,7 +72,7 @@ def section(data: AnalysisData) -> Section:
         steps = list(moved(ready, plan, [delta for delta in deltas if delta > 0], worse))
         text += tipping_words(ready, steps, plan, worse)
         tables += [tipping_table(ready, steps, plan), delta_table(steps, plan)]
-        warnings += failures
+        warnings += [*failures, *([ready.fewer] if ready.fewer else [])]
     except CannotEstimate as error:
         warnings.append(f"Missing values could not be imputed: {error}")
     return Section("missing", TITLE, tuple(text), tuple(tables), tuple(warnings))
