@@ -73,8 +73,8 @@ class AnalysisData:
     model's place), first_sentence_s (median over the therapist's turns of the time to the first sentence; NaN where
     none was measured), minutes (from the first turn to the last). Empty when blinded."""
     events: pd.DataFrame
-    """Safety events: participant (None before enrolment), arm, day, source, category, severity, serious, relatedness,
-    expectedness, raised_at, acknowledged_at."""
+    """Safety events: participant and arm (both None for what was raised before the enrolment), day, source, category,
+    severity, serious, relatedness, expectedness, raised_at, acknowledged_at."""
     sha256: str
     """Of all the tables above: the same data have the same hash."""
     plan_sha256: str = ""

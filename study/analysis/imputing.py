@@ -20,7 +20,7 @@ from study.errors import CannotEstimate
 from study.grammar import Analysis
 from study.statistics.effect import standardised
 from study.statistics.estimate import Estimate, holm
-from study.statistics.imputation import Assumption, Imputer, Repeated, compare, summary_weights
+from study.statistics.imputation import Assumption, Imputer, Repeated, compare, own_weights
 from study.statistics.incomplete import Covariance
 
 __all__ = ["Imputed", "adjusted_of", "columns_of", "imputed", "matrix_of", "models_of", "planned", "reference_of"]
@@ -58,7 +58,12 @@ def planned(found: Comparison, plan: Analysis) -> Comparison:
         for pair, one, p in zip(ready.pairs, estimates, adjusted_of(estimates, plan), strict=True)
     )
     how = f"missing values imputed under {plan.missing.replace('_', ' ')} ({ready.model}), then analysis of covariance"
-    return replace(found, contrasts=contrasts, how=how)
+    if not ready.fewer:
+        return replace(found, contrasts=contrasts, how=how)
+    what = {"mean": "the mean over", "trend": "the change a day over"}.get(plan.estimate)
+    own = what and found.model != "ancova"
+    compares = f"{what} the study days that each participant's version has" if own else found.compares
+    return replace(found, contrasts=contrasts, how=how, compares=compares, notes=(*found.notes, ready.fewer))
 
 
 def adjusted_of(estimates: Sequence[Estimate], plan: Analysis) -> list[float]:
@@ -86,7 +91,20 @@ class Imputed:
     model: str
     """The model from which values are imputed, in words."""
     weights: Floats
+    """(N, T): what each participant's number is made with; NaN for who has none."""
     _complete: dict[str, Floats] = field(default_factory=dict)
+
+    @cached_property
+    def fewer(self) -> str:
+        """A sentence on those who have fewer days than others by their version of the protocol; empty without any."""
+        count = int((~self.data.due.all(axis=1)).sum())
+        if not count:
+            return ""
+        out = int(np.isnan(self.weights).any(axis=1).sum())
+        who = "1 participant has" if count == 1 else f"{count} participants have"
+        said = f"{who} fewer study days than others, by their version of the protocol: nothing is imputed on days that "
+        said += "a version does not have, and imputed data are adjusted for the days of the version"
+        return f"{said}; {out} of them do not have the last day and are not compared." if out else f"{said}."
 
     @cached_property
     def names(self) -> list[str]:
@@ -122,19 +140,22 @@ def imputed(values: Values, plan: Analysis) -> Imputed:
     """Ready to be imputed under every assumption, with chance from the plan's seed. Raises `CannotEstimate`."""
     frame, terms, _ = prepared(values)
     arms = tuple(map(str, frame["arm"].cat.categories))
-    matrix, times, people = matrix_of(values, frame)
+    matrix, times, people, expected = matrix_of(values, frame)
     number = people["arm"].cat.codes.to_numpy()
-    known = [code for code in range(len(arms)) if np.isfinite(matrix[number == code]).any()]
+    model = planned_model(values, plan) if len(times) > 1 else "ancova"
+    weights = own_weights(times, plan.estimate if model != "ancova" else "last", expected)
+    counted = np.asarray(np.isfinite(weights).all(axis=1))
+    known = [
+        code for code in range(len(arms)) if np.isfinite(matrix[number == code]).any() and counted[number == code].any()
+    ]
     chosen = tuple(pair for pair in pairs(plan, arms) if all(arms.index(arm) in known for arm in pair))
     if not chosen:
         raise CannotEstimate("There are no two arms with values that the plan compares.")
     here = np.isin(number, known)
     covariates = columns_of(people[here], terms, number[here])
-    model = planned_model(values, plan) if len(times) > 1 else "ancova"
-    weights = summary_weights(times, plan.estimate if model != "ancova" else "last")
     failures = []
     for covariance, day in models_of(values, plan, int(here.sum()), len(times)):
-        data = Repeated(matrix[here], number[here].astype(np.intp), covariates, times, day)
+        data = Repeated(matrix[here], number[here].astype(np.intp), covariates, times, day, expected[here])
         try:
             rng = np.random.default_rng([plan.seed, 1])
             imputer = Imputer(data, covariance, imputations=plan.imputations, rng=rng)
@@ -142,12 +163,14 @@ def imputed(values: Values, plan: Analysis) -> Imputed:
             failures.append(str(error))
             continue
         words = _WORDS[covariance] + (", day as a line" if day == "linear" else ", a mean for each day")
-        return Imputed(plan, data, imputer, arms, chosen, words if len(times) > 1 else "linear regression", weights)
+        words = words if len(times) > 1 else "linear regression"
+        return Imputed(plan, data, imputer, arms, chosen, words, weights[here])
     raise CannotEstimate(failures[-1])
 
 
-def matrix_of(values: Values, frame: pd.DataFrame) -> tuple[Floats, Floats, pd.DataFrame]:
-    """Values (N, T) on the days on which anybody has one, these days (T,), and a row of `frame` for each participant.
+def matrix_of(values: Values, frame: pd.DataFrame) -> tuple[Floats, Floats, pd.DataFrame, NDArray[np.bool_]]:
+    """Values (N, T) on the days on which anybody has one, these days (T,), a row of `frame` for each participant, and
+    which values `frame` expects (N, T): after an amendment of the days not everybody has all of them.
 
     Participants are in the order of the frame. Raises `CannotEstimate` when there is no value.
     """
@@ -155,10 +178,11 @@ def matrix_of(values: Values, frame: pd.DataFrame) -> tuple[Floats, Floats, pd.D
     if not frame["value"].notna().any():
         raise CannotEstimate("There are no values.")
     if not values.repeated:
-        return people[["value"]].to_numpy(dtype=float), np.ones(1), people
+        return people[["value"]].to_numpy(dtype=float), np.ones(1), people, np.ones((len(people), 1), dtype=bool)
     wide = frame.pivot(index="participant", columns="day", values="value").loc[people["participant"]]
+    rows = pd.crosstab(frame["participant"], frame["day"]).loc[people["participant"]] > 0
     seen = wide.columns[wide.notna().any()]
-    return wide[seen].to_numpy(dtype=float), seen.to_numpy(dtype=float), people
+    return wide[seen].to_numpy(dtype=float), seen.to_numpy(dtype=float), people, rows[seen].to_numpy(dtype=bool)
 
 
 def columns_of(people: pd.DataFrame, terms: list[str], arms: NDArray[np.generic]) -> Floats:

@@ -92,7 +92,9 @@ def _words(data: AnalysisData, protocol: Protocol) -> str:
     plan = protocol.allocation
     factors = " and ".join(factor.name for factor in plan.strata)
     ratios = [arm.ratio for arm in protocol.arms]
-    unequal = f" in the ratio {':'.join(map(str, ratios))}" if len(set(ratios)) > 1 else ""
+    # In the order of the labels it would tell a blinded reader which of them is which; the methods withhold it as well.
+    shown = len(set(ratios)) > 1 and not data.blinded
+    unequal = f" in the ratio {':'.join(map(str, ratios))}" if shown else ""
     within = f" within strata of {factors}" if factors else ""
     if plan.method == "minimisation":
         return f"minimisation over {factors}, with the best arm given in {plan.chance:.0%} of the draws{unequal}"

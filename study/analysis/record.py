@@ -240,12 +240,15 @@ def _answers(source: Reading, order: Order) -> list[tuple[Any, ...]]:
 
 
 def _events(source: Reading) -> Iterable[tuple[Any, ...]]:
+    """What was raised before the enrolment, by an answer of the screening or the baseline, is of no participant."""
     words, kind = "t.source", "t.category"
+    # At the moment of the enrolment itself it is of the form that completed it: nobody has begun a visit yet.
+    after = "CASE WHEN t.raised_at > e.enrolled_at"
     if source.variant.blinded:  # as in a blinded export: not every arm has a therapist who speaks
         words = f"CASE WHEN {words} IN ('participant', 'therapist', 'draft') THEN 'screen' ELSE {words} END"
         kind = f"CASE WHEN t.source = 'therapist' THEN 'screen' ELSE {kind} END"
     return source.connection.execute(
-        f"SELECT CASE WHEN e.code IS NULL THEN NULL ELSE p.new END, p.arm, v.day, {words}, {kind}, t.severity,"  # noqa: S608
+        f"SELECT {after} THEN p.new END, {after} THEN p.arm END, v.day, {words}, {kind}, t.severity,"  # noqa: S608
         " t.serious, t.relatedness, t.expectedness, t.raised_at, t.acknowledged_at FROM safety_event t"
         " JOIN people p ON p.code = t.participant LEFT JOIN participant e ON e.code = t.participant"
         " LEFT JOIN visit v ON v.id = t.visit WHERE t.source != 'asked' ORDER BY t.id"

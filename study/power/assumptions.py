@@ -27,6 +27,8 @@ __all__ = [
     "Stated",
     "Target",
     "contrasts_of",
+    "due_of",
+    "has_baseline",
     "plan_of",
     "reference_of",
     "target_of",
@@ -108,7 +110,7 @@ class Assumptions:
         if not -1 < self.autocorrelation < 1:
             raise StudyError(f"--autocorrelation is {self.autocorrelation:g}; it must lie between -1 and 1.")
         most = self.sd_between / self.sd_of_one
-        if abs(self.baseline_correlation) > most:
+        if abs(self.baseline_correlation) > most and has_baseline(protocol):
             raise StudyError(
                 f"--baseline-correlation is {self.baseline_correlation:g}; with these standard deviations it can be at "
                 f"most {math.floor(most * 1000) / 1000:g}, since nothing known beforehand tells one day from another."
@@ -189,14 +191,10 @@ class Assumptions:
                     "assumption",
                 ),
             ]
+        if has_baseline(protocol):
+            meaning = "of the baseline with one visit"
+            said.append(one("baseline_correlation", self.baseline_correlation, "", meaning, "mean of trials [2]"))
         said += [
-            one(
-                "baseline_correlation",
-                self.baseline_correlation,
-                "",
-                "of the baseline with one visit",
-                "mean of trials [2]",
-            ),
             *(
                 Stated("--factor " + name, f"{value:+g} points", "from one level to the next", "chosen")
                 for name, value in self.factors.items()
@@ -232,6 +230,18 @@ def reference_of(protocol: Protocol) -> str:
     if not contrasts:
         raise StudyError("The study has one arm, so there is nothing to compare.")
     return contrasts[0][1]
+
+
+def due_of(protocol: Protocol) -> list[str]:
+    """The occasions at which the measure of the primary outcome is due."""
+    measure = plan_of(protocol).primary.measure.partition(".")[0]
+    return next(list(one.when) for one in protocol.measures if one.measure == measure)
+
+
+def has_baseline(protocol: Protocol) -> bool:
+    """Whether the analysis will have a baseline of the primary outcome to adjust for, as `study.analysis.outcomes` has
+    it: the measure at screening or baseline, or the rating before the exercise of day 1."""
+    return not {"screening", "baseline", "before"}.isdisjoint(due_of(protocol))
 
 
 def target_of(protocol: Protocol) -> Target:

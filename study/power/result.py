@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from study.analysis.results import Cell, Column, Table
-from study.power.assumptions import plan_of, reference_of
+from study.power.assumptions import has_baseline, plan_of, reference_of
 from study.power.curves import ANY, Point
 from study.power.replicates import key_of
 from study.power.running import Request
@@ -82,6 +82,9 @@ def notes(request: Request, points: Sequence[Point]) -> list[str]:
     strata = request.protocol.allocation.strata
     if request.protocol.allocation.method == "list":
         said.append("The uploaded list is replaced by blocks of the smallest size, within the strata.")
+    if not has_baseline(request.protocol):
+        measure = plan_of(request.protocol).primary.measure
+        said.append(f"{measure} is not measured before the treatment, so nothing is adjusted for a baseline.")
     if strata and not request.assumed.factors:
         said.append("Every level of the strata is equally frequent and without effect on the outcome (see --factor).")
     cells = [point for point in points if point.contrast == ANY]

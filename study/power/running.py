@@ -7,15 +7,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from study.allocation_rehearsal import levels_of
 from study.parallel import each
-from study.power.assumptions import Assumptions, plan_of
+from study.power.assumptions import Assumptions, due_of, plan_of
 from study.power.planned import replicate
 from study.power.replicates import Replicate, keeping, key_of
 from study.protocol import Protocol
 
 __all__ = ["Batch", "Cell", "Request", "run"]
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same configuration gives other replicates than before."""
 
 BATCH = 10
@@ -57,6 +58,8 @@ class Request:
             "arms": [[arm.name, arm.ratio] for arm in self.protocol.arms],
             "days": self.protocol.days,
             "allocation": self.protocol.allocation.model_dump(exclude={"seed"}),
+            "levels": {factor.name: levels_of(self.protocol, factor) for factor in self.protocol.allocation.strata},
+            "due": due_of(self.protocol),
             "plan": plan,
             "assumed": self.assumed.as_json(),
             "seed": self.seed,

@@ -5,9 +5,9 @@ The value of participant i on day d of D, in arm a with the effect e, is
     y = scale * e[a] * s(d) + factors + u_i + v_i * (d - (D + 1) / 2) + r_id
 
 with u of variance sd_between^2 and v of sd_slope^2, independent; r of variance sd_within^2, first-order autoregressive
-over study days; and s(d) the course of an effect. The baseline has the variance of one value and is correlated with u.
-All are normal. An outcome of one occasion has one value, y = e[a] + factors + u + r. A level and a course that all arms
-share are left out, since the planned models have a term for each.
+over study days; and s(d) the course of an effect. The baseline has the variance of one value and is correlated with u;
+there is none where the study measures none. All are normal. An outcome of one occasion has one value, y = e[a] +
+factors + u + r. A level and a course that all arms share are left out, since the planned models have a term for each.
 
 Everything follows from the seed, the number of participants and the number of the replicate: a larger effect meets the
 same participants, so that curves over effects are smooth.
@@ -18,7 +18,7 @@ import pandas as pd
 
 from study.allocation_rehearsal import levels_of, rehearse
 from study.analysis.outcomes import Values
-from study.power.assumptions import Assumptions, plan_of, target_of
+from study.power.assumptions import Assumptions, due_of, has_baseline, plan_of, target_of
 from study.protocol import Protocol
 
 __all__ = ["simulate"]
@@ -74,7 +74,11 @@ def simulate(
     }
     if daily:
         columns["day"] = np.tile(days.astype(int), participants)
-    columns |= {"value": value.ravel(), "baseline": np.repeat(baseline, last)}
+    measured = has_baseline(protocol)
+    columns |= {
+        "value": value.ravel(),
+        "baseline": np.repeat(baseline if measured else np.full(participants, np.nan), last),
+    }
     for name in covariates:
         given = np.repeat([one.levels[name] for one in allocated], last)
         columns[name] = pd.Categorical(given, categories=levels[name])
@@ -85,15 +89,14 @@ def simulate(
         repeated=daily,
         frame=pd.DataFrame(columns),
         covariates=covariates,
-        has_baseline=True,
+        has_baseline=measured,
     )
 
 
 def _first_day(protocol: Protocol) -> int:
     """The first day that is compared: 2 where the rating before the exercise of day 1 has to serve as the baseline."""
-    outcome = plan_of(protocol).primary
-    due = next(one for one in protocol.measures if one.measure == outcome.measure.partition(".")[0])
-    return 2 if outcome.when == "before" and not {"screening", "baseline"} & set(due.when) else 1
+    own = plan_of(protocol).primary.when == "before" and {"screening", "baseline"}.isdisjoint(due_of(protocol))
+    return 2 if own else 1
 
 
 def _autoregressive(noise: np.ndarray, correlation: float) -> np.ndarray:

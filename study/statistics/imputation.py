@@ -15,10 +15,14 @@ reference, and as if in the reference under copy reference; who has values up to
 under each, and so is the reference arm itself. A difference `delta` may be added to what was imputed. Under all of them
 the same chance is used, so that they differ by the assumption alone.
 
-Each imputed data set is complete, and balanced. Its estimates are those of least squares on one number of each
-participant: the mean over the occasions, the last one, or the slope. With nothing missing these are what the mixed
-model of the same design estimates; where its intercepts and slopes are correlated, but for the covariates' effects,
-which it then estimates from the slopes as well.
+Each imputed data set is complete. Its estimates are those of least squares on one number of each participant: the mean
+over the occasions, the last one, or the slope. With nothing missing these are what the mixed model of the same design
+estimates; where its intercepts and slopes are correlated, but for the covariates' effects, which it then estimates from
+the slopes as well.
+
+Participants may have fewer occasions than others by design, as after an amendment (`Repeated.expected`). What was never
+to be measured is not missing: it says nothing of a dropout and is in no participant's number. The least squares then
+have a mean of their own for each set of occasions, so that a course over time is not taken for a difference.
 """
 
 from collections.abc import Sequence
@@ -33,7 +37,7 @@ from study.statistics.estimate import Estimate
 from study.statistics.incomplete import Covariance, Model, fit, precisions
 from study.statistics.rubin import pooled
 
-__all__ = ["Assumption", "Imputer", "Repeated", "compare", "filled", "means", "summary_weights"]
+__all__ = ["Assumption", "Imputer", "Repeated", "compare", "filled", "means", "own_weights", "summary_weights"]
 
 Floats = NDArray[np.float64]
 
@@ -56,17 +60,29 @@ class Repeated:
     """(T,)."""
     day: Literal["linear", "factor"] = "factor"
     """Whether the means of each arm are a line over the times, or one for each occasion."""
+    expected: NDArray[np.bool_] | None = None
+    """(N, T): which values were to be measured; None for all. The others are NaN, and not missing."""
+
+    @property
+    def due(self) -> NDArray[np.bool_]:
+        """(N, T): which values were to be measured."""
+        return np.ones(self.values.shape, dtype=bool) if self.expected is None else self.expected
+
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """(N, T)."""
+        return np.asarray(~np.isnan(self.values))
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """(N, T)."""
-        return np.asarray(np.isnan(self.values))
+        """(N, T): what was to be measured and is not there."""
+        return np.asarray(self.due & ~self.observed)
 
     @property
     def dropped(self) -> NDArray[np.bool_]:
         """(N, T): what is missing after the participant's last observed value."""
-        later = np.flip(np.logical_or.accumulate(np.flip(~self.missing, axis=1), axis=1), axis=1)
-        return np.asarray(~later)
+        later = np.flip(np.logical_or.accumulate(np.flip(self.observed, axis=1), axis=1), axis=1)
+        return np.asarray(self.missing & ~later)
 
     @property
     def groups(self) -> NDArray[np.intp]:
@@ -98,6 +114,23 @@ def summary_weights(times: Floats, estimate: Literal["mean", "last", "trend"]) -
     return np.asarray(centred / float(centred @ centred))
 
 
+def own_weights(times: Floats, estimate: Literal["mean", "last", "trend"], due: NDArray[np.bool_]) -> Floats:
+    """(N, T): the same of each participant's own occasions, those of `due` (N, T).
+
+    NaN for who has no such number: no occasion, not the last of all for `last`, a single one for `trend`. Raises
+    `CannotEstimate` for no trend.
+    """
+    whole = summary_weights(times, estimate)
+    found = np.where(due, whole, 0.0)
+    for person in np.flatnonzero(~due.all(axis=1)):
+        own = due[person]
+        if own.sum() < (2 if estimate == "trend" else 1) or (estimate == "last" and not own[-1]):
+            found[person] = np.nan
+        elif estimate != "last":
+            found[person, own] = summary_weights(times[own], estimate)
+    return found
+
+
 class Imputer:
     """Draws of the parameters and of chance, from which each assumption makes its imputations.
 
@@ -107,7 +140,7 @@ class Imputer:
     def __init__(self, data: Repeated, covariance: Covariance, *, imputations: int, rng: np.random.Generator) -> None:
         self.data = data
         self.covariance = covariance
-        seen = np.asarray(~data.missing.all(axis=1))
+        seen = np.asarray(data.observed.any(axis=1))
         if len(np.unique(data.arms[seen])) < len(np.unique(data.arms)):
             raise CannotEstimate("An arm has no value at all, so none can be imputed in it.")
         self.model = self._fit()
@@ -152,7 +185,10 @@ class Imputer:
         return Model(*(np.concatenate([getattr(one, name) for one in found]) for name in _PARTS))
 
     def imputed(self, assumption: Assumption = "mar", reference: int | None = None) -> Floats:
-        """(M, N, T): the values, complete. `reference` is the number of an arm, needed for all but `mar`."""
+        """(M, N, T): the values, complete but for what was never to be measured.
+
+        `reference` is the number of an arm, needed for all but `mar`.
+        """
         return filled(self.data, self._draws, self._chance, assumption, reference)
 
 
@@ -162,16 +198,16 @@ _PARTS = ("coefficients", "covariance", "converged")
 def filled(data: Repeated, model: Model, chance: Floats, assumption: Assumption, reference: int | None) -> Floats:
     """(M, N, T): the values, with the missing ones drawn given the observed ones under each of M parameters.
 
-    `chance` (M, N, T) are draws of the standard normal distribution.
+    What was never to be measured stays NaN. `chance` (M, N, T) are draws of the standard normal distribution.
     """
     sigma = model.covariance
-    seen = (~data.missing).astype(float)
+    seen = data.observed.astype(float)
     # A draw of all occasions, moved by what the observed values say that it should have been: this has the mean and the
     # variance of the missing values given the observed ones.
     gain = sigma[:, None] @ precisions(sigma, seen)
     drawn = means(data, model.coefficients, assumption, reference)
     drawn = drawn + np.einsum("mts,mns->mnt", np.linalg.cholesky(sigma), chance)
-    deviation = seen * (np.where(data.missing, 0.0, data.values) - drawn)
+    deviation = seen * (np.where(data.observed, data.values, 0.0) - drawn)
     drawn = drawn + np.einsum("mnts,mns->mnt", gain, deviation)
     return np.asarray(np.where(data.missing, drawn, data.values))
 
@@ -186,7 +222,7 @@ def means(data: Repeated, coefficients: Floats, assumption: Assumption, referenc
     group = int(np.searchsorted(np.unique(data.arms), reference))
     theirs = _means_of(data, coefficients, np.full(len(data.arms), group))
     dropped = data.dropped
-    replaced = dropped if assumption == "jump_to_reference" else np.repeat(dropped[:, -1:], dropped.shape[1], axis=1)
+    replaced = dropped if assumption == "jump_to_reference" else np.asarray(dropped.any(axis=1))[:, None]
     return np.asarray(np.where(replaced, theirs, own))
 
 
@@ -210,14 +246,24 @@ def compare(
 ) -> list[Estimate]:
     """Each of `pairs` (a, b) of arms, the difference a minus b, pooled over the complete data sets (M, N, T).
 
-    `weights` (T,) make one number of each participant's values, which is compared by least squares, adjusted for the
-    covariates. `delta` (N, T) is added to the values first. Raises `CannotEstimate`.
+    `weights`, (T,) or of each participant (N, T), make one number of each participant's values; these are compared by
+    least squares, adjusted for the covariates, and for the occasions that were to be measured where these differ.
+    Whose weights are NaN is left out. `delta` (N, T) is added to the values first. Raises `CannotEstimate`.
     """
-    numbers = complete @ weights
-    if delta is not None:
-        numbers = numbers + delta @ weights
-    arms = np.unique(data.arms)
-    x = np.column_stack([data.arms[:, None] == arms, data.covariates - data.covariates.mean(axis=0)]).astype(float)
+    weights = np.broadcast_to(weights, data.values.shape)
+    counted = np.asarray(np.isfinite(weights).all(axis=1))
+    due = data.due
+    values = np.where(due, complete if delta is None else complete + delta, 0.0)
+    numbers = np.einsum("mnt,nt->mn", values[:, counted], weights[counted])
+    own = data.arms[counted]
+    arms = np.unique(own)
+    covariates = data.covariates[counted] - data.covariates[counted].mean(axis=0)
+    x = np.column_stack([own[:, None] == arms, covariates]).astype(float)
+    for occasions in np.unique(due[counted], axis=0)[1:]:
+        alike = (due[counted] == occasions).all(axis=1).astype(float)
+        wider = np.column_stack([x, alike - alike.mean()])
+        if np.linalg.matrix_rank(wider) == wider.shape[1] < len(wider):
+            x = wider
     df = len(x) - x.shape[1]
     if df < 1 or np.linalg.matrix_rank(x) < x.shape[1]:
         raise CannotEstimate("There are too few participants for the arms and covariates that are to be compared.")

@@ -1,7 +1,8 @@
 """The flow of participants after CONSORT 2025: from everybody who opened the door to those who are analysed.
 
 Everything is counted from the record: the states of persons, the enrolments, the visits and the withdrawals. A person
-is counted once in each place; reasons of exclusion are counted each, since a person may have several.
+is counted once in each place; reasons of exclusion are counted each, since a person may have several. What a visit
+came to is called as in the section on adherence: one that the study itself stopped for safety was made.
 
 Source: Hopewell et al. 2025, CONSORT 2025 statement, item 22a and the flow diagram (PLOS Med 22:e1004587).
 """
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from study.analysis.attendance import MADE
 from study.analysis.data import AnalysisData
 from study.analysis.outcomes import values
 from study.analysis.results import Column, Section, Table
@@ -41,6 +43,8 @@ ARM = (
     ("not_began_other", "Began no visit: no visit made yet"),
     ("not_began_missed", "Began no visit: every visit missed"),
     ("completed", "Made the visit of the last study day"),
+    ("stopped", "Made the visit of the last study day, which was stopped for safety"),
+    ("unfinished", "Began the visit of the last study day and did not finish it"),
     ("withdrew", "Left the study"),
     ("withdrew_reason", "Left the study and gave a reason"),
     ("erased", "Left the study and had their data erased"),
@@ -134,7 +138,9 @@ def _by_arm(data: AnalysisData) -> tuple[dict[str, dict[str, int]], list[str]]:
     visited = set(daily.loc[daily["state"].isin(_OVER), "participant"])
     last = dict(zip(people["participant"], people["days"], strict=True))
     at_the_end = daily[daily["day"] == daily["participant"].map(last)]
-    seen = set(at_the_end.loc[at_the_end["state"] == "done", "participant"])
+    came_to = {state: set(own["participant"]) for state, own in at_the_end.groupby("state")}
+    stopped, unfinished, missed = (came_to.get(state, set()) for state in ("stopped", "unfinished", "missed"))
+    seen = set(at_the_end.loc[at_the_end["state"].isin(MADE), "participant"])
     over = set(at_the_end.loc[at_the_end["state"].isin(_OVER), "participant"])
     valued, warnings = _with_primary(data)
     counted: dict[str, dict[str, int]] = {}
@@ -151,11 +157,13 @@ def _by_arm(data: AnalysisData) -> tuple[dict[str, dict[str, int]], list[str]]:
             "not_began_missed": len((codes - began - left) & visited),
             "not_began_other": len(codes - began - left - visited),
             "completed": len(codes & seen),
+            "stopped": len(codes & stopped),
+            "unfinished": len((codes & unfinished) - left - held),
             "withdrew": len(left),
             "withdrew_reason": int(own["withdrawal_reason_given"].sum()),
             "erased": len(erased),
             "held": len(held - seen),
-            "lost": len(((codes & over) - seen) - left - held),
+            "lost": len((codes & missed) - left - held),
             "under_way": len(codes - over - seen - left - held),
             "analysed": len(codes & valued),
             "not_analysed": len(codes - valued - erased),
@@ -192,8 +200,10 @@ def _sentences(flow: Flow) -> Iterator[str]:
     came = f"{before['came']} {'person' if before['came'] == 1 else 'people'} opened the door of the study"
     yield f"{came}: {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
     if before["allocated"]:
+        unfinished = flow.total("unfinished")
+        began_it = f"{unfinished} began its visit and did not finish it, " if unfinished else ""
         yield (
             f"Of these, {flow.total('began')} made or began a visit, {flow.total('withdrew')} left the study, "
-            f"{flow.total('lost')} missed the last study day without having left, and {flow.total('analysed')} have at "
-            "least one value of the primary outcome."
+            f"{flow.total('lost')} missed the last study day without having left, {began_it}and "
+            f"{flow.total('analysed')} have at least one value of the primary outcome."
         )

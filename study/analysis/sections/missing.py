@@ -33,8 +33,8 @@ _ASSUMPTIONS: dict[Assumption, str] = {
     "copy_reference": "copy reference, imputed",
 }
 
-_HIGHER_IS_BETTER = ("sus", "wai_sr", "csq8", "ceq", "rosas", "rosas.warmth", "rosas.competence")
-"""Measures and scales of which a lower value is the worse one."""
+_HIGHER_IS_BETTER = ("sus", "wai_sr", "csq8", "ceq", "rosas.warmth", "rosas.competence")
+"""Measures, each with all its scales, and single scales, of which a lower value is the worse one."""
 
 Row = tuple[str, bool, tuple[str, str], Estimate, float]
 """An analysis, whether it is the plan's main one, the arms, the estimate and its adjusted p."""
@@ -67,15 +67,24 @@ def section(data: AnalysisData) -> Section:
         results, failures = _results(data, found, ready)
         text += [_how(data, ready), *_agreement(ready, results, plan)]
         tables.append(_estimates(results, outcome, plan))
-        worse = -1.0 if plan.primary.measure in _HIGHER_IS_BETTER else 1.0
+        worse = _worse(data)
         deltas = plan.deltas or [found.sd * step / 10 for step in range(1, 21)]
         steps = list(moved(ready, plan, [delta for delta in deltas if delta > 0], worse))
         text += tipping_words(ready, steps, plan, worse)
         tables += [tipping_table(ready, steps, plan), delta_table(steps, plan)]
-        warnings += failures
+        warnings += [*failures, *([ready.fewer] if ready.fewer else [])]
     except CannotEstimate as error:
         warnings.append(f"Missing values could not be imputed: {error}")
     return Section("missing", TITLE, tuple(text), tuple(tables), tuple(warnings))
+
+
+def _worse(data: AnalysisData) -> float:
+    """1 where a higher value of the primary outcome is the worse one, -1 where a lower one is.
+
+    An outcome may be named by its measure alone, which means the first scale, or with its scale: `sus` and `sus.total`.
+    """
+    info = data.scales[data.plan.primary.measure]
+    return -1.0 if {info.measure, f"{info.measure}.{info.scale}"} & set(_HIGHER_IS_BETTER) else 1.0
 
 
 # What is missing

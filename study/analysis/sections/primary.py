@@ -51,7 +51,7 @@ def section(data: AnalysisData) -> Section:
             "Adjusted means, tests of all arms, variances and residuals are of the observed values, with missing ones "
             f"taken to be missing at random: {seen.how}."
         )
-    rows, warnings = sensitivity(data, plan.primary, found)
+    rows, warnings = sensitivity(data, plan.primary, found, imputes=True)
     tables = (
         contrast_table("primary_contrasts", "Contrasts between arms", [found], adjusted_by(data, "primary")),
         means_table("primary_means", "Means by arm", [found]),
@@ -76,8 +76,13 @@ Row = tuple[str, str, str, Comparison]
 """What is otherwise, whose values, what is compared, and what came out."""
 
 
-def sensitivity(data: AnalysisData, outcome: Outcome, found: Comparison) -> tuple[list[Row], list[str]]:
-    """The planned analysis, and others beside it; sentences on those that could not be made."""
+def sensitivity(
+    data: AnalysisData, outcome: Outcome, found: Comparison, *, imputes: bool
+) -> tuple[list[Row], list[str]]:
+    """The planned analysis, and others beside it; sentences on those that could not be made.
+
+    `imputes`: whether missing values are imputed where the plan imputes, as they are of the primary outcome alone.
+    """
     plan = data.plan
     everybody = found.values
     rows: list[Row] = [("as planned", "everybody allocated", found.compares, found)]
@@ -96,7 +101,7 @@ def sensitivity(data: AnalysisData, outcome: Outcome, found: Comparison) -> tupl
         who = "everybody allocated" if whose is everybody else f"per protocol ({plan.per_protocol:.0%} of the visits)"
         try:
             one = compare(whose, plan, model, adjust=adjust)
-            one = planned(one, plan) if what == "as planned" else one
+            one = planned(one, plan) if imputes and what == "as planned" else one
         except CannotEstimate as error:
             warnings.append(f"Sensitivity analysis, {what}, {who}: {error}")
             continue

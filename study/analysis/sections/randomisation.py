@@ -94,7 +94,7 @@ def section(data: AnalysisData) -> Section:
 def _prepare(outcome: Values, data: AnalysisData) -> _Prepared:
     plan = data.plan
     frame, terms, _ = prepared(outcome)
-    matrix, times, people = matrix_of(outcome, frame)
+    matrix, times, people, _ = matrix_of(outcome, frame)
     everybody = np.zeros(len(people), dtype=np.intp)
     covariates = columns_of(people, terms, everybody)
     estimate = plan.estimate if len(times) > 1 and planned_model(outcome, plan) != "ancova" else "last"

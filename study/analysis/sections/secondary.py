@@ -36,7 +36,7 @@ def section(data: AnalysisData) -> Section:
         except CannotEstimate as error:
             warnings.append(str(error) if one.title in str(error) else f"{one.title}: {error}")
             continue
-        more, missed = sensitivity(data, outcome, found[-1])
+        more, missed = sensitivity(data, outcome, found[-1], imputes=False)
         rows += more
         warnings += [f"{one.title}: {note}" for note in (*found[-1].notes, *missed)]
     found = adjusted(found, plan)

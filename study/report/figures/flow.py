@@ -176,7 +176,12 @@ def _allocation(arm: str, counted: dict[str, int], width: float) -> tuple[list[s
 
 def _follow_up(arm: str, counted: dict[str, int], width: float) -> tuple[list[str], int]:
     heads = _wrapped(f"Made the last visit (n = {counted['completed']})", width, bold=True)
-    lines = _wrapped(f"• Lost: missed the last study day (n = {counted['lost']})", width)
+    lines = []
+    if counted["stopped"]:
+        lines += _wrapped(f"– stopped for safety (n = {counted['stopped']})", width, indent="    ")
+    lines += _wrapped(f"• Lost: missed the last study day (n = {counted['lost']})", width)
+    if counted["unfinished"]:
+        lines += _wrapped(f"• Began the last visit, did not finish it (n = {counted['unfinished']})", width)
     lines += _wrapped(f"• Left the study (n = {counted['withdrew']})", width)
     if counted["withdrew"]:
         lines += _wrapped(f"– with a reason (n = {counted['withdrew_reason']})", width, indent="    ")
@@ -274,7 +279,9 @@ def _alt(data: AnalysisData, flow: Flow) -> str:
     before = flow.before
     said = [
         f"{arm}: {counted['allocated']} allocated, {counted['began']} began at least one visit, "
-        f"{counted['completed']} made the last visit, {counted['lost']} lost, {counted['withdrew']} left, "
+        f"{counted['completed']} made the last visit, {counted['lost']} lost, "
+        + (f"{counted['unfinished']} did not finish the last visit, " if counted["unfinished"] else "")
+        + f"{counted['withdrew']} left, "
         f"{counted['analysed']} analysed"
         for arm, counted in flow.arms.items()
     ]

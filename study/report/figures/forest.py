@@ -16,6 +16,13 @@ __all__ = ["figure"]
 
 PLANNED = "Planned analysis"
 
+_OF_VALUES = "Below 0 the outcome is lower in the arm named first."
+
+_OF_SLOPES = (
+    "Below 0 the outcome rises less, or falls more, in the arm named first. Analyses that compare no change a day are "
+    "in the table of other models."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -32,11 +39,12 @@ def figure(data: AnalysisData, results: Results) -> Figure:
     if not rows:
         raise CannotEstimate("The contrasts are not drawn: none of the primary outcome could be estimated.")
     level = f"{100 * (1 - data.plan.alpha):g}% CI"
+    slopes = _planned_slopes(results)
     return Figure(
         name="forest",
         section="primary",
         title="The contrasts of the primary outcome, and what other analyses say of them",
-        svg=_draw(rows, level),
+        svg=_draw(rows, level, "points a day" if slopes else "points"),
         alt=_alt(rows, level),
         table=Table(
             "figure_forest",
@@ -49,10 +57,10 @@ def figure(data: AnalysisData, results: Results) -> Figure:
                 Column("high", f"{level}, high", "number"),
             ),
             tuple((row.contrast, row.analysis, row.estimate, row.low, row.high) for row in rows),
-            note="In the units of the primary outcome.",
+            note=f"In the units of the primary outcome{', a day' if slopes else ''}.",
         ),
         note="Squares are the planned analysis, circles what it is held against; lines are intervals "
-        f"({level.removesuffix(' CI')}). Below 0 the outcome is lower in the arm named first.",
+        f"({level.removesuffix(' CI')}). " + (_OF_SLOPES if slopes else _OF_VALUES),
     )
 
 
@@ -68,6 +76,8 @@ def _beside(results: Results) -> Iterator[tuple[str, dict[str, Cell]]]:
     beside = rows_of(results.tables.get("primary_sensitivity"))
     compared = next((row["compares"] for row in beside if row["analysis"] == "as planned"), None)
     for row in beside:
+        if _is_slope(row) != _planned_slopes(results):  # it is in other units, points beside points a day
+            continue
         what, whose = str(row["analysis"]), str(row["population"])
         if what == "another model":
             model = str(row["model"]).partition(",")[0]
@@ -84,6 +94,16 @@ def _beside(results: Results) -> Iterator[tuple[str, dict[str, Cell]]]:
         yield "By the randomisation itself", row
 
 
+def _is_slope(row: dict[str, Cell]) -> bool:
+    return str(row["compares"]).startswith("the change a day")
+
+
+def _planned_slopes(results: Results) -> bool:
+    """Whether the plan compares the change a day."""
+    beside = rows_of(results.tables.get("primary_sensitivity"))
+    return any(_is_slope(row) for row in beside if row["analysis"] == "as planned")
+
+
 def _estimated(rows: Iterable[tuple[str, dict[str, Cell]]]) -> Iterator[_Row]:
     """Those that have an estimate and an interval."""
     for analysis, cells in rows:
@@ -93,7 +113,7 @@ def _estimated(rows: Iterable[tuple[str, dict[str, Cell]]]) -> Iterator[_Row]:
             yield _Row(f"{cells['arm']} - {cells['compared_with']}", analysis, estimate, low, high)
 
 
-def _draw(rows: list[_Row], level: str) -> str:
+def _draw(rows: list[_Row], level: str, unit: str) -> str:
     groups = list(dict.fromkeys(row.contrast for row in rows))
     lines = len(rows) + len(groups)
     with drawing():
@@ -121,7 +141,7 @@ def _draw(rows: list[_Row], level: str) -> str:
         low, high = min(min(row.low for row in rows), 0.0), max(max(row.high for row in rows), 0.0)
         room = 0.04 * (high - low or 1)
         axes.set_xlim(low - room, high + room)
-        axes.set_xlabel("Difference between arms, points")
+        axes.set_xlabel(f"Difference between arms, {unit}")
         _numbers(axes, places, rows, level)
         return svg_of(drawn, "forest")
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from study.analysis.data import AnalysisData
 from study.analysis.results import Cell, Column, Results, Table
@@ -11,7 +12,7 @@ from study.report.figure import Figure
 from study.report.numbers import count, words
 from study.report.style import arm_styles, drawing, new_figure, svg_of
 
-__all__ = ["figure"]
+__all__ = ["curve", "figure"]
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -57,6 +58,14 @@ def figure(data: AnalysisData, results: Results) -> Figure:
     )
 
 
+def curve(waits: "pd.Series[float]") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points of the share that had come (0 to 1) after each of some waits: of all, or of `STEPS` among so many more."""
+    ordered = np.sort(waits.to_numpy(dtype=float))
+    n, steps = len(ordered), min(len(ordered), STEPS)
+    places = -(-np.arange(1, steps + 1) * n // steps)  # how many had come, evenly, up to all
+    return ordered[places - 1], places / n
+
+
 def _draw(data: AnalysisData, waits: dict[str, "pd.Series[float]"]) -> str:
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
@@ -69,9 +78,9 @@ def _draw(data: AnalysisData, waits: dict[str, "pd.Series[float]"]) -> str:
         if least > 0 and most / least > WIDE:
             axes.set_xscale("log")
         for arm, own in waits.items():
-            shares = np.linspace(0, 1, min(len(own), STEPS) + 1)[1:]
+            times, shares = curve(own)
             axes.step(
-                own.quantile(shares, interpolation="higher").to_numpy(dtype=float),
+                times,
                 shares,
                 where="post",
                 color=styles[arm].colour,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from study.analysis.attendance import attendance
 from study.analysis.sections.flow import count, section
 from tests.analysing import synthetic
 
@@ -43,8 +44,9 @@ def test_the_numbers_add_up(n: int, dropout: float, missing: float, days: int, s
         not_began = arm["not_began_withdrew"] + arm["not_began_missed"] + arm["not_began_other"]
         assert arm["allocated"] == arm["began"] + not_began
         assert arm["allocated"] == arm["analysed"] + arm["not_analysed"] + arm["not_analysed_erased"]
-        assert arm["completed"] + arm["lost"] <= arm["allocated"]
-        assert arm["allocated"] <= arm["completed"] + arm["lost"] + arm["withdrew"] + arm["held"] + arm["under_way"]
+        ended = arm["completed"] + arm["lost"] + arm["unfinished"]
+        assert ended <= arm["allocated"] <= ended + arm["withdrew"] + arm["held"] + arm["under_way"]
+        assert arm["stopped"] <= arm["completed"]
         assert all(value >= 0 for value in arm.values())
 
 
@@ -71,6 +73,27 @@ def test_who_left_who_was_halted_and_who_was_lost_are_told_apart() -> None:
     data, who, arm = changed(status="held")
     halted = replace(data, visits=visits)
     assert (count(halted).arms[arm]["held"], count(halted).arms[arm]["lost"]) == (1, 0)
+
+
+def test_a_last_visit_that_was_stopped_or_not_finished_is_not_lost() -> None:
+    """It is what it is in the section on adherence, where one that the study stopped for safety was made."""
+    data = synthetic(30, dropout=0, missing=0, stopped=0, events=0)
+    visits = data.visits.copy()
+    first = visits["participant"].isin(data.participants["participant"][:4]) & (visits["day"] == 15)
+    visits.loc[first, "state"] = ["stopped", "stopped", "unfinished", "missed"]
+    data = replace(data, visits=visits)
+    flow = count(data)
+    told = {name: flow.total(name) for name in ("completed", "stopped", "unfinished", "lost", "under_way")}
+    assert told == {"completed": 28, "stopped": 2, "unfinished": 1, "lost": 1, "under_way": 0}
+    days = attendance(data)
+    made = days[(days["day"] == 15) & days["made"]].groupby("arm")["participant"].count()
+    assert {arm: one["completed"] for arm, one in flow.arms.items()} == made.to_dict()
+    text = section(data).text[1]
+    assert "1 missed the last study day without having left, 1 began its visit and did not finish it, and" in text
+    people = data.participants.copy()
+    people.loc[2, "status"] = "held"  # whose visit was not finished: they are told once
+    halted = count(replace(data, participants=people))
+    assert (halted.total("held"), halted.total("unfinished")) == (1, 0)
 
 
 def test_who_has_no_value_is_not_analysed_and_erased_data_are_told_apart() -> None:

@@ -2,16 +2,33 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from scipy import stats
 
-from study.analysis.data import AnalysisData
+from study import enrolment, safety
+from study.analysis.data import AnalysisData, load
 from study.analysis.results import Section
 from study.analysis.sections import dimensions, harms
 from study.analysis.tables import EVENTS, SCORES, table
+from study.study import Study
+from tests import trial
 from tests.analysing import BEGIN, synthetic
+from tests.conftest import HandClock
+
+PLAN = """
+[analysis]
+primary = { measure = "distress", when = "after", change_from = "before" }
+
+[analysis.estimand]
+population = "Everybody"
+treatment = "The robot, the chat or the worksheet"
+variable = "Change of distress"
+intercurrent_events = "As if nobody had missed a visit"
+summary = "Difference of the mean changes"
+"""
 
 
 def of(data: AnalysisData, arm: str, number: int) -> str:
@@ -88,6 +105,34 @@ def test_events_before_the_allocation_belong_to_no_arm() -> None:
     section = harms.section(study())
     assert any("Before the allocation came 1 further event" in sentence for sentence in section.text)
     assert "5 safety events, of 3 participants; 38 were allocated" in section.text[0]
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_what_was_raised_before_somebodys_enrolment_is_a_harm_of_no_arm(
+    folder: Path, clock: HandClock, days: int
+) -> None:
+    """An answer at the baseline raises an event; it is acknowledged, and the participant enrolled at once or later."""
+    trial.write(folder)
+    path = folder / "study.toml"
+    path.write_text(path.read_text() + PLAN)
+    study = Study.open(folder, clock=clock)
+    person = enrolment.come(study)
+    trial.fill(study, person.code, phq9=2)
+    for event in safety.events(study):
+        safety.acknowledge(study, event["id"], "the officer")
+    clock.forward(days=days)
+    enrolled = enrolment.enrol(study, person.code)
+    clock.forward(hours=1)
+    safety.report(study, enrolled.code, by="the lab", description="fell on the way")
+    data = load(study)
+    study.close()
+    early = data.events["source"] == "item"
+    assert early.any()
+    assert data.events.loc[early, ["participant", "arm"]].isna().all().all()
+    section = harms.section(data)
+    rows = {(row["kind"], row["arm"]): row["events"] for row in rows_of(section, "harms_people")}
+    assert (rows[("Item alert", enrolled.arm.name)], rows[("Adverse event", enrolled.arm.name)]) == (0, 1)
+    assert any("Before the allocation came" in sentence for sentence in section.text)
 
 
 def test_harms_have_no_p_value() -> None:

@@ -10,11 +10,13 @@ import pytest
 from study.analysis.absences import REASONS, absences
 from study.analysis.compare import compare
 from study.analysis.data import AnalysisData
-from study.analysis.imputing import imputed
+from study.analysis.imputing import imputed, planned
 from study.analysis.outcomes import values
+from study.analysis.record import ScaleInfo
 from study.analysis.results import Section, Table
 from study.analysis.sections import missing
 from study.errors import CannotEstimate
+from study.measure import load_measure
 from tests.analysing import kian2024, synthetic
 
 
@@ -185,23 +187,45 @@ def test_worse_values_move_a_contrast_by_the_share_that_is_missing() -> None:
     assert moved[2].value - still[2].value == pytest.approx(4.0 * share)
 
 
-def test_of_a_measure_where_more_is_better_less_is_worse() -> None:
-    """Satisfaction is better the higher it is: so worse is lower, and the robot's contrast falls with delta."""
+@pytest.mark.parametrize(
+    ("named", "side"),
+    [
+        ("sus", "lower"),
+        ("sus.total", "lower"),
+        ("wai_sr", "lower"),
+        ("wai_sr.bond", "lower"),
+        ("csq8.total", "lower"),
+        ("ceq.expectancy", "lower"),
+        ("rosas", "lower"),
+        ("rosas.competence", "lower"),
+        ("rosas.discomfort", "higher"),
+        ("k10.total", "higher"),
+    ],
+)
+def test_of_a_measure_where_more_is_better_less_is_worse(named: str, side: str) -> None:
+    """Satisfaction is better the higher it is: so worse is lower, and the robot's contrast falls with delta. A measure
+    named with its scale is the same outcome, and of one with scales in both directions each has its own."""
     data = synthetic(dropout=0.3, plan={"deltas": [3.0], "imputations": 5})
-    primary = data.plan.primary.model_copy(update={"measure": "sus", "when": "day 15", "change_from": None})
+    primary = data.plan.primary.model_copy(update={"measure": named, "when": "day 15", "change_from": None})
+    measure = load_measure(named.partition(".")[0])
+    scale = named.partition(".")[2] or measure.scales[0].name
+    info = ScaleInfo(named.partition(".")[0], scale, named, *measure.bounds(scale))
     scores = data.scores[(data.scores["measure"] == "k10") & (data.scores["occasion"] == "day 15")]
-    scores = scores.assign(measure="sus", scale="total")
+    scores = scores.assign(measure=info.measure, scale=scale)
     data = replace(
-        data, plan=data.plan.model_copy(update={"primary": primary}), scores=pd.concat([data.scores, scores])
+        data,
+        plan=data.plan.model_copy(update={"primary": primary}),
+        scores=pd.concat([data.scores[data.scores["measure"] != info.measure], scores]),
+        scales={**data.scales, named: info},
     )
     section = missing.section(data)
-    assert any("(worse is lower)" in sentence for sentence in section.text)
+    assert any(f"(worse is {side})" in sentence for sentence in section.text)
     rows = [
         row
         for row in table(section, "missing_deltas")
         if (row["worse_in"], row["compared_with"]) == ("robot", "chatbot") and row["arm"] == "robot"
     ]
-    assert rows[1]["difference"] < rows[0]["difference"]  # type: ignore[operator]
+    assert (rows[1]["difference"] < rows[0]["difference"]) == (side == "lower")  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("assumption", ["jump_to_reference", "copy_reference"])
@@ -242,6 +266,51 @@ def test_an_outcome_of_one_occasion_is_imputed_by_regression() -> None:
     model = compare(values(data, data.plan.secondary[0]), data.plan)
     for one, other in zip(found, model.contrasts, strict=True):
         assert abs(one.value - other.estimate.value) < 0.2 * one.se
+
+
+def amended(data: AnalysisData, days: int, people: int) -> AnalysisData:
+    """The same study when the first `people` came under a version of so many days."""
+    participants = data.participants.copy()
+    participants.loc[: people - 1, "days"] = days
+    first = set(participants["participant"][:people])
+    visits, scores = (
+        one[~(one["participant"].isin(first) & (one["day"] > days))] for one in (data.visits, data.scores)
+    )
+    return replace(data, participants=participants, visits=visits, scores=scores)
+
+
+def test_days_that_a_participants_version_never_had_are_not_imputed_and_no_dropout() -> None:
+    plan = {"missing": "jump_to_reference", "reference": "chatbot", "imputations": 5}
+    data = amended(synthetic(36, dropout=0, missing=0, stopped=1, plan=plan), 10, 18)
+    outcome = values(data, data.plan.primary)
+    ready = imputed(outcome, data.plan)
+    assert ready.data.missing.sum() == outcome.frame["value"].isna().sum() == 1
+    assert not ready.data.dropped.any()  # the visit that was stopped was followed by others
+    at_random, jumping = (ready.contrasts(name) for name in ("mar", "jump_to_reference"))
+    assert [one.value for one in at_random] == [one.value for one in jumping]
+    found = planned(compare(outcome, data.plan), data.plan)
+    assert found.compares == "the mean over the study days that each participant's version has"
+    assert any("18 participants have fewer study days than others" in note for note in found.notes)
+    assert any("18 participants have fewer study days" in one for one in missing.section(data).warnings)
+    last = data.plan.model_copy(update={"estimate": "last"})
+    assert "18 of them do not have the last day and are not compared" in imputed(outcome, last).fewer
+
+
+def test_worse_values_of_a_shorter_version_are_those_that_it_expects() -> None:
+    """Each participant's number moves by delta times the share that is missing of their own days, and the contrast by
+    what least squares on arms and versions make of it."""
+    plan = {"covariates": [], "deltas": [4.0], "imputations": 5}
+    data = amended(synthetic(dropout=0.4, seed=3, plan=plan), 10, 19)
+    outcome = replace(values(data, data.plan.primary), has_baseline=False)
+    ready = imputed(outcome, data.plan)
+    frame = outcome.frame
+    shares = frame["value"].isna().groupby(frame["participant"]).mean()
+    people = data.participants.set_index("participant").loc[shares.index]
+    x = np.column_stack([*(people["arm"] == arm for arm in data.arms), people["days"] == 10]).astype(float)
+    by = np.linalg.lstsq(x, 4.0 * shares * (people["arm"] == "robot"), rcond=None)[0]
+    still, moved = ready.contrasts("mar"), ready.contrasts("mar", arm="robot", delta=4.0)
+    assert ready.names[0] == "robot - chatbot"
+    assert moved[0].value - still[0].value == pytest.approx(by[0] - by[1])
 
 
 def test_who_is_blinded_gets_no_reference_arm() -> None:

@@ -11,7 +11,7 @@ from study.analysis.compare import compare
 from study.analysis.data import AnalysisData
 from study.analysis.outcomes import values
 from study.analysis.reallocating import procedure_in_words, reallocations
-from study.analysis.sections import randomisation
+from study.analysis.sections import methods, randomisation
 from study.grammar import Factor
 from study.protocol import Protocol
 from study.statistics.randomisation import randomisation_test
@@ -70,6 +70,21 @@ def test_each_procedure_is_run_anew_and_said_in_words(data: AnalysisData) -> Non
         assert all(sorted(row) == sorted(made[own.index]) for row in drawn[:, own.index].tolist())
     rehearsed = replace(listed, rehearsal=True)
     assert procedure_in_words(rehearsed) == "permuted blocks of 3 within strata of severity"
+
+
+@pytest.mark.parametrize("method", ["blocks", "minimisation"])
+def test_an_unequal_ratio_is_withheld_from_who_is_blinded(method: str) -> None:
+    """In the order of the labels it would say which label has the larger share by design."""
+    how = {"method": method, "block_sizes": [4] if method == "blocks" else []}
+    for blinded in (False, True):
+        data = synthetic(12, days=2, blinded=blinded)
+        arms = [
+            arm.model_copy(update={"ratio": 2 if place == 0 else 1}) for place, arm in enumerate(data.protocol.arms)
+        ]
+        uneven = changed(data.protocol.model_copy(update={"arms": arms}), **how)
+        said = procedure_in_words(allocating(data, uneven))
+        assert ("in the ratio 2:1:1" in said) != blinded
+        assert ("ratio" in methods.section(replace(data, protocol=uneven)).text[0]) != blinded
 
 
 def test_after_an_amendment_participants_keep_their_own_scheme(data: AnalysisData) -> None:

@@ -99,6 +99,20 @@ def test_a_visit_in_which_a_person_wrote_is_not_made_per_protocol_and_is_told() 
     ) in departures.section(taken).text
 
 
+def test_secondary_outcomes_use_the_values_that_there_are_in_every_population() -> None:
+    """Also where the plan imputes those of the primary one: a row per protocol is held against one of everybody."""
+    imputing = {"missing": "jump_to_reference", "reference": "chatbot", "imputations": 5}
+    lossy = synthetic(40, days=8, dropout=0.3, missing=0.1, seed=3, plan=imputing)
+    assert 0 < len(per_protocol(lossy)) < len(lossy.participants)
+    plain = replace(lossy, plan=lossy.plan.model_copy(update={"missing": "mar"}))
+    told = rows(secondary.section(lossy), "secondary_sensitivity")
+    assert "per protocol (80% of the visits)" in {row["population"] for row in told}
+    assert not [row["model"] for row in told if "imputed" in row["model"]]
+    assert told == rows(secondary.section(plain), "secondary_sensitivity")
+    own = [row for row in rows(primary.section(lossy), "primary_sensitivity") if row["analysis"] == "as planned"]
+    assert all("imputed under jump to reference" in row["model"] for row in own)
+
+
 def test_where_the_plan_imputes_the_answer_is_the_imputed_one() -> None:
     data = synthetic(30, days=4, dropout=0.4, plan={"missing": "jump_to_reference", "imputations": 10})
     found = primary.section(data)

@@ -101,6 +101,20 @@ def test_power_of_a_comparison_of_two_arms_is_that_of_the_closed_form() -> None:
     assert first.width == pytest.approx(2 * stats.t.ppf(0.975, 37) * left * math.sqrt(2 / 20), rel=0.05)
 
 
+def test_without_a_baseline_power_is_that_of_a_t_test() -> None:
+    """A measure that is taken on the last day alone has nothing to be adjusted for, whatever correlation is assumed."""
+    protocol, count = two_arms(primary={"measure": "sus", "when": "day 15"}), 250
+    assumed = Assumptions(
+        effects={"robot": 8.0}, sd_between=10, sd_within=5, baseline_correlation=0.7, dropout=0, missed=0
+    )
+    made = [replicate(protocol, assumed, 40, 1.0, 1, number) for number in range(count)]
+    first, _ = points(Request(protocol, assumed, (40,), replicates=count), [made])
+    closed = TTestIndPower().power(effect_size=8.0 / math.hypot(10, 5), nobs1=20, alpha=0.05)
+    low, high = proportion_confint(first.raw.count, count, 0.001, method="beta")
+    assert low < closed < high
+    assert first.width == pytest.approx(2 * stats.t.ppf(0.975, 38) * math.hypot(10, 5) * math.sqrt(2 / 20), rel=0.05)
+
+
 def test_under_the_null_two_arms_are_told_apart_as_often_as_alpha_says() -> None:
     protocol, count = two_arms(), 250
     assumed = Assumptions(effects={"robot": -9.0})

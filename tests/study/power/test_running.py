@@ -20,7 +20,8 @@ from study.power.planned import replicate
 from study.power.replicates import Kept, Replicate
 from study.power.result import write
 from study.power.running import Request, run
-from study.protocol import load
+from study.power.trial import simulate
+from study.protocol import Protocol, load
 from tests.power import kian, quick, two_arms
 
 QUICK = Assumptions(effects={"robot": -9.0})
@@ -126,6 +127,33 @@ def test_what_replicates_depend_on_is_in_the_key() -> None:
     }
     assert len(keys) == 8
     assert asked(10, 20).cell_keys() == asked(99, 20).cell_keys()
+
+
+def otherwise(measure: str | None = None, question: str | None = None) -> Protocol:
+    """A study of the rating before the exercise, in strata of gender; without the baseline of a measure, or with
+    another answer to a question."""
+    data = kian(primary={"measure": "distress", "when": "before"}, secondary=[], covariates=[]).model_dump()
+    data["allocation"]["strata"] = [{"name": "gender", "question": "gender"}]
+    for one in data["measures"]:
+        if one["measure"] == measure:
+            one["when"].remove("baseline")
+    for one in data["screening"]:
+        if one["name"] == question:
+            one["options"].append("not said")
+    return Protocol.model_validate(data)
+
+
+def test_a_protocol_that_is_simulated_otherwise_has_another_key() -> None:
+    plain, no_baseline, one_more = otherwise(), otherwise("distress"), otherwise(question="gender")
+    frames = [simulate(one, QUICK, 38).frame for one in (plain, no_baseline, one_more)]
+    assert not frames[0].equals(frames[1])
+    assert not frames[0].equals(frames[2])
+    keys = {key for one in (plain, no_baseline, one_more) for key in Request(one, QUICK, (38,)).cell_keys()}
+    assert len(keys) == 3
+    # And what is simulated alike has the same: another measure's occasions are nothing to it.
+    other = otherwise("gad7")
+    assert simulate(other, QUICK, 38).frame.equals(frames[0])
+    assert Request(other, QUICK, (38,)).cell_keys() == Request(plain, QUICK, (38,)).cell_keys()
 
 
 def test_half_a_line_of_a_process_that_was_killed_is_cut_off(tmp_path: Path) -> None:

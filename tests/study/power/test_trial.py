@@ -3,16 +3,21 @@
 import math
 import tomllib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from study.allocation_rehearsal import rehearse
+from study.analysis.outcomes import values
+from study.analysis.tables import SCORES
+from study.analysis.tables import table as table_of
 from study.errors import StudyError
 from study.power.assumptions import Assumptions
 from study.power.trial import simulate
-from study.protocol import understood
+from study.protocol import Protocol, understood
+from tests.analysing import BEGIN, synthetic
 from tests.power import KIAN, kian, two_arms
 
 MANY = 3000
@@ -146,6 +151,49 @@ def test_a_rating_before_the_exercise_that_is_its_own_baseline_begins_on_day_2()
     assert sorted(frame["day"].unique()) == list(range(2, 16))
     assert frame[frame["day"] == 2]["value"].notna().all()
     assert frame[frame["day"] == 15]["value"].isna().mean() == pytest.approx(0.5, abs=0.14)
+
+
+@pytest.mark.parametrize(
+    ("primary", "due"),
+    [
+        ({"measure": "sus", "when": "day 15"}, None),
+        ({"measure": "sus", "when": "day 15"}, ["screening", "day 15"]),
+        ({"measure": "gad7", "when": "day 15"}, None),
+        ({"measure": "gad7", "when": "day 15"}, ["day 1", "day 15"]),
+        ({"measure": "ucla3", "when": "after"}, ["after"]),
+        ({"measure": "distress", "when": "after"}, ["before", "after"]),
+        ({"measure": "distress", "when": "after", "change_from": "before"}, ["before", "after"]),
+        ({"measure": "distress", "when": "before"}, ["before", "after"]),
+    ],
+)
+def test_a_trial_has_a_baseline_where_the_analysis_would_find_one(primary: dict, due: list[str] | None) -> None:
+    """Against the analysis itself, of a record in which everything that is due was given."""
+    whole = kian().model_dump()
+    whole["analysis"] |= {"primary": primary, "secondary": []}
+    for one in whole["measures"]:
+        if one["measure"] == primary["measure"] and due:
+            one["when"] = due
+    protocol = Protocol.model_validate(whole)
+    when = next(list(one.when) for one in protocol.measures if one.measure == primary["measure"])
+    record = synthetic(6, dropout=0, missing=0, stopped=0)
+    assert protocol.analysis is not None
+    scale = record.scales[primary["measure"]].scale
+    rows = [
+        (who, arm, day, occasion, primary["measure"], scale, float(place), BEGIN)
+        for place, (who, arm) in enumerate(record.participants[["participant", "arm"]].to_numpy())
+        for occasion in when
+        for day in (range(1, 16) if occasion in ("before", "after") else [{"day 1": 1, "day 15": 15}.get(occasion)])
+    ]
+    found = values(replace(record, plan=protocol.analysis, scores=table_of(SCORES, rows)), protocol.analysis.primary)
+    made = simulate(protocol, PLAIN, 6)
+    assert made.has_baseline == found.has_baseline
+    assert made.frame["baseline"].notna().all() == found.has_baseline
+    if found.repeated:
+        assert sorted(made.frame["day"].unique()) == sorted(found.frame["day"].unique())
+    stated = {one.name for one in PLAIN.stated(protocol)}
+    assert ("--baseline-correlation" in stated) == found.has_baseline
+    if not found.has_baseline:  # then no correlation is too large for the standard deviations
+        Assumptions(effects={}, sd_between=1.0).check(protocol)
 
 
 def test_an_outcome_of_one_occasion_has_one_value_each() -> None:

@@ -6,6 +6,7 @@ from itertools import chain
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -15,12 +16,13 @@ from study.errors import CannotEstimate
 from study.report.build import draw
 from study.report.figure import Figure
 from study.report.figures import drawings
+from study.report.figures.latency import curve
 from study.report.figures.residuals import effects
 from study.report.style import arm_styles, themed
 from study.statistics.design import build
 from study.statistics.mixed import fit_mixed
 from tests.analysing import synthetic
-from tests.reporting import analysed, drawn, lacking, whole
+from tests.reporting import QUICK, analysed, drawn, lacking, whole
 
 NAMES = tuple(drawings())
 
@@ -180,6 +182,39 @@ def test_the_forest_begins_each_contrast_with_the_plan(figures: Figures) -> None
             cells["low"],
             cells["high"],
         )
+
+
+def test_the_forest_of_a_plan_that_compares_slopes_has_slopes_alone() -> None:
+    """The analysis of covariance compares the last day, in points: it stands in the table of other models, and not on
+    an axis of points a day."""
+    data = synthetic(15, days=4, seed=2, plan=QUICK | {"estimate": "trend"})
+    results = analysed(data)
+    forest = drawings()["forest"][1](data, results)
+    assert forest.table is not None
+    names = {str(row[1]) for row in forest.table.rows}
+    assert "Mixed model for repeated measures" in names
+    assert not [name for name in names if "covariance" in name]
+    assert forest.table.note == "In the units of the primary outcome, a day."
+    assert "Analyses that compare no change a day" in forest.note
+    models = {str(row[3]) for row in results.tables["primary_sensitivity"].rows}
+    assert "analysis of covariance" in models
+    # A plan that compares means has all of them: each is in points.
+    means = drawings()["forest"][1](*whole()).table
+    assert means is not None
+    assert [row for row in means.rows if "covariance" in str(row[1])]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 199, 200, 201, 5000])
+def test_the_curve_of_waits_is_the_share_that_had_come(count: int) -> None:
+    """Against scipy's empirical distribution: every point is on it, and the last one is all."""
+    waits = np.random.default_rng(count).lognormal(6, 1, count)
+    times, shares = curve(pd.Series(waits))
+    assert shares == pytest.approx(stats.ecdf(waits).cdf.evaluate(times))
+    assert len(times) == min(count, 200)
+    assert (times[-1], shares[-1]) == (waits.max(), 1.0)
+    if count <= 200:
+        assert times.tolist() == sorted(waits)
+    assert np.diff(shares, prepend=0.0).max() <= 1 / min(count, 200) + 1 / count
 
 
 def test_predicted_random_effects_solve_hendersons_equations() -> None:

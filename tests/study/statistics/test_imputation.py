@@ -9,7 +9,7 @@ import statsmodels.api as sm
 
 from study.errors import CannotEstimate
 from study.statistics.design import build
-from study.statistics.imputation import Imputer, Repeated, compare, filled, means, summary_weights
+from study.statistics.imputation import Imputer, Repeated, compare, filled, means, own_weights, summary_weights
 from study.statistics.incomplete import Model
 from study.statistics.mixed import fit_mixed
 
@@ -207,6 +207,77 @@ def test_intervals_cover_the_difference_as_often_as_they_say() -> None:
         data = trial(1000 + seed, n=30, days=3, missing=0.1)
         imputer = Imputer(data, "intercept", imputations=10, rng=np.random.default_rng(seed))
         one = compare(imputer.imputed("mar"), data, summary_weights(data.times, "mean"), [(1, 0)], ["x"])[0]
+        inside += one.low <= 3.0 <= one.high
+        estimates.append(one.value)
+    assert abs(inside / 80 - 0.95) < 4 * (0.95 * 0.05 / 80) ** 0.5
+    assert abs(np.mean(estimates) - 3.0) < 4 * np.std(estimates) / 80**0.5
+
+
+def shortened(data: Repeated, days: int, people: int) -> Repeated:
+    """The same, when the first `people` were only ever to be measured on the first `days` occasions."""
+    expected = np.ones(data.values.shape, dtype=bool)
+    expected[:people, days:] = False
+    values = np.where(expected, data.values, np.nan)
+    return Repeated(values, data.arms, data.covariates, data.times, data.day, expected)
+
+
+@pytest.mark.parametrize("estimate", ["mean", "last", "trend"])
+def test_what_was_never_to_be_measured_is_not_imputed_and_in_no_number(estimate) -> None:  # type: ignore[no-untyped-def]
+    """With every value there that was to be measured, each assumption says what least squares say of the participants'
+    own numbers, adjusted for the days that they had."""
+    whole = trial(14, missing=0.0)
+    data = shortened(
+        Repeated(np.where(whole.missing, 44.0, whole.values), whole.arms, whole.covariates, whole.times), 2, 18
+    )
+    assert not data.missing.any()
+    assert not data.dropped.any()
+    imputer = Imputer(data, "intercept", imputations=4, rng=np.random.default_rng(1))
+    weights = own_weights(data.times, estimate, data.due)
+    shift = np.full(data.values.shape, 100.0) * ~data.due
+    numbers, rows = [], []
+    for person, own in enumerate(data.values):
+        seen = own[~np.isnan(own)]
+        if estimate == "last" and len(seen) < 4:
+            continue
+        made = {"mean": seen.mean(), "last": seen[-1], "trend": np.polyfit(np.arange(len(seen)), seen, 1)[0]}
+        numbers.append(made[estimate])
+        version = [] if estimate == "last" else [float(len(seen) < 4)]
+        rows.append([*(data.arms[person] == np.arange(3)), data.covariates[person, 0], *version])
+    t = sm.OLS(numbers, np.array(rows, dtype=float)).fit()
+    for assumption in ("mar", "jump_to_reference", "copy_reference"):
+        complete = imputer.imputed(assumption, 0)
+        assert np.isnan(complete[:, ~data.due]).all()
+        found = compare(complete, data, weights, [(1, 0)], ["x"], delta=shift)[0]
+        assert found.value == pytest.approx(t.params[1] - t.params[0])
+        assert found.se == pytest.approx(float(np.squeeze(t.t_test([-1, 1, *[0] * (len(rows[0]) - 2)]).sd)))
+
+
+def test_who_leaves_a_shorter_version_drops_out_of_its_days_only() -> None:
+    data = shortened(trial(15, missing=0.0), 3, 10)
+    data.values[:] = np.where(data.due, 40.0, np.nan)
+    data.values[0, 1:] = np.nan
+    data.values[20, 1:] = np.nan
+    assert data.dropped[0].tolist() == [False, True, True, False]
+    assert data.dropped[20].tolist() == [False, True, True, True]
+    assert not np.delete(data.dropped, [0, 20], axis=0).any()
+    coefficients = np.array([[*[40.0] * 4, *[30.0] * 4, *[20.0] * 4, 0.0]])
+    # The first is of arm 0, the other of arm 2, which is the reference: copied is the whole course of the first alone.
+    copied = means(data, coefficients, "copy_reference", 2)[0]
+    assert copied[0].tolist() == [20.0] * 4
+    assert copied[1:3, 0].tolist() == [30.0, 20.0]
+
+
+def test_intervals_cover_also_where_some_were_to_have_fewer_days() -> None:
+    """As above, with four days of which the first half of the participants had two, and values that fall from day to
+    day: which days somebody had is not taken for a difference between arms."""
+    inside, estimates = 0, []
+    for seed in range(80):
+        whole = trial(2000 + seed, n=36, missing=0.1)
+        falling = Repeated(whole.values - 6 * whole.times, whole.arms, whole.covariates, whole.times)
+        data = shortened(falling, 2, 18)
+        imputer = Imputer(data, "intercept", imputations=10, rng=np.random.default_rng(seed))
+        weights = own_weights(data.times, "mean", data.due)
+        one = compare(imputer.imputed("mar"), data, weights, [(1, 0)], ["x"])[0]
         inside += one.low <= 3.0 <= one.high
         estimates.append(one.value)
     assert abs(inside / 80 - 0.95) < 4 * (0.95 * 0.05 / 80) ** 0.5
