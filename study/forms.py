@@ -72,7 +72,13 @@ def due_in_visit(study: Study, visit: Visit) -> Due | None:
     Before the exercise come the measures due on this day and before each visit; after it those due after each visit.
     The rating of distress is no form: `visits.rate` takes it.
     """
-    protocol = study.participant(visit.participant).protocol
+    participant = study.participant(visit.participant)
+    if participant.status == "held" or closed(study, visit):
+        return None
+    return _next_in_visit(study, visit, participant.protocol)
+
+
+def _next_in_visit(study: Study, visit: Visit, protocol: Protocol) -> Due | None:
     if visit.follow_up:
         occasions = [visit.follow_up] if visit.state == "before" else []
     elif visit.state == "before":
@@ -81,9 +87,7 @@ def due_in_visit(study: Study, visit: Visit) -> Due | None:
         occasions = ["after"]
     else:
         occasions = []
-    if not occasions or closed(study, visit) or study.participant(visit.participant).status == "held":
-        return None
-    done = _done(study, visit.participant, visit.id)
+    done = _done(study, visit.participant, visit.id) if occasions else set()
     for occasion in occasions:
         for due in protocol.due(occasion):
             fresh = (due.measure, occasion) not in done
@@ -180,7 +184,8 @@ def _in_range(measure: Measure, answers: Mapping[str, Any]) -> dict[str, int]:
 def _finish_follow_up(study: Study, write: Write, visit_id: int, now: datetime) -> None:
     """With the last form of a follow-up it is done: nobody has to look at its page once more."""
     visit = find(study, visit_id)
-    if visit.follow_up and visit.state == "before" and due_in_visit(study, visit) is None:
+    protocol = study.participant(visit.participant).protocol
+    if visit.follow_up and visit.state == "before" and _next_in_visit(study, visit, protocol) is None:
         finish_follow_up_within(write, visit, now)
 
 

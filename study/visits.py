@@ -370,9 +370,12 @@ def stop_within(
 
 
 def stop_for_item(study: Study, write: Write, visit_id: int, now: datetime) -> None:
-    """An item alert in a form of this visit, inside the transaction that raised its event."""
-    if _state(write, visit_id) not in FINAL:
-        visit = find(study, visit_id)
+    """An item alert in a form of this visit, inside the transaction that raised its event.
+
+    A follow-up is not stopped for good: it goes on within its window when somebody has taken charge.
+    """
+    visit = find(study, visit_id)
+    if _state(write, visit_id) not in FINAL and visit.follow_up is None:
         _move(write, visit, "stop", now)
         write.log(now, "bedside", "visit stopped", f"visit {visit_id}", person=visit.participant)
 

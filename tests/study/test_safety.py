@@ -77,6 +77,31 @@ def test_an_answer_that_alarms_is_heard_in_a_form_that_is_not_complete(whole: St
     assert verify(whole.records).mistakes == []
 
 
+def test_a_follow_up_in_which_an_answer_alarms_goes_on_when_somebody_has_taken_charge(
+    folder: Path, clock: HandClock
+) -> None:
+    trial.write(folder, ('when = ["baseline", "day 15"]', 'when = ["baseline", "day 15", "follow-up"]'))
+    study = Study.open(folder, clock=clock)
+    person = join(study)
+    clock.forward(days=44)
+    visit = visits.today(study, person)
+    assert visit is not None
+    due = forms.due_in_visit(study, visit)
+    assert due is not None
+    forms.submit(study, person.code, due, trial.answers(study, "k10", 4))  # very distressed
+    assert study.participant(person.code).status == "held"
+    assert visits.today(study, study.participant(person.code)) is None
+    assert forms.due_in_visit(study, visit) is None
+    safety.acknowledge(study, 1, "Dr Okafor")
+    clock.forward(days=2)
+    assert visits.today(study, study.participant(person.code)) == visit
+    due = forms.due_in_visit(study, visit)
+    assert due == forms.Due("phq9", "follow-up", "en", visit.id)
+    forms.submit(study, person.code, due, trial.answers(study, "phq9"))
+    assert visits.find(study, visit.id).state == "done"
+    assert verify(study.records).mistakes == []
+
+
 def test_who_waits_for_somebody_to_take_charge_is_asked_no_more_forms(whole: Study) -> None:
     person = join(whole)
     visit = visits.today(whole, person)
