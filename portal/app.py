@@ -11,6 +11,7 @@ import chat_web
 import worksheet
 from portal import api, console, doors, joining, paper, participant, ways_out, worksheets
 from portal.console.guard import csrf_field
+from portal.errors import Alarmed
 from portal.sessions import Sessions
 from study.errors import (
     IdentityError,
@@ -39,6 +40,7 @@ MAX_BODY = 64 * 1024
 """The largest request, in bytes. A message may have `portal.words.LIMIT` characters, at most four bytes each."""
 
 _STATUS: dict[type[Exception], int] = {
+    Alarmed: 409,
     WrongToken: 404,  # a page that a link does not open looks like no page at all
     UnknownCode: 404,
     NotDue: 409,

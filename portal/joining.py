@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from portal import forms as pages
 from portal import words
+from portal.hearing import in_crisis
 from portal.looking import person_of_link, sessions
 from study import enrolment, forms, identity, safety, visits
 from study.errors import NotDue, StudyError
@@ -117,6 +118,8 @@ def come() -> Page:
 def before_enrolment(person: Person) -> Page:
     """The one thing to do next for somebody who is not enrolled."""
     study = sessions().study
+    if in_crisis(study, person):
+        return render_template("stopped.html")
     if is_withdrawn(study, person.code) or person.state == "declined":
         return render_template("closed.html", reason="withdrawn")
     if safety.has_open_event(study, person.code):
@@ -330,8 +333,10 @@ def leave() -> Page:
     person: Person = g.person
     fields = words.body()
     said = texts(person.protocol.language, "screens")["leave"]
+    reason = str(fields.get("reason", "")).replace("\0", "").strip()
+    alarmed = sessions().alarmed_outside(person, reason)
     if fields.get("data") not in ("keep", "erase"):
-        return render_template("leave.html", mistake=said["missing"]), 422
-    reason = str(fields.get("reason", "")).replace("\0", "").strip()[: words.LIMIT] or None
-    withdraw(sessions().study, person.code, by=person.code, reason=reason, erase=fields["data"] == "erase")
+        return redirect(g.home, 303) if alarmed else (render_template("leave.html", mistake=said["missing"]), 422)
+    reason = reason[: words.LIMIT]
+    withdraw(sessions().study, person.code, by=person.code, reason=reason or None, erase=fields["data"] == "erase")
     return redirect(g.home, 303)

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 import chat_web
 import worksheet
 from portal import words
+from portal.hearing import hears, in_crisis
 from portal.joining import before_enrolment, form_page
 from portal.looking import person_of_link, sessions
 from portal.stream import read_to_its_end, reply_stream
@@ -63,11 +64,11 @@ def page() -> Page:
     study = sessions().study
     participant: Participant = g.participant
     visit = _todays_visit()
-    if visit is None:
+    if in_crisis(study, g.person) or (visit is not None and visit.state == "stopped"):
+        return render_template("stopped.html", visit=visit)
+    if visit is None or participant.status == "held":
         closed = visits.why_closed(study, participant)
         return render_template("closed.html", reason=closed.reason, **outlook(study, participant, None))
-    if visit.state == "stopped":
-        return render_template("stopped.html", visit=visit)
     said = outlook(study, participant, visit)
     if visit.state == "done" and forms.due_in_visit(study, visit) is None:
         return render_template("done.html", **said)
@@ -88,7 +89,7 @@ def now() -> Page:
         return before_enrolment(g.person)
     study = sessions().study
     visit = _todays_visit()
-    if visit is None or visit.state == "stopped":
+    if visit is None or visit.state == "stopped" or g.participant.status == "held":
         return redirect(g.home)
     if visit.state == "before" and enrolment.consent_due(study, g.person) is not None:
         return redirect(g.home + "consent")
@@ -171,6 +172,7 @@ def rate() -> Page:
 
 
 @blueprint.post("/turns")
+@hears
 def say() -> Page:
     """Take a message or a worksheet's answer. Answered only when it is on the disk.
 

@@ -3,13 +3,17 @@
 from typing import Any
 
 from flask import abort, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from study.errors import OutOfRange
 
-__all__ = ["LIMIT", "body", "rating", "words"]
+__all__ = ["LIMIT", "body", "rating", "said", "sent", "words"]
 
 LIMIT = 4000
 """The longest message, in characters: about two pages."""
+
+LARGEST_READ = 1024 * 1024
+"""Of a body that is too large to be taken, so many bytes at most are read to be screened."""
 
 
 def body() -> dict[str, Any]:
@@ -20,6 +24,25 @@ def body() -> dict[str, Any]:
     if not isinstance(data, dict):
         abort(400, "The body must be a JSON object.")
     return data
+
+
+def sent() -> dict[str, Any]:
+    """The fields of a request that is refused; none where they cannot be read."""
+    try:
+        return body()
+    except RequestEntityTooLarge:
+        if (request.content_length or 0) > LARGEST_READ:
+            return {}
+        request.max_content_length = request.max_form_memory_size = LARGEST_READ
+        return sent()
+    except HTTPException:
+        return {}
+
+
+def said(fields: dict[str, Any]) -> list[str]:
+    """What somebody wrote in these fields, in their own words."""
+    own = [name for name in fields if name == "words" or name.startswith("answer-")]
+    return [text for name in own if isinstance(text := fields[name], str) and text.strip()]
 
 
 def words(fields: dict[str, Any], name: str = "words") -> str:

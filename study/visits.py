@@ -334,7 +334,7 @@ def stop(study: Study, visit: Visit, source: safety.Source, alarm: safety.Alarm)
     """A safety event in words that are no turn (a draft): stop the visit and hold the participant."""
     now = study.clock.now()
     with study.records.write() as write:
-        if _state(write, visit.id) not in FINAL:
+        if _state(write, visit.id) != "stopped":
             stop_within(study, write, visit, source, alarm, None, now)
     return find(study, visit.id)
 

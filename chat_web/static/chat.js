@@ -248,18 +248,24 @@ async function deliver() {
   mark(item, sending);
   let answer;
   let taken;
+  let stopped = false;
   try {
     answer = await ask("turns", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ visit, token: unsent.token, words: unsent.words }),
     });
-    taken = answer.status === 201 ? await answer.json() : null;
+    const said = [201, 409].includes(answer.status) ? await answer.json() : {};
+    stopped = said.state === "stopped"; // also for words that were not taken
+    taken = answer.status === 201 ? said : null;
   } catch {
     answer = null;
   }
   delivering = false;
-  if (taken) {
+  if (stopped) {
+    keep(null);
+    location.replace("./"); // the page with the people to call waits for nothing more
+  } else if (taken) {
     keep(null);
     wait = 500;
     const next = lastNumber() + 1;

@@ -162,7 +162,8 @@ def say(caller: Caller, visit: Visit, body: models.Turn) -> models.Said:
     `token` again is the same turn, whatever the words.
     """
     turn = sessions().hear(visit, body.words.strip(), body.token)
-    return models.Said(number=turn.number, stopped=turn.hit is not None)
+    stopped = visits.find(sessions().study, visit.id).state == "stopped"
+    return models.Said(number=turn.number, stopped=stopped)
 
 
 @call(blueprint, "GET", f"{VISIT}/reply", scope="read", query=models.Reply, answer=None, refusals=HELD)
@@ -214,7 +215,9 @@ def screen(caller: Caller, visit: Visit, body: models.Words) -> models.Visit:
     Such as an answer to the rating's question that is no number. They are not kept; if the safety screen finds
     something, the visit is stopped and the safety officer is told.
     """
-    return _described(sessions().screen_words(visit, body.words.strip(), "participant"))
+    study = sessions().study
+    sessions().alarmed(visit, body.words, "participant")
+    return _described(visits.find(study, visit.id))
 
 
 @call(blueprint, "POST", "/telemetry", scope="telemetry", body=models.Telemetry, answer=models.Device)
