@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import IntegerConverter, Map
 
 import chat_web
 import worksheet
@@ -80,6 +81,13 @@ _IN_CONSOLE = {
 """The same in the console, whose text is English."""
 
 
+class _Number(IntegerConverter):
+    """A number in an address: there is no page for one that the record could not hold."""
+
+    def __init__(self, map: Map, **bounds: Any) -> None:
+        super().__init__(map, **{"max": 2**63 - 1, **bounds})
+
+
 def create_app(
     study: Study, engines: Mapping[EngineChoice, Engine], *, second_factor: bool = True, behind_proxy: bool = False
 ) -> Flask:
@@ -90,6 +98,7 @@ def create_app(
     app = Flask("portal")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
+    app.url_map.converters["int"] = _Number
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.config["SECOND_FACTOR"] = second_factor
     app.extensions["bedside"] = Sessions(study, engines)

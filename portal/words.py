@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from study.errors import OutOfRange
 
-__all__ = ["LIMIT", "body", "rating", "said", "sent", "words"]
+__all__ = ["LIMIT", "after", "body", "rating", "said", "sent", "whole", "words"]
 
 LIMIT = 4000
 """The longest message, in characters: about two pages."""
@@ -18,12 +18,21 @@ LARGEST_READ = 1024 * 1024
 
 def body() -> dict[str, Any]:
     """The request's fields, from a form or from a JSON object."""
-    if not request.is_json:
-        return request.form.to_dict()
-    data = request.get_json(silent=True)
-    if not isinstance(data, dict):
-        abort(400, "The body must be a JSON object.")
-    return data
+    if request.is_json:
+        try:
+            data = request.get_json(silent=True)
+        except RecursionError:
+            data = None
+        if not isinstance(data, dict):
+            abort(400, "The body must be a JSON object.")
+    else:
+        data = request.form.to_dict()
+    return {whole(name): whole(value) if isinstance(value, str) else value for name, value in data.items()}
+
+
+def whole(text: str) -> str:
+    """The same with a mark in place of each half of a character, such as JSON can name and no file can keep."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def sent() -> dict[str, Any]:
@@ -53,6 +62,12 @@ def words(fields: dict[str, Any], name: str = "words") -> str:
     if len(value) > LIMIT:
         abort(413, f"{name} must have at most {LIMIT} characters.")
     return value.strip()
+
+
+def after() -> int:
+    """The number of the last turn that a page has, from its address; 0 when it says none."""
+    value = request.args.get("after", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
 
 
 def text_of(fields: dict[str, Any], name: str, longest: int = 100) -> str:

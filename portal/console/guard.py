@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from portal.doors import limited, limits, over_https_or_here
 from portal.looking import sessions
+from portal.words import whole
 from study.access import signing
 from study.access.roles import Permission
 
@@ -129,8 +130,8 @@ class Kept:
         """Of what `text` wrote. None for anything that it did not write."""
         try:
             path, fields = json.loads(text)
-            found = cls(str(path), [(str(name), str(value)) for name, value in fields])
-        except (ValueError, TypeError):
+            found = cls(whole(str(path)), [(whole(str(name)), whole(str(value))) for name, value in fields])
+        except (ValueError, TypeError, RecursionError):
             return None
         return found if safe_path(found.path) else None
 
@@ -141,7 +142,10 @@ class Kept:
 
 def safe_path(path: str) -> bool:
     """Whether this is a page of the console, and nothing that leads elsewhere."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return False
     return (
         path.startswith("/console/")
         and not (parts.scheme or parts.netloc)

@@ -3,7 +3,7 @@ back into the box."""
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from portal import stream
 from study import visits
@@ -76,3 +76,53 @@ def test_the_people_are_shown_for_a_field_that_was_written_too_late(
     page.locator("textarea").first.fill(DARK)
     the_people(page)
     assert len(study.records.rows("SELECT id FROM safety_event")) == 1
+
+
+def asked_so_often(page: Page, asked: list[str], times: int) -> None:
+    """Let the page's own time pass until it has asked so often."""
+    for _ in range(500):
+        if len(asked) >= times:
+            return
+        page.clock.run_for(500)
+        page.wait_for_timeout(20)
+    raise AssertionError(f"the page asked {len(asked)} times")
+
+
+def test_words_at_which_the_server_fails_come_back_into_the_box(browser_in: Open, address: str, page: Page) -> None:
+    at_the_chat(browser_in, address, page)
+    asked: list[str] = []
+
+    def fail(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=500, content_type="application/json", body="{}")
+
+    page.clock.install()
+    page.route("**/turns", fail)
+    send(page, "I failed the exam")
+    asked_so_often(page, asked, 5)
+    expect(page.locator("#status")).to_have_text(SCREENS["error"]["broken"])
+    expect(page.get_by_label("Your message")).to_have_value("I failed the exam")
+    assert len(asked) == 5
+    page.clock.run_for(60_000)
+    assert len(asked) == 5
+    page.unroute("**/turns")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("li.participant .state")).to_have_text(SCREENS["frame"]["saved"])
+
+
+def test_words_for_a_server_that_is_away_are_sent_when_it_is_back(browser_in: Open, address: str, page: Page) -> None:
+    at_the_chat(browser_in, address, page)
+    asked: list[str] = []
+
+    def away(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) < 8:
+            route.fulfill(status=502, body="")
+        else:
+            route.continue_()
+
+    page.clock.install()
+    page.route("**/turns", away)
+    send(page, "I failed the exam")
+    asked_so_often(page, asked, 8)
+    expect(page.locator("li.participant .state")).to_have_text(SCREENS["frame"]["saved"])
