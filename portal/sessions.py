@@ -324,8 +324,20 @@ class Sessions:
             if self._owed(visit, self.conversation(visit)) is None:
                 return None
             writing = self._writing[visit.id] = _Writing()
-        self._workers.submit(self._work, visit, writing)
+        try:
+            self._workers.submit(self._work, visit, writing)
+        except RuntimeError:  # no thread can be started now, or the server stops: the next look begins it
+            log.exception("an answer could not be begun", visit=visit.id)
+            self._give_up(visit, writing)
+            return None
         return writing
+
+    def _give_up(self, visit: Visit, writing: _Writing) -> None:
+        """What is owed stays owed: the next look at the page, or the robot's next call, begins it anew."""
+        with self._lock(visit):
+            if self._writing.get(visit.id) is writing:
+                del self._writing[visit.id]
+        writing.finish()
 
     def _hurry(self, visit: Visit) -> None:
         writing = self._writing.get(visit.id)
@@ -334,12 +346,14 @@ class Sessions:
 
     def _work(self, visit: Visit, writing: _Writing) -> None:
         to = 0
-        conversation = self.conversation(visit, lambda place: writing.stand(to, place), writing.hurry)
         try:
+            conversation = self.conversation(visit, lambda place: writing.stand(to, place), writing.hurry)
             while True:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left
                 # without an answer: either it sees them here, or whoever recorded them starts another worker.
                 with self._lock(visit):
+                    if self._writing.get(visit.id) is not writing:
+                        return  # it was given up before there was a thread for it
                     pending = self._owed(visit, conversation)
                     if pending is None:
                         self._close_if_finished(visits.find(self.study, visit.id), conversation)
@@ -353,11 +367,9 @@ class Sessions:
                     if turn.reply_to == pending.number:  # none, when the visit was stopped meanwhile
                         writing.put(Event("turn", {"number": turn.number, "reply_to": pending.number}))
         except Exception:
-            # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
-            # or the robot's next call, writes it.
+            # What went wrong is logged without anybody's words.
             log.exception("an answer could not be recorded", visit=visit.id)
-            with self._lock(visit):
-                self._writing.pop(visit.id, None)
+            self._give_up(visit, writing)
         finally:
             writing.finish()
 
