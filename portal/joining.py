@@ -40,7 +40,8 @@ blueprint.url_value_preprocessor(person_of_link)
 Page = tuple[str, int] | str | Response
 
 DOORS = 10_000
-"""So many opened doors are remembered, so that a second click on the same page brings nobody new."""
+"""So many opened doors are remembered, so that a second click on the same page brings nobody new; and so many addresses
+from which people came."""
 
 COMING = 120
 """So many people may come from one address within `COMING_S`: a whole class at once, and not a flood."""
@@ -52,7 +53,7 @@ class _Doors:
 
     def __init__(self) -> None:
         self._brought: OrderedDict[str, str] = OrderedDict()
-        self._came: dict[str, deque[float]] = {}
+        self._came: OrderedDict[str, deque[float]] = OrderedDict()
         self.lock = threading.Lock()
 
     def brought(self, page: str) -> str | None:
@@ -63,12 +64,18 @@ class _Doors:
         while len(self._brought) > DOORS:
             self._brought.popitem(last=False)
 
-    def too_many(self, address: str) -> bool:
-        times = self._came.setdefault(address, deque())
+    def lets_in(self, address: str) -> bool:
+        """Whether one more may come from `address` now. Who is refused is not counted, and may come a little later."""
+        times = self._came.pop(address, deque())
         while times and times[0] < time.monotonic() - COMING_S:
             times.popleft()
-        times.append(time.monotonic())
-        return len(times) > COMING
+        free = len(times) < COMING
+        if free:
+            times.append(time.monotonic())
+        self._came[address] = times
+        while len(self._came) > DOORS:
+            self._came.popitem(last=False)
+        return free
 
 
 @door.record
@@ -105,7 +112,7 @@ def come() -> Page:
     with doors.lock:
         code = doors.brought(page)
         if code is None:
-            if doors.too_many(request.remote_addr or ""):
+            if not doors.lets_in(request.remote_addr or ""):
                 abort(429, "Too many people come from here at once; wait a minute.")
             code = enrolment.come(study, timezone=zone or None).code
             doors.bring(page, code)

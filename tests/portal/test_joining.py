@@ -1,14 +1,17 @@
 """From the study's door to the follow-up, in the browser, without scripts."""
 
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from portal import joining
 from portal.app import create_app
 from study import forms, identity, safety, visits
 from study.access import devices
@@ -138,6 +141,29 @@ def test_a_zone_that_does_not_exist_is_the_studys(app: Flask, whole: Study) -> N
     for zone in ("", "Mars/Olympus", "../../etc/passwd"):
         visitor = Visitor(app, whole).come(zone)
         assert str(whole.person(visitor.code).zone) == "Europe/London"
+
+
+def test_of_a_crowd_from_one_address_everybody_comes_in_who_tries_again(
+    app: Flask, whole: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [0.0]
+    monkeypatch.setattr("portal.joining.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    monkeypatch.setattr("portal.joining.COMING", 4)
+    left = [secrets.token_hex(8) for _ in range(11)]
+    client = app.test_client()
+    came = []
+    for _ in range(9):  # each tries every ten seconds
+        left = [page for page in left if client.post(whole.join_path(), data={"page": page}).status_code != 303]
+        came.append(11 - len(left))
+        moment[0] += 10
+    assert came == [4, 4, 4, 4, 4, 4, 4, 8, 8]
+
+
+def test_a_flood_of_addresses_is_not_remembered_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.joining.DOORS", 3)
+    doors = joining._Doors()
+    assert all(doors.lets_in(f"198.51.100.{number}") for number in range(100))
+    assert len(doors._came) == 3
 
 
 def test_a_wrong_door_is_no_page(app: Flask) -> None:
