@@ -181,7 +181,9 @@ def _signed_in() -> Any:
 
 
 def _by_a_person() -> bool:
-    """Whether a person did something: a page that renews itself keeps nobody signed in."""
+    """Whether a person did something: a page that renews itself, or says that it is there, keeps nobody signed in."""
+    if "X-Bedside-Live" in request.headers:
+        return False
     return request.method not in ("GET", "HEAD") or request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
