@@ -143,8 +143,14 @@ def _held(caller: Caller, visit_id: int) -> Visit:
     participant = study.participant(visit.participant)
     if participant.status == "withdrawn":
         raise NotDue("The participant has left the study.")
+    # The words that stopped it paused the participant's visits, and may have halted the arm. Nothing can move it any
+    # more, but the robot has to say the fixed message to its end, and a call made again gets the answer it had.
+    if visit.state == "stopped":
+        return visit
     if halting.is_halted(study, participant):
         raise NotDue("The study is paused; somebody will be in touch.")
+    if participant.status == "held":
+        raise NotDue("The participant's visits are paused until somebody has been in touch with them.")
     return visit
 
 
