@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from portal import forms as pages
 from portal import words
 from portal.hearing import in_crisis
-from portal.looking import person_of_link, sessions
+from portal.looking import has_to_agree, person_of_link, sessions
 from study import enrolment, forms, identity, safety, visits
 from study.errors import NotDue, StudyError
 from study.forms import Due
@@ -179,6 +179,8 @@ def give_form() -> Page:
         ):
             return redirect(g.home + "now", 303)  # sent twice: the first one counts
         raise NotDue("This form is not due now.")
+    if due.visit and has_to_agree(person, visits.find(study, due.visit)):
+        return redirect(g.home + "consent", 303)
     given, wrong = pages.answers(pages.shown(study, person, due), fields)
     if wrong:
         visit = visits.find(study, due.visit) if due.visit else None

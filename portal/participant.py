@@ -16,10 +16,10 @@ import worksheet
 from portal import words
 from portal.hearing import hears, in_crisis
 from portal.joining import before_enrolment, form_page
-from portal.looking import person_of_link, sessions
+from portal.looking import has_to_agree, person_of_link, sessions
 from portal.stream import read_to_its_end, reply_stream
 from portal.today import begun, outlook, window_text
-from study import enrolment, forms, visits
+from study import forms, visits
 from study.access import devices
 from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver
 from study.study import Participant
@@ -78,7 +78,7 @@ def page() -> Page:
         medium=participant.arm.medium,
         begun=begun(study, visit),
         until=window_text(study, participant, visit),
-        agree=visit.state == "before" and enrolment.consent_due(study, g.person) is not None,
+        agree=has_to_agree(g.person, visit),
     )
 
 
@@ -91,7 +91,7 @@ def now() -> Page:
     visit = _todays_visit()
     if visit is None or visit.state == "stopped" or g.participant.status == "held":
         return redirect(g.home)
-    if visit.state == "before" and enrolment.consent_due(study, g.person) is not None:
+    if has_to_agree(g.person, visit):
         return redirect(g.home + "consent")
     due = forms.due_in_visit(study, visit)
     if due is not None:
@@ -161,6 +161,8 @@ def _days() -> int:
 def rate() -> Page:
     fields = words.body()
     visit = visit_of(fields)
+    if has_to_agree(g.person, visit):
+        return redirect(g.home + "consent", 303)
     if visit.state == "before" and forms.due_in_visit(sessions().study, visit) is not None:
         raise NotDue("Some questions come before the rating.")
     try:
