@@ -37,7 +37,10 @@ Page = tuple[str, int] | str | BaseResponse
 
 
 def visit_of(fields: Mapping[str, Any]) -> Visit:
-    """Today's visit, which the form must have been drawn for. Raises `NotDue`, and `TimeOver` when it has ended."""
+    """Today's visit, which the form must have been drawn for, and which has an exercise and its ratings.
+
+    Raises `NotDue`, and `TimeOver` when it has ended.
+    """
     study = sessions().study
     visit = visits.today(study, g.participant)
     named = str(fields.get("visit"))
@@ -46,6 +49,8 @@ def visit_of(fields: Mapping[str, Any]) -> Visit:
         if row is not None and row["state"] in ("missed", "unfinished"):
             raise TimeOver("The time for this visit is over.")
         raise NotDue("This page belongs to another visit.")
+    if visit.follow_up:
+        raise NotDue("There is no exercise today.")
     return visit
 
 
@@ -213,12 +218,11 @@ def reply() -> Response:
 def state() -> BaseResponse:
     """Where the visit stands, for the page's script: another window or a robot may have moved it."""
     visit = visits.today(sessions().study, g.participant)
-    if visit is None:
+    if visit is None or visit.follow_up:
         return _json({"visit": None}, 200)
     conversation = sessions().conversation(visit)
     described = sessions().describe(visit, conversation)
-    if visit.exercise:
-        described["step"], described["steps"] = _place(visit, conversation)
+    described["step"], described["steps"] = _place(visit, conversation)
     if g.participant.arm.medium == "robot":
         described["said"] = _of_the_robot(visit)
     return _json(described, 200)

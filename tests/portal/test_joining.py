@@ -525,3 +525,19 @@ def test_a_robot_that_has_the_visit_already_waits_for_a_new_consent(later: tuple
     answer = robot.call("POST", f"/visits/{visit.id}/ratings", {"occasion": "before", "value": 70})
     assert (answer.status_code, "new consent" in answer.get_json()["error"]) == (409, True)
     assert visits.find(study, visit.id).state == "before"
+
+
+def test_on_the_day_of_a_follow_up_there_is_no_exercise(whole: Study, app: Flask, clock: HandClock) -> None:
+    participant = trial.join(whole)
+    clock.forward(days=45)
+    visit = visits.today(whole, participant)
+    assert visit is not None
+    assert visit.follow_up == "follow-up"
+    path, client = whole.participant_path(participant.code), app.test_client()
+    assert client.get(path + "visit").get_json() == {"visit": None}
+    assert client.get(f"{path}reply?visit={visit.id}").status_code == 409
+    said = {"visit": str(visit.id), "words": "hello", "token": "t"}
+    assert client.post(path + "turns", json=said).status_code == 409
+    rating = {"visit": str(visit.id), "occasion": "before", "value": "50"}
+    assert client.post(path + "rating", data=rating).status_code == 409
+    assert visits.find(whole, visit.id).state == "before"
