@@ -6,11 +6,13 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import IntegerConverter, Map
 
 import chat_web
 import worksheet
 from portal import api, console, doors, joining, paper, participant, ways_out, worksheets
 from portal.console.guard import csrf_field
+from portal.errors import Alarmed
 from portal.sessions import Sessions
 from study.errors import (
     IdentityError,
@@ -39,6 +41,7 @@ MAX_BODY = 64 * 1024
 """The largest request, in bytes. A message may have `portal.words.LIMIT` characters, at most four bytes each."""
 
 _STATUS: dict[type[Exception], int] = {
+    Alarmed: 409,
     WrongToken: 404,  # a page that a link does not open looks like no page at all
     UnknownCode: 404,
     NotDue: 409,
@@ -78,6 +81,13 @@ _IN_CONSOLE = {
 """The same in the console, whose text is English."""
 
 
+class _Number(IntegerConverter):
+    """A number in an address: there is no page for one that the record could not hold."""
+
+    def __init__(self, map: Map, **bounds: Any) -> None:
+        super().__init__(map, **{"max": 2**63 - 1, **bounds})
+
+
 def create_app(
     study: Study, engines: Mapping[EngineChoice, Engine], *, second_factor: bool = True, behind_proxy: bool = False
 ) -> Flask:
@@ -88,6 +98,7 @@ def create_app(
     app = Flask("portal")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
+    app.url_map.converters["int"] = _Number
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.config["SECOND_FACTOR"] = second_factor
     app.extensions["bedside"] = Sessions(study, engines)

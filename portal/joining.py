@@ -18,7 +18,8 @@ from werkzeug.wrappers import Response
 
 from portal import forms as pages
 from portal import words
-from portal.looking import person_of_link, sessions
+from portal.hearing import in_crisis
+from portal.looking import has_to_agree, person_of_link, sessions
 from study import enrolment, forms, identity, safety, visits
 from study.errors import NotDue, StudyError
 from study.forms import Due
@@ -39,7 +40,8 @@ blueprint.url_value_preprocessor(person_of_link)
 Page = tuple[str, int] | str | Response
 
 DOORS = 10_000
-"""So many opened doors are remembered, so that a second click on the same page brings nobody new."""
+"""So many opened doors are remembered, so that a second click on the same page brings nobody new; and so many addresses
+from which people came."""
 
 COMING = 120
 """So many people may come from one address within `COMING_S`: a whole class at once, and not a flood."""
@@ -51,7 +53,7 @@ class _Doors:
 
     def __init__(self) -> None:
         self._brought: OrderedDict[str, str] = OrderedDict()
-        self._came: dict[str, deque[float]] = {}
+        self._came: OrderedDict[str, deque[float]] = OrderedDict()
         self.lock = threading.Lock()
 
     def brought(self, page: str) -> str | None:
@@ -62,12 +64,18 @@ class _Doors:
         while len(self._brought) > DOORS:
             self._brought.popitem(last=False)
 
-    def too_many(self, address: str) -> bool:
-        times = self._came.setdefault(address, deque())
+    def lets_in(self, address: str) -> bool:
+        """Whether one more may come from `address` now. Who is refused is not counted, and may come a little later."""
+        times = self._came.pop(address, deque())
         while times and times[0] < time.monotonic() - COMING_S:
             times.popleft()
-        times.append(time.monotonic())
-        return len(times) > COMING
+        free = len(times) < COMING
+        if free:
+            times.append(time.monotonic())
+        self._came[address] = times
+        while len(self._came) > DOORS:
+            self._came.popitem(last=False)
+        return free
 
 
 @door.record
@@ -104,7 +112,7 @@ def come() -> Page:
     with doors.lock:
         code = doors.brought(page)
         if code is None:
-            if doors.too_many(request.remote_addr or ""):
+            if not doors.lets_in(request.remote_addr or ""):
                 abort(429, "Too many people come from here at once; wait a minute.")
             code = enrolment.come(study, timezone=zone or None).code
             doors.bring(page, code)
@@ -117,6 +125,8 @@ def come() -> Page:
 def before_enrolment(person: Person) -> Page:
     """The one thing to do next for somebody who is not enrolled."""
     study = sessions().study
+    if in_crisis(study, person):
+        return render_template("stopped.html")
     if is_withdrawn(study, person.code) or person.state == "declined":
         return render_template("closed.html", reason="withdrawn")
     if safety.has_open_event(study, person.code):
@@ -169,6 +179,8 @@ def give_form() -> Page:
         ):
             return redirect(g.home + "now", 303)  # sent twice: the first one counts
         raise NotDue("This form is not due now.")
+    if due.visit and has_to_agree(person, visits.find(study, due.visit)):
+        return redirect(g.home + "consent", 303)
     given, wrong = pages.answers(pages.shown(study, person, due), fields)
     if wrong:
         visit = visits.find(study, due.visit) if due.visit else None
@@ -330,8 +342,10 @@ def leave() -> Page:
     person: Person = g.person
     fields = words.body()
     said = texts(person.protocol.language, "screens")["leave"]
+    reason = str(fields.get("reason", "")).replace("\0", "").strip()
+    alarmed = sessions().alarmed_outside(person, reason)
     if fields.get("data") not in ("keep", "erase"):
-        return render_template("leave.html", mistake=said["missing"]), 422
-    reason = str(fields.get("reason", "")).replace("\0", "").strip()[: words.LIMIT] or None
-    withdraw(sessions().study, person.code, by=person.code, reason=reason, erase=fields["data"] == "erase")
+        return redirect(g.home, 303) if alarmed else (render_template("leave.html", mistake=said["missing"]), 422)
+    reason = reason[: words.LIMIT]
+    withdraw(sessions().study, person.code, by=person.code, reason=reason or None, erase=fields["data"] == "erase")
     return redirect(g.home, 303)

@@ -6,9 +6,12 @@ from flask import current_app, g
 
 from portal.doors import count_wrong, limited, limits
 from portal.sessions import Sessions
+from study.enrolment import consent_due
 from study.errors import UnknownCode, WrongToken
+from study.study import Person
+from study.visits import Visit
 
-__all__ = ["person_of_link", "sessions"]
+__all__ = ["has_to_agree", "person_of_link", "sessions"]
 
 
 def sessions() -> Sessions:
@@ -29,3 +32,8 @@ def person_of_link(endpoint: str | None, values: dict[str, Any] | None) -> None:
     limited(limits().link, code)
     g.participant = study.participant(code) if g.person.state == "enrolled" else None
     g.home = f"/p/{code}/{token}/"
+
+
+def has_to_agree(person: Person, visit: Visit) -> bool:
+    """Whether a new version of the consent has to be agreed to before `visit` is begun."""
+    return visit.state == "before" and consent_due(sessions().study, person) is not None

@@ -14,11 +14,12 @@ from werkzeug.wrappers import Response as BaseResponse
 import chat_web
 import worksheet
 from portal import words
+from portal.hearing import hears, in_crisis
 from portal.joining import before_enrolment, form_page
-from portal.looking import person_of_link, sessions
+from portal.looking import has_to_agree, person_of_link, sessions
 from portal.stream import read_to_its_end, reply_stream
 from portal.today import begun, outlook, window_text
-from study import enrolment, forms, visits
+from study import forms, visits
 from study.access import devices
 from study.errors import DraftChanged, NotDue, OutOfRange, TimeOver
 from study.study import Participant
@@ -36,7 +37,10 @@ Page = tuple[str, int] | str | BaseResponse
 
 
 def visit_of(fields: Mapping[str, Any]) -> Visit:
-    """Today's visit, which the form must have been drawn for. Raises `NotDue`, and `TimeOver` when it has ended."""
+    """Today's visit, which the form must have been drawn for, and which has an exercise and its ratings.
+
+    Raises `NotDue`, and `TimeOver` when it has ended.
+    """
     study = sessions().study
     visit = visits.today(study, g.participant)
     named = str(fields.get("visit"))
@@ -45,6 +49,8 @@ def visit_of(fields: Mapping[str, Any]) -> Visit:
         if row is not None and row["state"] in ("missed", "unfinished"):
             raise TimeOver("The time for this visit is over.")
         raise NotDue("This page belongs to another visit.")
+    if visit.follow_up:
+        raise NotDue("There is no exercise today.")
     return visit
 
 
@@ -63,11 +69,11 @@ def page() -> Page:
     study = sessions().study
     participant: Participant = g.participant
     visit = _todays_visit()
-    if visit is None:
+    if in_crisis(study, g.person) or (visit is not None and visit.state == "stopped"):
+        return render_template("stopped.html", visit=visit)
+    if visit is None or participant.status == "held":
         closed = visits.why_closed(study, participant)
         return render_template("closed.html", reason=closed.reason, **outlook(study, participant, None))
-    if visit.state == "stopped":
-        return render_template("stopped.html", visit=visit)
     said = outlook(study, participant, visit)
     if visit.state == "done" and forms.due_in_visit(study, visit) is None:
         return render_template("done.html", **said)
@@ -77,7 +83,7 @@ def page() -> Page:
         medium=participant.arm.medium,
         begun=begun(study, visit),
         until=window_text(study, participant, visit),
-        agree=visit.state == "before" and enrolment.consent_due(study, g.person) is not None,
+        agree=has_to_agree(g.person, visit),
     )
 
 
@@ -88,9 +94,9 @@ def now() -> Page:
         return before_enrolment(g.person)
     study = sessions().study
     visit = _todays_visit()
-    if visit is None or visit.state == "stopped":
+    if visit is None or visit.state == "stopped" or g.participant.status == "held":
         return redirect(g.home)
-    if visit.state == "before" and enrolment.consent_due(study, g.person) is not None:
+    if has_to_agree(g.person, visit):
         return redirect(g.home + "consent")
     due = forms.due_in_visit(study, visit)
     if due is not None:
@@ -160,6 +166,8 @@ def _days() -> int:
 def rate() -> Page:
     fields = words.body()
     visit = visit_of(fields)
+    if has_to_agree(g.person, visit):
+        return redirect(g.home + "consent", 303)
     if visit.state == "before" and forms.due_in_visit(sessions().study, visit) is not None:
         raise NotDue("Some questions come before the rating.")
     try:
@@ -171,6 +179,7 @@ def rate() -> Page:
 
 
 @blueprint.post("/turns")
+@hears
 def say() -> Page:
     """Take a message or a worksheet's answer. Answered only when it is on the disk.
 
@@ -209,12 +218,11 @@ def reply() -> Response:
 def state() -> BaseResponse:
     """Where the visit stands, for the page's script: another window or a robot may have moved it."""
     visit = visits.today(sessions().study, g.participant)
-    if visit is None:
+    if visit is None or visit.follow_up:
         return _json({"visit": None}, 200)
     conversation = sessions().conversation(visit)
     described = sessions().describe(visit, conversation)
-    if visit.exercise:
-        described["step"], described["steps"] = _place(visit, conversation)
+    described["step"], described["steps"] = _place(visit, conversation)
     if g.participant.arm.medium == "robot":
         described["said"] = _of_the_robot(visit)
     return _json(described, 200)

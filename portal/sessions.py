@@ -17,24 +17,25 @@ from typing import Any
 import structlog
 
 from portal.conversations import conversation_of, crisis_of
+from portal.errors import Alarmed
 from portal.holding import Holding
 from portal.takeovers import Desk
-from study import visits
+from study import safety, visits
 from study.enrolment import may_record
-from study.errors import DraftChanged, NotDue
+from study.errors import DraftChanged, NotDue, StudyError
 from study.protocol import EngineChoice
 from study.safety import Source
-from study.study import Participant, Study
+from study.study import Participant, Person, Study
 from study.turns import TurnKeeper
 from study.visits import Visit
 from therapist.conversation import Conversation
 from therapist.engine import Engine, Generation, Sampling
-from therapist.errors import EngineError
+from therapist.errors import EngineError, TherapistError
 from therapist.exercise import load_exercise
 from therapist.persona import load_persona
 from therapist.prompting import opening_prompt
 from therapist.screen import Screen
-from therapist.transcript import RecordedTurn
+from therapist.transcript import RecordedTurn, SafetyHit
 
 __all__ = ["Event", "Sessions"]
 
@@ -42,6 +43,9 @@ log = structlog.get_logger()
 
 WRITERS = 256
 """Answers that are written or wait for the model at a time: whoever waits here has no place in its queue."""
+
+SCREENED = 20_000
+"""Of words that are too long to be taken, so many characters at the beginning and as many at the end are screened."""
 
 KEEP_ALIVE_S = 10.0
 """A stream that has nothing to say for so long sends a comment, which also finds out that nobody listens any more."""
@@ -180,20 +184,28 @@ class Sessions:
 
         With `base`, what the worksheet's field held when these words were written, raises `DraftChanged` when it holds
         other words by now. Raises `NotDue` when the visit is not at its exercise, and what `Conversation.hear` raises.
+        Words that are refused are screened as well; when that finds something, raises `Alarmed` instead.
         """
         conversation = self.conversation(visit)
         # One at a time, so that of two windows that send at once the second finds an answer owed.
         with self._lock(visit):
             known = next((turn for turn in conversation.turns if turn.token == token), None)
             if known is not None:
+                if known.text != words:
+                    self.alarmed(visit, words, "participant")
                 return known
-            if visit.state != "exercise":
-                raise NotDue("The exercise of this visit is not under way.")
-            standing = visits.drafts(self.study, visit).get(step or "", "") if base is not None else base
-            if standing != base and (standing or "").strip() != words:
-                raise DraftChanged(standing or "", confirmed=False)
-            conversation.open()
-            turn = conversation.hear(words, token, step)
+            try:
+                if visit.state != "exercise":
+                    raise NotDue("The exercise of this visit is not under way.")
+                standing = visits.drafts(self.study, visit).get(step or "", "") if base is not None else base
+                if standing != base and (standing or "").strip() != words:
+                    raise DraftChanged(standing or "", confirmed=False)
+                conversation.open()
+                turn = conversation.hear(words, token, step)
+            except (StudyError, TherapistError) as refusal:
+                if self.alarmed(visit, words, "participant"):
+                    raise Alarmed from refusal
+                raise
             if ahead := self._ahead.pop(visit.id, None):
                 ahead.close()
             if turn.hit is not None:
@@ -205,24 +217,42 @@ class Sessions:
     def keep_draft(self, visit: Visit, step: str, text: str, base: str | None) -> Visit:
         """Keep what stands in a worksheet's field that is not confirmed yet, screened like any other words.
 
-        Raises what `visits.save_draft` raises; the words are screened all the same.
+        Raises what `visits.save_draft` raises. The words are screened all the same; when that finds something, raises
+        `Alarmed` instead.
         """
         with self._lock(visit):
             try:
                 visits.save_draft(self.study, visit, step, text, base)
-            finally:
-                visit = self.screen_words(visit, text, "draft")
-        return visit
+            except StudyError as refusal:
+                if self.alarmed(visit, text, "draft"):
+                    raise Alarmed from refusal
+                raise
+            self.alarmed(visit, text, "draft")
+        return visits.find(self.study, visit.id)
 
-    def screen_words(self, visit: Visit, text: str, source: Source) -> Visit:
-        """Screen words that become no turn; a hit stops the visit as it does for any other words."""
-        language = self.study.participant(visit.participant).protocol.language
-        hit = Screen.load(language).check(text, "participant")
+    def alarmed(self, visit: Visit, text: str, source: Source) -> bool:
+        """Screen words that become no turn. Whether something is found: it stops the visit as any other words do."""
+        hit = _found(text, self.study.participant(visit.participant).protocol.language)
         if hit is None:
-            return visit
-        visit = visits.stop(self.study, visit, source, hit)
+            return False
+        visits.stop(self.study, visit, source, hit)
         self._hurry(visit)
-        return visit
+        return True
+
+    def alarmed_outside(self, person: Person, text: str) -> bool:
+        """The same for words that belong to no visit. Of what is sent twice, one event is raised."""
+        hit = _found(text, person.protocol.language)
+        if hit is None:
+            return False
+        with self.study.records.write() as write:
+            standing = (
+                "SELECT 1 FROM safety_event WHERE participant = ? AND visit IS NULL AND rule = ?"
+                " AND source = 'participant' AND acknowledged_at IS NULL"
+            )
+            if write.row(standing, person.code, hit.rule) is None:
+                now = self.study.clock.now()
+                safety.raise_event(self.study, write, person.code, None, None, "participant", hit, now)
+        return True
 
     def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""
@@ -294,8 +324,20 @@ class Sessions:
             if self._owed(visit, self.conversation(visit)) is None:
                 return None
             writing = self._writing[visit.id] = _Writing()
-        self._workers.submit(self._work, visit, writing)
+        try:
+            self._workers.submit(self._work, visit, writing)
+        except RuntimeError:  # no thread can be started now, or the server stops: the next look begins it
+            log.exception("an answer could not be begun", visit=visit.id)
+            self._give_up(visit, writing)
+            return None
         return writing
+
+    def _give_up(self, visit: Visit, writing: _Writing) -> None:
+        """What is owed stays owed: the next look at the page, or the robot's next call, begins it anew."""
+        with self._lock(visit):
+            if self._writing.get(visit.id) is writing:
+                del self._writing[visit.id]
+        writing.finish()
 
     def _hurry(self, visit: Visit) -> None:
         writing = self._writing.get(visit.id)
@@ -304,12 +346,14 @@ class Sessions:
 
     def _work(self, visit: Visit, writing: _Writing) -> None:
         to = 0
-        conversation = self.conversation(visit, lambda place: writing.stand(to, place), writing.hurry)
         try:
+            conversation = self.conversation(visit, lambda place: writing.stand(to, place), writing.hurry)
             while True:
                 # Looked at under the lock, so that words recorded while this worker is about to leave are not left
                 # without an answer: either it sees them here, or whoever recorded them starts another worker.
                 with self._lock(visit):
+                    if self._writing.get(visit.id) is not writing:
+                        return  # it was given up before there was a thread for it
                     pending = self._owed(visit, conversation)
                     if pending is None:
                         self._close_if_finished(visits.find(self.study, visit.id), conversation)
@@ -323,11 +367,9 @@ class Sessions:
                     if turn.reply_to == pending.number:  # none, when the visit was stopped meanwhile
                         writing.put(Event("turn", {"number": turn.number, "reply_to": pending.number}))
         except Exception:
-            # What went wrong is logged without anybody's words. The answer is still owed: the next look at the page,
-            # or the robot's next call, writes it.
+            # What went wrong is logged without anybody's words.
             log.exception("an answer could not be recorded", visit=visit.id)
-            with self._lock(visit):
-                self._writing.pop(visit.id, None)
+            self._give_up(visit, writing)
         finally:
             writing.finish()
 
@@ -372,3 +414,10 @@ class Sessions:
         if visit.state == "exercise" and conversation.finished:
             return visits.finish_exercise(self.study, visit)
         return visit
+
+
+def _found(text: str, language: str) -> SafetyHit | None:
+    """What the screen finds in words of any length."""
+    parts = [text] if len(text) <= 2 * SCREENED else [text[:SCREENED], text[-SCREENED:]]
+    screen = Screen.load(language)
+    return next((hit for part in parts if (hit := screen.check(part, "participant")) is not None), None)

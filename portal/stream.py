@@ -16,6 +16,7 @@ from itertools import chain
 
 from flask import Response, request
 
+from portal import words
 from portal.sessions import KEEP_ALIVE_S, Event, Sessions
 from study.visits import Visit
 
@@ -61,7 +62,7 @@ def reply_stream(sessions: Sessions, visit: Visit) -> Response:
         return stream(iter([("", Event("later", {}))]))
     held = ExitStack()  # given back once: at the end of the stream, or when it is closed before it was begun
     held.callback(_room.release)
-    events = follow(sessions, visit, request.args.get("after", default=0, type=int), parts=False)
+    events = follow(sessions, visit, words.after(), parts=False)
     at_once: list[tuple[str, Event]] = [("", Event("wait", {}))]
     answer = stream(_within(held, chain(at_once, events)), silence="event: wait\ndata:\n\n")
     answer.call_on_close(held.close)

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 import worksheet
 from portal import words
+from portal.hearing import alarmed, hears, to_the_people
 from portal.looking import person_of_link, sessions
 from portal.participant import visit_of
 from study import visits
@@ -30,6 +31,7 @@ def _in_the_arm() -> None:
 
 
 @blueprint.put("/drafts/<step>")
+@hears
 def save_draft(step: str) -> tuple[Response, int]:
     """Keep a field that is not confirmed yet. When it changed elsewhere meanwhile, answer 409 with what it holds."""
     fields = words.body()
@@ -67,6 +69,7 @@ def _check_page(visit: Visit, mistake: str | None = None) -> str:
 
 
 @blueprint.post("/check")
+@hears
 def confirm() -> Response | tuple[str, int]:
     """Confirm the answers as they were shown. One that was changed meanwhile is shown again instead."""
     fields = words.body()
@@ -82,6 +85,7 @@ def confirm() -> Response | tuple[str, int]:
             said = texts(g.participant.protocol.language, "screens")["worksheet"]
             return _check_page(visit, said["changed_meanwhile"]), 409
         except (ExerciseOver, NotDue):
-            break  # stopped by what stands in one of them, or ended meanwhile: the page says where it stands
+            # Stopped by what stands in one of them, or ended meanwhile: the page says where it stands.
+            return to_the_people() if alarmed(fields) else redirect(g.home + "now", 303)
         visit = visits.find(running.study, visit.id)
     return redirect(g.home + "now", 303)

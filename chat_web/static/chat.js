@@ -11,8 +11,9 @@ const box = form.querySelector("#words");
 const over = document.querySelector("#over");
 const { visit } = document.body.dataset;
 const { sending, waiting, saved } = turns.dataset;
-const { writing, offline, onlyHere, cut, moved, pending, full, long } = statusLine.dataset;
+const { writing, offline, onlyHere, cut, moved, pending, full, long, broken } = statusLine.dataset;
 
+const TRIES = 5; // so often a message is sent that the server fails at; it may fail at these very words
 const LATE = 15000; // milliseconds after which a message without an answer is sent again
 const SILENT = 25000; // the server sends something every ten seconds while it writes; after this the line is dead
 const LATER = 2000; // how soon a page asks again that found the server full of pages that wait
@@ -25,6 +26,7 @@ let source = null;
 let pulse = null;
 let retry = null;
 let wait = 500;
+let failures = 0; // of the server at this message, one after the other
 let note = ""; // what happened besides, said together with what is happening
 
 function say(text) {
@@ -211,8 +213,14 @@ function standing() {
   }
 }
 
+function failed(answer) {
+  // Not a server that is away, as a proxy says, nor a full disk.
+  return answer?.status >= 500 && ![502, 503, 504, 507].includes(answer.status);
+}
+
 function keep(message) {
   unsent = message;
+  failures = 0;
   if (message) {
     outlives = kept.set(visit, "unsent", JSON.stringify(message));
   } else {
@@ -248,18 +256,24 @@ async function deliver() {
   mark(item, sending);
   let answer;
   let taken;
+  let stopped = false;
   try {
     answer = await ask("turns", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ visit, token: unsent.token, words: unsent.words }),
     });
-    taken = answer.status === 201 ? await answer.json() : null;
+    const said = [201, 409].includes(answer.status) ? await answer.json() : {};
+    stopped = said.state === "stopped"; // also for words that were not taken
+    taken = answer.status === 201 ? said : null;
   } catch {
     answer = null;
   }
   delivering = false;
-  if (taken) {
+  if (stopped) {
+    keep(null);
+    location.replace("./"); // the page with the people to call waits for nothing more
+  } else if (taken) {
     keep(null);
     wait = 500;
     const next = lastNumber() + 1;
@@ -274,7 +288,10 @@ async function deliver() {
       await catchUp(); // something was said in between, elsewhere
     }
     listen();
+  } else if (failed(answer) && ++failures === TRIES) {
+    giveBack(broken);
   } else if (!answer || answer.status === 429 || (answer.status >= 500 && answer.status !== 507)) {
+    failures = failed(answer) ? failures : 0;
     mark(item, waiting);
     say(outlives ? offline : onlyHere);
     again(deliver);

@@ -8,17 +8,21 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from flask import Blueprint, Response, abort, jsonify, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
 
+from portal import words
 from portal.api.models import Body
 from portal.api.repeating import once
 from portal.doors import count_wrong, limited, limits
+from portal.errors import Alarmed
 from portal.looking import sessions
 from study import halting, visits
 from study.access import devices
 from study.access.devices import Caller
 from study.access.scopes import Scope
-from study.errors import NotDue, UnknownCode, WrongToken
+from study.errors import NotDue, StudyError, UnknownCode, WrongToken
 from study.visits import Visit
+from therapist.errors import TherapistError
 
 __all__ = ["CALLS", "Call", "call"]
 
@@ -79,6 +83,14 @@ def call(
 
         def view(visit_id: int | None = None) -> Response:
             caller = _caller(scope)
+            try:
+                return answered(caller, visit_id)
+            except (StudyError, TherapistError, HTTPException) as refusal:
+                if visit_id is not None and body is not None and _alarmed(caller, visit_id):
+                    raise Alarmed from refusal
+                raise
+
+        def answered(caller: Caller, visit_id: int | None) -> Response:
             given: dict[str, Any] = {"caller": caller}
             if visit_id is not None:
                 given["visit"] = _held(caller, visit_id)
@@ -131,9 +143,23 @@ def _held(caller: Caller, visit_id: int) -> Visit:
     participant = study.participant(visit.participant)
     if participant.status == "withdrawn":
         raise NotDue("The participant has left the study.")
+    # The words that stopped it paused the participant's visits, and may have halted the arm. Nothing can move it any
+    # more, but the robot has to say the fixed message to its end, and a call made again gets the answer it had.
+    if visit.state == "stopped":
+        return visit
     if halting.is_halted(study, participant):
         raise NotDue("The study is paused; somebody will be in touch.")
+    if participant.status == "held":
+        raise NotDue("The participant's visits are paused until somebody has been in touch with them.")
     return visit
+
+
+def _alarmed(caller: Caller, visit_id: int) -> bool:
+    """Screen the words of a call that is refused, for the visit that this device holds."""
+    visit = visits.find(sessions().study, visit_id)
+    if visit.device != caller.device:
+        return False
+    return any(sessions().alarmed(visit, text, "participant") for text in words.said(words.sent()))
 
 
 def _body(model: type[Given]) -> Given:

@@ -146,7 +146,7 @@ class Visit(BaseModel):
 
 class Said(BaseModel):
     number: int = Field(description="the turn's number: read the reply after it")
-    stopped: bool = Field(description="whether the safety screen stopped the visit for these words")
+    stopped: bool = Field(description="whether the safety screen stopped the visit, for these words or others")
 
 
 class Sounded(BaseModel):

@@ -13,7 +13,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from portal.api import models
 from portal.api.calling import CALLS, call
 from portal.api.document import document
-from portal.looking import sessions
+from portal.looking import has_to_agree, sessions
 from portal.stream import LAST_EVENT_ID, Numbered, follow, stream
 from study import forms, sounding, visits
 from study.access import devices
@@ -36,7 +36,7 @@ LOOK_S = 1.0
 VISIT = "/visits/<int(max=9007199254740991):visit_id>"
 HELD = {
     404: "this device holds no such visit",
-    409: "the participant has left, or the study is paused",
+    409: "the participant has left, or their visits or the study are paused",
 }
 
 
@@ -94,7 +94,8 @@ def _described(visit: Visit) -> models.Visit:
     answer=models.Visit,
     refusals={
         404: "no visit with a robot has this code today",
-        409: "another device holds the visit, questions on the participant's page come first, or the study is paused",
+        409: "another device holds the visit, questions or a new consent on the participant's page come first, or the "
+        "participant's visits or the study are paused",
         429: f"{WRONG_CODES} wrong codes within a minute, too many calls or too many wrong tokens: wait as long as "
         "`Retry-After` says",
     },
@@ -114,9 +115,16 @@ def claim(caller: Caller, body: models.Claim) -> models.Visit:
     except UnknownCode:
         wrong_codes.add(caller.device)
         raise
+    _refuse_before_consent(visit)
     if forms.due_in_visit(study, visit) is not None:
         raise NotDue("Some questions on the participant's page come first.")
     return _described(visit)
+
+
+def _refuse_before_consent(visit: Visit) -> None:
+    """Raises `NotDue` while the participant has to agree to a new consent before this visit."""
+    if has_to_agree(sessions().study.person(visit.participant), visit):
+        raise NotDue("The participant has to read the new consent on their own page first.")
 
 
 @call(blueprint, "GET", VISIT, scope="read", answer=models.Visit, refusals=HELD)
@@ -132,13 +140,18 @@ def visit(caller: Caller, visit: Visit) -> models.Visit:
     scope="visits",
     body=models.Rating,
     answer=models.Visit,
-    refusals={**HELD, 409: "the rating is not due, the participant has left, or the study is paused"},
+    refusals={
+        **HELD,
+        409: "the rating is not due, a new consent on the participant's page comes first, the participant has left, or "
+        "their visits or the study are paused",
+    },
 )
 def rate(caller: Caller, visit: Visit, body: models.Rating) -> models.Visit:
     """Record a rating of distress.
 
     The first rating of an occasion stands; another changes nothing, and is answered with the visit.
     """
+    _refuse_before_consent(visit)
     return _described(visits.rate(sessions().study, visit, body.occasion, body.value))
 
 
@@ -152,7 +165,8 @@ def rate(caller: Caller, visit: Visit, body: models.Rating) -> models.Visit:
     status=201,
     refusals={
         **HELD,
-        409: "an answer is still owed, the exercise is not under way, the participant has left, or the study is paused",
+        409: "an answer is still owed, the exercise is not under way, the participant has left, or their visits or the "
+        "study are paused; the words are screened all the same",
     },
 )
 def say(caller: Caller, visit: Visit, body: models.Turn) -> models.Said:
@@ -162,7 +176,8 @@ def say(caller: Caller, visit: Visit, body: models.Turn) -> models.Said:
     `token` again is the same turn, whatever the words.
     """
     turn = sessions().hear(visit, body.words.strip(), body.token)
-    return models.Said(number=turn.number, stopped=turn.hit is not None)
+    stopped = visits.find(sessions().study, visit.id).state == "stopped"
+    return models.Said(number=turn.number, stopped=stopped)
 
 
 @call(blueprint, "GET", f"{VISIT}/reply", scope="read", query=models.Reply, answer=None, refusals=HELD)
@@ -187,7 +202,7 @@ def reply(caller: Caller, visit: Visit, query: models.Reply) -> Response:
     scope="visits",
     body=models.FirstSound,
     answer=models.Sounded,
-    refusals={**HELD, 409: "the participant said no such turn, has left, or the study is paused"},
+    refusals={**HELD, 409: "the participant said no such turn, has left, or their visits or the study are paused"},
 )
 def sound(caller: Caller, visit: Visit, body: models.FirstSound) -> models.Sounded:
     """Say when the answer began to sound.
@@ -214,7 +229,9 @@ def screen(caller: Caller, visit: Visit, body: models.Words) -> models.Visit:
     Such as an answer to the rating's question that is no number. They are not kept; if the safety screen finds
     something, the visit is stopped and the safety officer is told.
     """
-    return _described(sessions().screen_words(visit, body.words.strip(), "participant"))
+    study = sessions().study
+    sessions().alarmed(visit, body.words, "participant")
+    return _described(visits.find(study, visit.id))
 
 
 @call(blueprint, "POST", "/telemetry", scope="telemetry", body=models.Telemetry, answer=models.Device)

@@ -73,7 +73,7 @@ def start() -> BaseResponse | tuple[str, int]:
         role=None if _whole() else "analyst",
         formats=chosen,
         deidentified="deidentified" in request.form,
-        with_tests="tests" in request.form,
+        with_tests=_whole() and "tests" in request.form,  # a test participant's arm is chosen, and so known
     )
     job = _exports().start(g.account.name, choice)
     return redirect(f"/console/data/{job.id}/", 303)

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from portal.doors import limited, limits, over_https_or_here
 from portal.looking import sessions
+from portal.words import whole
 from study.access import signing
 from study.access.roles import Permission
 
@@ -129,8 +130,8 @@ class Kept:
         """Of what `text` wrote. None for anything that it did not write."""
         try:
             path, fields = json.loads(text)
-            found = cls(str(path), [(str(name), str(value)) for name, value in fields])
-        except (ValueError, TypeError):
+            found = cls(whole(str(path)), [(whole(str(name)), whole(str(value))) for name, value in fields])
+        except (ValueError, TypeError, RecursionError):
             return None
         return found if safe_path(found.path) else None
 
@@ -141,7 +142,10 @@ class Kept:
 
 def safe_path(path: str) -> bool:
     """Whether this is a page of the console, and nothing that leads elsewhere."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return False
     return (
         path.startswith("/console/")
         and not (parts.scheme or parts.netloc)
@@ -177,7 +181,9 @@ def _signed_in() -> Any:
 
 
 def _by_a_person() -> bool:
-    """Whether a person did something: a page that renews itself keeps nobody signed in."""
+    """Whether a person did something: a page that renews itself, or says that it is there, keeps nobody signed in."""
+    if "X-Bedside-Live" in request.headers:
+        return False
     return request.method not in ("GET", "HEAD") or request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 

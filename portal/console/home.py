@@ -5,7 +5,6 @@ hold one of the portal's threads for as long as a tab is open (`portal.server.TH
 """
 
 import hashlib
-from dataclasses import replace
 
 from flask import g, jsonify, render_template, request
 from markupsafe import Markup
@@ -13,12 +12,12 @@ from werkzeug.wrappers import Response
 
 from portal.console import devices, engines, plots
 from portal.console.guard import for_everybody, needs, part
-from portal.console.masking import arm_names, sees_arms
+from portal.console.masking import arm_names, sees_arms, who_is_where
 from portal.looking import sessions
 from study import halting, safety, standing
 from study.access.devices import online
 from study.schedule import local_day
-from study.standing import Diary, Square, Today
+from study.standing import Diary, Square
 
 __all__ = ["blueprint", "mark", "newest_event", "open_events"]
 
@@ -46,7 +45,6 @@ def page() -> str:
     if not g.account.may("see arms"):
         participants = [one for one in participants if one.kind == "participant"]
     people = standing.diary(study, participants)
-    now = standing.today(study, participants)
     steps = standing.enrolment(study)
     here = local_day(study.clock.now(), study.protocol.zone, study.protocol.boundary)
     columns = sorted({square.day for one in people for square in one.squares})
@@ -55,7 +53,7 @@ def page() -> str:
         alarms=safety.events(study, open_only=True) if g.account.may("report harm") else [],
         notify=bool(study.protocol.safety.notify),
         halts=[halt for halt in halting.halts(study) if halt["scope"] == "study" or sees_arms()],
-        today=now if sees_arms() else _without_acts(now),
+        today=who_is_where(participants),
         exact=sees_arms(),
         enrolled=steps[-1][1] if steps else 0,
         target=study.protocol.participants,
@@ -70,13 +68,6 @@ def page() -> str:
         days=study.protocol.days,
         **(engines.shown() | devices.shown() if g.account.may("engine") else {}),
     )
-
-
-def _without_acts(now: Today) -> Today:
-    """The same with nothing that follows from how often somebody acts: it tells a talk from a worksheet."""
-    left_off = [one for one in now.late if one.left_off]
-    visiting = sorted([*now.visiting, *left_off], key=lambda one: one.participant.code)
-    return replace(now, visiting=visiting, late=[one for one in now.late if not one.left_off])
 
 
 def _rows(people: list[Diary], arms: dict[str, str], columns: list[int]) -> Markup:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from portal import words
 from portal.console.guard import needs, part
-from portal.console.masking import arm_names, sees_arms
+from portal.console.masking import arm_names, sees_arms, who_is_where
 from portal.looking import sessions
 from study import correcting, forms, moving, safety, standing
 from study.errors import StudyError, UnknownCode
@@ -91,7 +91,7 @@ def _rows() -> list[Row]:
     study = sessions().study
     arms = arm_names()
     enrolled = {one.code: one for one in study.participants()}
-    today = standing.today(study, list(enrolled.values()))
+    today = who_is_where(list(enrolled.values()))
     wanted = {
         one.participant.code: name for name in ("missed", "due", "late", "visiting") for one in getattr(today, name)
     }

@@ -6,7 +6,7 @@ which participants need. Every five seconds the page of whoever holds the visit 
 
 from typing import Any
 
-from flask import abort, g, jsonify, redirect, render_template, request
+from flask import abort, g, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from portal import words
@@ -58,7 +58,7 @@ def now(visit_id: int) -> BaseResponse:
     found = _found(visit_id)
     study = sessions().study
     held = takeover.holding(study, visit_id)
-    after = request.args.get("after", default=0, type=int)
+    after = words.after()
     return jsonify(
         state=found.state,
         said=transcripts.STATES.get(found.state, found.state),

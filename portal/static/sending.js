@@ -1,5 +1,6 @@
 // Forms that ask something. What is chosen stays in this tab until the server has it, through a reload as well, and is
-// sent again when the line was cut. A form says what it was drawn for, so what arrives twice counts once.
+// sent again when the line was cut. A form says what it was drawn for, so what arrives twice counts once. Of a form with
+// data-private, which asks who somebody is, nothing is written into the browser's storage.
 "use strict";
 
 const LONGEST = 8000; // milliseconds between two attempts, at most
@@ -10,16 +11,21 @@ function begin() {
 }
 
 function keepAndSend(form) {
-  const KEPT = `kept ${form.action} ${form.dataset.sent}`;
+  // The code alone opens nothing; the rest of the address does, so it is not written into the browser's storage.
+  const [place, code] = location.pathname.split("/").slice(1);
+  const KEPT = `kept ${place === "p" ? code : ""} ${form.dataset.sent}`;
+  const isPrivate = "private" in form.dataset;
   const status = form.querySelector(".status");
-  let kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
+  let kept = isPrivate ? {} : JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
   let wait = 500;
   let timer = null;
   let sending = false;
 
   function keep(change) {
     kept = { ...kept, ...change };
-    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    if (!isPrivate) {
+      sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    }
   }
 
   function forget() {
@@ -73,12 +79,15 @@ function keepAndSend(form) {
     } else if (answer.status === 507) {
       keep({ body: null });
       status.textContent = form.dataset.full;
-    } else {
-      // Something is to be put right, or is not due any more: the server's page says it.
+    } else if (answer.status === 429 || answer.status >= 500) {
+      // Not taken this time: the form stays as it is, and can be sent again.
       keep({ body: null });
-      if (answer.status !== 422) {
-        forget();
-      }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      status.textContent = page.querySelector("main p")?.textContent ?? form.dataset.offline;
+    } else {
+      // Something is to be put right, or cannot be taken now: the server's page says it. What was chosen is kept for
+      // when the same is due again.
+      keep({ body: null });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       document.title = page.title;
       document.querySelector("main").replaceWith(page.querySelector("main"));

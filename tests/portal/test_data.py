@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from portal import exporting
 from portal.exporting import Choice, Exports
 from study import blinding, visits
+from study.enrolment import take_in
 from study.errors import StudyError
 from study.export import export
 from study.study import Study
@@ -112,6 +113,18 @@ def test_who_may_not_see_arms_gets_masked_labels_and_no_transcripts_whatever_the
     assert f'"{code}","{label}"' in files["long.csv"].decode()
     for arm in study.protocol.arms:
         assert arm.name.encode() not in files["participant.csv"]
+
+
+def test_who_may_not_see_arms_gets_no_test_participants_whose_arm_somebody_chose(
+    study: Study, console_as: SignIn, exports: Exports
+) -> None:
+    tested = take_in(study, kind="test", skip=True)
+    assert 'name="tests"' in console_as("researcher").get("/console/data/").text
+    client = console_as("analyst")
+    assert 'name="tests"' not in client.get("/console/data/").text
+    path = ask(client, "csv", tests="yes")
+    made(exports)
+    assert tested.code.encode() not in b"".join(unpacked(client, path).values())
 
 
 def test_an_export_can_be_deidentified_and_have_test_participants(

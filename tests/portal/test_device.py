@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Callable
+from typing import Literal
 
+import pytest
 from flask import Flask
 
-from study import halting
+from study import halting, safety
 from study.access import devices
 from study.access.scopes import GRACE
 from study.study import Study
@@ -239,3 +241,42 @@ def test_a_robot_cannot_go_on_while_the_study_is_halted(browser_in: Open, study:
     assert (refused.status_code, "paused" in refused.get_json()["error"]) == (409, True)
     halting.lift(study, number, by="Dr Okafor", why="looked")
     assert robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70}).status_code == 200
+
+
+def test_a_robot_cannot_begin_or_go_on_while_the_participant_is_held(
+    browser_in: Open, study: Study, robot: Robot
+) -> None:
+    visit = robot.call("POST", "/claims", {"code": code_of(study, browser_in("robot"))}).get_json()
+    path = f"/visits/{visit['visit']}"
+    event = safety.report(study, find(study, visit["visit"]).participant, by="nurse", description="a fall")
+    for method, call, body in (
+        ("POST", "/ratings", {"occasion": "before", "value": 70}),
+        ("POST", "/turns", {"words": "hello", "token": "t"}),
+        ("POST", "/sounds", {"reply_to": 1, "after_ms": 1.0}),
+        ("GET", "", None),
+        ("GET", "/reply", None),
+    ):
+        refused = robot.call(method, path + call, body)
+        assert (refused.status_code, "paused" in refused.get_json()["error"]) == (409, True), call
+    assert find(study, visit["visit"]).state == "before"
+    safety.acknowledge(study, event, "Dr Okafor")
+    assert robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70}).status_code == 200
+
+
+@pytest.mark.parametrize("scope", ["participant", "arm", "study"])
+def test_a_robot_says_the_fixed_message_although_its_words_halted_the_arm(
+    browser_in: Open, study: Study, robot: Robot, scope: Literal["participant", "arm", "study"]
+) -> None:
+    visit = robot.call("POST", "/claims", {"code": code_of(study, browser_in("robot"))}).get_json()
+    path = f"/visits/{visit['visit']}"
+    robot.call("POST", path + "/ratings", {"occasion": "before", "value": 70})
+    said = {"words": "I want to die", "token": "t"}
+    assert robot.call("POST", path + "/turns", said).get_json() == {"number": 2, "stopped": True}
+    target = {"participant": find(study, visit["visit"]).participant, "arm": "robot", "study": ""}[scope]
+    halting.halt(study, scope, target, by="bedside", why="stopping rule")
+    assert "116 123" in robot.call("GET", f"{path}/reply?after=2").text
+    assert "116 123" in robot.call("GET", path).get_json()["message"]
+    # A call that is made again, because its answer was lost, gets the answer that it had.
+    assert robot.call("POST", path + "/turns", said).get_json() == {"number": 2, "stopped": True}
+    assert robot.call("POST", path + "/turns", {"words": "more", "token": "u"}).status_code == 409
+    assert robot.call("POST", path + "/ratings", {"occasion": "after", "value": 70}).status_code == 409

@@ -1,20 +1,24 @@
 """From the study's door to the follow-up, in the browser, without scripts."""
 
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from portal import joining
 from portal.app import create_app
-from study import forms, identity, safety, visits
+from study import enrolment, forms, identity, safety, visits
 from study.access import devices
 from study.amendment import amend
 from study.study import Participant, Study
 from study.verify import verify
+from tests import trial
 from tests.conftest import HandClock
 from tests.portal.conftest import Robot
 from therapist.engines import open_engine
@@ -138,6 +142,29 @@ def test_a_zone_that_does_not_exist_is_the_studys(app: Flask, whole: Study) -> N
     for zone in ("", "Mars/Olympus", "../../etc/passwd"):
         visitor = Visitor(app, whole).come(zone)
         assert str(whole.person(visitor.code).zone) == "Europe/London"
+
+
+def test_of_a_crowd_from_one_address_everybody_comes_in_who_tries_again(
+    app: Flask, whole: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [0.0]
+    monkeypatch.setattr("portal.joining.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    monkeypatch.setattr("portal.joining.COMING", 4)
+    left = [secrets.token_hex(8) for _ in range(11)]
+    client = app.test_client()
+    came = []
+    for _ in range(9):  # each tries every ten seconds
+        left = [page for page in left if client.post(whole.join_path(), data={"page": page}).status_code != 303]
+        came.append(11 - len(left))
+        moment[0] += 10
+    assert came == [4, 4, 4, 4, 4, 4, 4, 8, 8]
+
+
+def test_a_flood_of_addresses_is_not_remembered_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.joining.DOORS", 3)
+    doors = joining._Doors()
+    assert all(doors.lets_in(f"198.51.100.{number}") for number in range(100))
+    assert len(doors._came) == 3
 
 
 def test_a_wrong_door_is_no_page(app: Flask) -> None:
@@ -427,3 +454,90 @@ def test_who_agreed_to_an_earlier_consent_is_asked_again_before_the_next_visit(
     assert amended.participant(participant.code).version == 1  # they finish on the protocol that they began on
     app.extensions["bedside"].close()
     amended.close()
+
+
+def amended(folder: Path, clock: HandClock) -> Study:
+    """The same study, after its consent was amended."""
+    path = folder / "study.toml"
+    text = path.read_text().replace("What it asks of you.", "What it asks of you, and that chats are read.")
+    path.write_text(text.replace('version = "1.0"', 'version = "2.0"', 1))
+    amend(folder, by="Dr Okafor", why="ethics asked for it", clock=clock)
+    return Study.open(folder, clock=clock)
+
+
+@pytest.fixture
+def later(whole: Study, folder: Path, clock: HandClock) -> Iterator[tuple[Study, Flask]]:
+    """The study after an amendment of its consent, with somebody in each arm who agreed to the one before."""
+    for arm in ("robot", "chat"):
+        while trial.join(whole).arm.name != arm:
+            pass
+    study = amended(folder, clock)
+    app = create_app(study, {study.protocol.engine: open_engine("eliza")})
+    yield study, app
+    app.extensions["bedside"].close()
+    study.close()
+
+
+def test_no_visit_begins_by_a_page_from_before_a_new_consent(later: tuple[Study, Flask], clock: HandClock) -> None:
+    study, app = later
+    participant = next(one for one in study.participants() if one.arm.name == "chat")
+    visit, path, client = visits.today(study, participant), study.participant_path(participant.code), app.test_client()
+    assert visit is not None
+    fields = {"visit": str(visit.id), "occasion": "before", "value": "50"}
+    assert client.post(path + "rating", data=fields).location == path + "consent"
+    assert visits.find(study, visit.id).state == "before"
+    clock.forward(days=7)
+    visit = visits.today(study, participant)
+    assert visit is not None
+    answers = {f"item-{name}": str(value) for name, value in trial.answers(study, "k10").items()}
+    form = {"measure": "k10", "occasion": "day 8", "visit": str(visit.id), **answers}
+    assert client.post(path + "form", data=form).location == path + "consent"
+    assert len(forms.given(study, participant.code)) == 4  # those before the enrolment
+    enrolment.give_consent(study, participant.code, statements=[0, 1])
+    assert client.post(path + "form", data=form).location == path + "now"
+    assert client.post(path + "rating", data={**fields, "visit": str(visit.id)}).location == path + "now"
+    assert visits.find(study, visit.id).state == "exercise"
+
+
+def test_no_visit_begins_by_a_robot_before_a_new_consent(later: tuple[Study, Flask]) -> None:
+    study, app = later
+    participant = next(one for one in study.participants() if one.arm.name == "robot")
+    visit = visits.today(study, participant)
+    assert visit is not None
+    robot = Robot(app.test_client(), devices.issue(study, "robot-1", by="test"))
+    rating = (f"/visits/{visit.id}/ratings", {"occasion": "before", "value": 70})
+    refused = robot.call("POST", "/claims", {"code": visit.code})
+    assert (refused.status_code, "new consent" in refused.get_json()["error"]) == (409, True)
+    assert robot.call("POST", *rating).status_code in (404, 409)
+    assert visits.find(study, visit.id).state == "before"
+    enrolment.give_consent(study, participant.code, statements=[0, 1])
+    assert robot.call("POST", "/claims", {"code": visit.code}).status_code == 200
+    assert robot.call("POST", *rating).status_code == 200
+
+
+def test_a_robot_that_has_the_visit_already_waits_for_a_new_consent(later: tuple[Study, Flask]) -> None:
+    study, app = later
+    participant = next(one for one in study.participants() if one.arm.name == "robot")
+    visit = visits.today(study, participant)
+    assert visit is not None
+    robot = Robot(app.test_client(), devices.issue(study, "robot-1", by="test"))
+    visits.claim(study, visit.code, "robot-1")
+    answer = robot.call("POST", f"/visits/{visit.id}/ratings", {"occasion": "before", "value": 70})
+    assert (answer.status_code, "new consent" in answer.get_json()["error"]) == (409, True)
+    assert visits.find(study, visit.id).state == "before"
+
+
+def test_on_the_day_of_a_follow_up_there_is_no_exercise(whole: Study, app: Flask, clock: HandClock) -> None:
+    participant = trial.join(whole)
+    clock.forward(days=45)
+    visit = visits.today(whole, participant)
+    assert visit is not None
+    assert visit.follow_up == "follow-up"
+    path, client = whole.participant_path(participant.code), app.test_client()
+    assert client.get(path + "visit").get_json() == {"visit": None}
+    assert client.get(f"{path}reply?visit={visit.id}").status_code == 409
+    said = {"visit": str(visit.id), "words": "hello", "token": "t"}
+    assert client.post(path + "turns", json=said).status_code == 409
+    rating = {"visit": str(visit.id), "occasion": "before", "value": "50"}
+    assert client.post(path + "rating", data=rating).status_code == 409
+    assert visits.find(whole, visit.id).state == "before"

@@ -255,3 +255,18 @@ def test_whoever_is_blinded_sees_nothing_from_which_an_arm_follows(tmp_path: Pat
                 found = SAYS_ARMS.search(answer.text)
                 assert not found, f"{rule.rule}: {answer.text[max(0, found.start() - 80) : found.end() + 40]}"
     assert "home.page" in looked
+
+
+def test_no_page_of_which_each_look_is_recorded_reads_itself_again(tmp_path: Path, clock: HandClock) -> None:
+    recorded = []
+    with world_in(tmp_path / "one", clock) as world:
+        for rule in world.app.url_map.iter_rules():
+            if kind_of(rule) != CONSOLE or "GET" not in methods_of(rule):
+                continue
+            for role in ROLES:
+                before = world.study.records.rows("SELECT max(id) AS last FROM event")
+                answer = world.ask(rule, "GET", role)
+                if world.study.records.rows("SELECT max(id) AS last FROM event") != before:
+                    recorded.append(rule.endpoint)
+                    assert answer.mimetype != "text/html" or 'data-page=""' in answer.text, rule.rule
+    assert {"enrolling.link", "enrolling.hand_out"} <= set(recorded)

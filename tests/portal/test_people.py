@@ -16,6 +16,7 @@ from study.enrolment import come, take_in
 from study.study import Study
 from study.verify import verify
 from tests import trial
+from tests.conftest import HandClock
 
 SignIn = Callable[..., FlaskClient]
 
@@ -74,6 +75,18 @@ def test_who_is_late_is_found_as_late(study: Study, console_as: SignIn, clock: o
     clock.forward(hours=15)  # type: ignore[attr-defined] # of a window that closes at four in the morning
     client = console_as("researcher")
     assert listed(shown(client, "/console/people/?need=late")) == [person.code]
+
+
+def test_who_is_blinded_is_not_told_who_has_left_off(study: Study, console_as: SignIn, clock: HandClock) -> None:
+    person = trial.join(study)
+    visit = visits.today(study, person)
+    assert visit is not None
+    visits.rate(study, visit, "before", 60)
+    clock.forward(minutes=31)
+    researcher, blinded = console_as("researcher"), console_as("analyst")
+    assert listed(shown(researcher, "/console/people/?need=late")) == [person.code]
+    assert listed(shown(blinded, "/console/people/?need=late")) == []
+    assert listed(shown(blinded, "/console/people/?need=visiting")) == [person.code]
 
 
 def test_test_participants_are_marked_and_hidden_from_who_is_blinded(study: Study, console_as: SignIn) -> None:

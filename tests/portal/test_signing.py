@@ -178,6 +178,19 @@ def test_a_page_that_renews_itself_keeps_nobody_signed_in(person: Person) -> Non
     assert "Sign in" in answer.get_json()["error"]
 
 
+def test_a_page_that_says_that_it_is_there_keeps_nobody_signed_in(person: Person, study: Study) -> None:
+    person.sign_in()
+    path = "/console/transcripts/visits/1/takeover/here"
+    token = person.client.get_cookie("bedside")
+    assert token is not None
+    live = {"X-Bedside-Live": "1", "X-CSRF-Token": study.key.token("csrf", token.value)}
+    for _ in range(3):
+        person.clock.forward(minutes=10)
+        assert person.client.post(path, headers=live).status_code == 200
+    person.clock.forward(seconds=1)
+    assert person.client.get("/console/", headers={"Sec-Fetch-Mode": "navigate"}).status_code == 303
+
+
 def test_nobody_stays_signed_in_for_longer_than_twelve_hours(person: Person) -> None:
     person.sign_in()
     for _ in range(12 * 4 - 1):

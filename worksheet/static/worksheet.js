@@ -119,8 +119,7 @@ class Field {
       this.known = words;
       this.wait = 500;
       if (now.state === "stopped") {
-        kept.drop(visit, this.step);
-        leave();
+        this.stopped();
         return;
       }
       if (this.box.value === words) {
@@ -138,7 +137,9 @@ class Field {
 
   // The server holds something else by now.
   elsewhere(now) {
-    if (now.confirmed) {
+    if (now.state === "stopped") {
+      this.stopped();
+    } else if (now.confirmed) {
       this.stands(now.standing);
     } else if (now.standing !== undefined) {
       this.bothStand(now.standing);
@@ -146,6 +147,13 @@ class Field {
       this.say(texts.moved);
       leave();
     }
+  }
+
+  // The people to call are what comes next; nothing more of this worksheet is saved.
+  stopped() {
+    kept.drop(visit, this.step);
+    fields.clear();
+    leave();
   }
 
   // It was not taken this time: says so, and returns how long to wait before the next.
@@ -211,8 +219,7 @@ class Field {
     this.confirming = false;
     if (answer?.status === 201) {
       if (now.state === "stopped") {
-        kept.drop(visit, this.step);
-        leave();
+        this.stopped();
         return;
       }
       this.stands(now.words, now.number);
