@@ -90,6 +90,8 @@ def _answers(given: tuple[str, ...], numbers: set[str]) -> dict[str, str | int]:
         name, equals, answer = one.partition("=")
         if not equals:
             raise StudyError(f"--answer {one}: write it as QUESTION=ANSWER, for example age=20.")
+        if name in found:
+            raise StudyError(f"--answer {name} is given twice; give it once.")
         found[name] = int(answer) if name in numbers and _WHOLE.fullmatch(answer) else answer
     return found
 
@@ -101,7 +103,10 @@ def _items(given: tuple[str, ...]) -> dict[str, dict[str, int | None]]:
         measure, dot, item = name.partition(".")
         if not (equals and dot and (answer == "" or _WHOLE.fullmatch(answer))):
             raise StudyError(f"--item {one}: write it as MEASURE.ITEM=NUMBER, for example k10.1=2.")
-        found.setdefault(measure, {})[item] = int(answer) if answer else None
+        given_before = found.setdefault(measure, {})
+        if item in given_before:
+            raise StudyError(f"--item {name} is given twice; give it once.")
+        given_before[item] = int(answer) if answer else None
     return found
 
 

@@ -66,6 +66,15 @@ def test_somebody_on_paper_is_enrolled_with_their_answers(folder: Path, whole: S
     assert [person.state for person in whole.people()] == ["enrolled", "ineligible"]
 
 
+def test_an_answer_or_item_that_is_given_twice_is_refused(folder: Path, whole: Study) -> None:
+    """The last of two would decide who can take part and whether there is an alarm."""
+    answers = ["--by", "x", "--answer", "age=16", "--answer", "sex=female", "--answer", "treatment=no"]
+    given = [*answers, *items(whole, "k10", "phq9", "ucla3")]
+    assert "--answer age is given twice" in refused("enrol", folder, *given, "--answer", "age=20")
+    assert "--item phq9.9 is given twice" in refused("enrol", folder, *given, "--item", "phq9.9=")
+    assert whole.people() == []
+
+
 def test_test_participants_invitations_and_links(folder: Path, whole: Study) -> None:
     assert "TEST-" in ok("enrol", folder, "--test", "--arm", "robot")
     assert "no arm 'video'" in refused("enrol", folder, "--test", "--arm", "video")
