@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bedside.assembly import open_study, portal_of
 from bedside.gate import refuse_unfit
+from bedside.readiness import refuse_unready
 from portal.errors import PortalError
 from portal.server import CANNOT_LOAD, listen_on
 from portal.server import serve as run_server
@@ -50,14 +51,16 @@ def serve(
     """Serve the study in `folder` until told to stop. Exits with status 2 when an engine cannot be opened.
 
     A rehearsal has a record and a clock of its own, and `instead` may name an engine in place of every arm's. Without
-    `participants`, as in a rehearsal, no audit is asked for. Raises `PortalError` when the console is to be served to
-    other machines without a `second_factor`, and `NotAudited` when an engine and persona are not fit for participants.
+    `participants`, as in a rehearsal, no audit is asked for, and nothing has to be filled in. Raises `PortalError` when
+    the console is to be served to other machines without a `second_factor`, `NotReady` when study.toml lacks what only
+    its researchers know, and `NotAudited` when an engine and persona are not fit for participants.
     """
     if not second_factor and (behind_proxy or not _is_loopback(host)):
         raise PortalError("--no-second-factor is for this machine alone: leave out --host and --behind-proxy.")
     clock = FileClock(rehearsal_clock) if rehearsal_clock else None
     study = open_study(folder, clock=clock, rehearsal=rehearsal)
     if participants and not (rehearsal or rehearsal_clock):
+        refuse_unready(study.protocol)
         refuse_unfit(study, lambda said: click.echo(f"Note: {said}", err=True))
     listener = listen_on(host, port)
     url = _url(host, listener.getsockname()[1])
