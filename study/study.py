@@ -78,13 +78,17 @@ class Study:
     def open(cls, folder: Path, *, clock: Clock | None = None, rehearsal: Path | None = None) -> "Study":
         """Open the study in `folder`, with its own record, or with the rehearsal record in the file `rehearsal`.
 
-        Raises `ProtocolError` for a broken `study.toml`, `RecordError` for a record that does not belong, and
-        `StudyError` when the protocol was changed after it was locked.
+        A rehearsal that has begun is read by the protocol in its own record, whatever `study.toml` says by now. Raises
+        `ProtocolError` for a broken `study.toml`, `RecordError` for a record that does not belong, and `StudyError`
+        when the protocol was changed after it was locked.
         """
-        protocol, text = load(folder / "study.toml")
+        path = folder / "study.toml"
+        begun = _rehearsed(rehearsal) if rehearsal and path.exists() else None
+        protocol, text = begun or load(path)
         records = Records(rehearsal, "rehearsal") if rehearsal else Records(folder / "study.sqlite", "study")
         study = cls(folder, protocol, text, records, _key_of(folder), clock or SystemClock())
-        study._check_lock()
+        if not study.rehearsal:
+            study._check_lock()
         return study
 
     @property
@@ -206,6 +210,16 @@ class Study:
                 f"upload of an allocation list. Put it back (`bedside check {self.folder} --locked` prints the locked "
                 f"text), or record the change with `bedside amend {self.folder}`."
             )
+
+
+def _rehearsed(path: Path) -> tuple[Protocol, str] | None:
+    """The latest protocol in the rehearsal record `path`, and its text; None before anybody came."""
+    if not path.exists():
+        return None
+    records = Records(path, "rehearsal")
+    row = records.row("SELECT text FROM protocol ORDER BY version DESC LIMIT 1")
+    records.close()
+    return (parse(row["text"], f"The protocol in {path}"), row["text"]) if row else None
 
 
 def _key_of(folder: Path) -> StudyKey:

@@ -4,10 +4,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-__all__ = ["Folder", "StudyFolder", "progress"]
+from study.errors import StudyError
+
+if TYPE_CHECKING:
+    from study.study import Study
+
+__all__ = ["Folder", "StudyFolder", "progress", "refuse_unplanned_rehearsal"]
 
 Folder = click.Path(path_type=Path, file_okay=False)
 StudyFolder = click.argument("folder", metavar="DIR", type=Folder)
@@ -26,3 +32,12 @@ def progress(first: str) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(first, total=None)
         yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+
+
+def refuse_unplanned_rehearsal(study: "Study") -> None:
+    """Raises `StudyError` for a rehearsal without a plan: to add one to study.toml by now does not change it."""
+    if study.rehearsal and study.protocol.analysis is None:
+        raise StudyError(
+            f"This rehearsal was made by a protocol without [analysis]. Add one to {study.folder / 'study.toml'}, and "
+            f"rehearse anew: bedside simulate {study.folder}"
+        )

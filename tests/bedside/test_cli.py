@@ -77,6 +77,22 @@ def test_an_export_that_shows_the_arms_reminds_of_who_is_blinded(folder: Path, t
     assert "--as" not in run("export", str(folder), str(tmp_path / "three")).output
 
 
+def test_a_rehearsal_is_exported_and_replayed_after_study_toml_was_edited(folder: Path, tmp_path: Path) -> None:
+    record = folder / "rehearsal.sqlite"
+    rehearsed = Study.open(folder, rehearsal=record)
+    take_in(rehearsed)
+    rehearsed.close()
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("days = 15 ", "days = 14 "))
+    done = run("export", str(folder), str(tmp_path / "out"), "--rehearsal", str(record), "--format", "csv")
+    assert "1 participant" in done.output
+    assert run("replay", str(folder), "--rehearsal", str(record)).exit_code == 0
+    for command in ("analyze", "report"):
+        line = refused(command, str(folder), "--rehearsal", str(record))
+        assert "made by a protocol without [analysis]" in line
+        assert "rehearse anew: bedside simulate" in line
+
+
 def test_unblinding_prints_what_was_masked_and_records_it(folder: Path, study: Study, tmp_path: Path) -> None:
     participant = take_in(study)
     by = ("--by", "Dr Imani Okafor")

@@ -84,6 +84,28 @@ def test_a_rehearsal_cannot_be_opened_as_a_study_nor_a_study_as_a_rehearsal(fold
         Study.open(folder, rehearsal=folder / "kept.sqlite")
 
 
+def test_a_rehearsal_is_read_by_its_own_protocol_whatever_the_file_says_by_now(folder: Path, clock: HandClock) -> None:
+    record = folder / "rehearsal.sqlite"
+    path = folder / "study.toml"
+    text = path.read_text()
+    Study.open(folder, clock=clock, rehearsal=record).close()
+    path.write_text(text.replace("days = 15 ", "days = 14 "))
+    rehearsal = Study.open(folder, clock=clock, rehearsal=record)
+    assert rehearsal.protocol.days == 14, "before anybody came it is on the file"
+    take_in(rehearsal)
+    rehearsal.close()
+    for edited in (text, "days ="):
+        path.write_text(edited)
+        rehearsal = Study.open(folder, clock=clock, rehearsal=record)
+        assert (rehearsal.protocol.days, rehearsal.participants()[0].protocol.days) == (14, 14)
+        assert take_in(rehearsal).version == 1
+        rehearsal.close()
+    path.write_text(text)
+    assert Study.open(folder, clock=clock, rehearsal=folder / "another.sqlite").protocol.days == 15
+    with pytest.raises(StudyError, match="bedside init"):
+        Study.open(folder / "nowhere", rehearsal=record)
+
+
 def test_a_file_that_is_no_record_is_refused(folder: Path) -> None:
     (folder / "study.sqlite").write_text("my shopping list, which is long enough to be no database" * 50)
     with pytest.raises(StudyError, match="cannot be used as a record"):
