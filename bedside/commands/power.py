@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bedside.commands.common import StudyFolder
+from study.errors import StudyError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -193,7 +194,13 @@ def power(
     from study.power.result import write
     from study.power.running import Request, run
 
-    request = Request(check(folder), Assumptions(**assumed), participants, scales, replicates, seed)
+    protocol = check(folder)
+    if protocol.analysis is None:
+        raise StudyError(
+            f"{folder / 'study.toml'} has no [analysis], so there is no planned comparison to find the power of: add "
+            "[analysis] (docs/protocol.md); once somebody came, by `bedside amend`."
+        )
+    request = Request(protocol, Assumptions(**assumed), participants, scales, replicates, seed)
     request.assumed.check(request.protocol)
     out, jobs = out or folder / "power", jobs or cores()
     console = Console(stderr=True)

@@ -90,6 +90,13 @@ def check(folder: Path, locked: bool) -> None:
         click.echo(f"Note: texts in <angle brackets> are still to be filled in: {', '.join(keys)}.")
     for lacking in readiness.unset(protocol):
         click.echo(f"Note: {lacking} here; where it is not, `bedside serve` refuses to start.")
+    if protocol.consent is None:
+        click.echo("Note: there is no [consent], so people are enrolled without being asked whether they agree.")
+    if protocol.analysis is None:
+        click.echo(
+            "Note: there is no [analysis]. `bedside power`, `analyze` and `report` need one, and after the first enrolment "
+            "it takes an amendment: a plan made after the data were seen. The template kian2024 has an example."
+        )
     if not protocol.safety.notify:
         click.echo("Note: safety.notify is empty, so safety events wait on the console until somebody looks.")
     if note := _equalising(waits):

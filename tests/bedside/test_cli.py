@@ -249,6 +249,17 @@ def test_heavy_libraries_are_not_loaded_to_print_help(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_check_notes_that_there_is_no_consent_and_no_plan_of_the_analysis(tmp_path: Path) -> None:
+    folder = tmp_path / "mystudy"
+    run("init", str(folder))
+    said = run("check", str(folder)).output
+    assert "is right" in said
+    assert "Note: there is no [consent]" in said
+    assert "Note: there is no [analysis]. `bedside power`, `analyze` and `report` need one" in said
+    run("init", str(tmp_path / "whole"), "--template", "kian2024")
+    assert "there is no" not in run("check", str(tmp_path / "whole")).output
+
+
 def test_check_says_that_equalise_lacks_answers(tmp_path: Path) -> None:
     folder = tmp_path / "mystudy"
     run("init", str(folder))

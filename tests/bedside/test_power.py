@@ -114,6 +114,7 @@ def test_a_study_without_a_plan_is_one_line(study: Path) -> None:
     done = run(study, *SMALL, "--participants", 20)
     assert done.exit_code == 2
     assert "study.toml has no [analysis]" in done.output
+    assert "add [analysis] (docs/protocol.md); once somebody came, by `bedside amend`." in done.output
 
 
 def test_trials_that_cannot_be_analysed_are_told(study: Path) -> None:
