@@ -94,8 +94,9 @@ def check(folder: Path, locked: bool) -> None:
         click.echo("Note: there is no [consent], so people are enrolled without being asked whether they agree.")
     if protocol.analysis is None:
         click.echo(
-            "Note: there is no [analysis]. `bedside power`, `analyze` and `report` need one, and after the first enrolment "
-            "it takes an amendment: a plan made after the data were seen. The template kian2024 has an example."
+            "Note: there is no [analysis]. `bedside power`, `analyze` and `report` need one, and after the first "
+            "enrolment it takes an amendment: a plan made after the data were seen. The template kian2024 has an "
+            "example."
         )
     if not protocol.safety.notify:
         click.echo("Note: safety.notify is empty, so safety events wait on the console until somebody looks.")

@@ -149,6 +149,23 @@ def test_an_unknown_command_or_option_is_refused_without_traceback(folder: Path)
         assert "Traceback" not in result.output
 
 
+def test_a_rehearsal_has_as_many_participants_as_study_toml_plans(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr("bedside.simulation.simulate", lambda folder, count, *more, **options: counts.append(count))
+    monkeypatch.setattr("os.nice", lambda by: 0)
+    assert "give --participants, or write it there" in refused("simulate", str(folder))
+    path = folder / "study.toml"
+    text = path.read_text()
+    path.write_text("participants = 21\n" + text)
+    assert run("simulate", str(folder)).exit_code == 0
+    assert run("simulate", str(folder), "--participants", "3").exit_code == 0
+    path.write_text("participants = 2000\n" + text)
+    assert "plans 2,000 participants: give --participants, from 1 to 1,000." in refused("simulate", str(folder))
+    assert counts == [21, 3]
+
+
 def test_a_busy_port_is_named_with_what_to_do(folder: Path) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
