@@ -120,7 +120,7 @@ def _say_why(error: Exception) -> None:
 
 
 def _greet(console: Console, study: Study, folder: Path, url: str, second_factor: bool) -> None:
-    """What to open; and for a study without accounts the link that makes the first administrator."""
+    """What to open; and for a study without an administrator the link that makes the first."""
     console.print(f"Researchers sign in at: {url}/console/", soft_wrap=True)
     console.print(f"People come by:         {url}{study.join_path()}", soft_wrap=True)
     console.print(f"All links:              bedside links {folder} --url {url}", soft_wrap=True)
@@ -128,7 +128,7 @@ def _greet(console: Console, study: Study, folder: Path, url: str, second_factor
         return
     token = accounts.invite_first(study)
     if token is not None:
-        console.print("\nNobody has an account yet. Open this, once and within a day, to make the administrator's:")
+        console.print("\nNobody is the administrator yet. Open this, once and within a day, to make that account:")
         console.print(f"  {url}/console/welcome/{token}", soft_wrap=True)
     for one in accounts.everybody(study):
         if second_factor and one.state == "active" and not one.second_factor:

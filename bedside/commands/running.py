@@ -40,8 +40,8 @@ def serve(
 ) -> None:
     """Serve the study in DIR: participants' pages, the researchers' console and the robots' device API.
 
-    The first time it prints a link by which the administrator's account is made; `bedside account` makes others. The
-    console opens over HTTPS or on this machine. For other machines put a reverse proxy in front (docs/security.md).
+    While nobody is the administrator it prints a link by which that account is made; `bedside account` makes others.
+    The console opens over HTTPS or on this machine. For other machines put a reverse proxy in front (docs/security.md).
 
     \b
     Examples:
