@@ -298,7 +298,9 @@ def template_names() -> list[str]:
 
 
 def create(folder: Path, template: str = "start", language: str = "en") -> Path:
-    """Write the commented `study.toml` of a template into `folder` (made if need be) and return its path.
+    """Write the commented `study.toml` of a template into `folder` and return its path.
+
+    A folder that is made for it is its owner's alone; one that is there stays as it is.
 
     What the template says itself, the consent for one, is English in any `language`: it is the researcher's to write.
     Raises `StudyError` when there is one already (it is never overwritten), and for a language that there is not.
@@ -313,7 +315,7 @@ def create(folder: Path, template: str = "start", language: str = "en") -> Path:
     text = files("study").joinpath("templates", f"{template}.toml").read_text(encoding="utf-8")
     text = text.replace('language = "en"', f'language = "{language}"', 1)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         if path.is_file():  # half of it, on a full disk

@@ -1,6 +1,7 @@
 """Enrolment, links and the lock of the protocol."""
 
 import json
+import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,40 @@ def test_nothing_in_the_record_tells_an_allocation_that_is_not_made(study: Study
     kept = json.dumps([study.records.rows(f"SELECT * FROM {table}") for table in study.records.db.table_names()])
     assert study.key.allocation_seed(str(study.protocol.allocation.seed)) not in kept
     assert study.records.rows("SELECT count(*) AS n FROM participant")[0]["n"] == 1
+
+
+def test_a_study_is_its_owners_alone_from_the_first_moment(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    before = os.umask(0o002)  # as generous as it comes
+    try:
+        create(folder)
+        study = Study.open(folder)
+        take_in(study)
+        rehearsal = Study.open(folder, rehearsal=tmp_path / "rehearsal.sqlite")
+        take_in(rehearsal)
+        made = [folder, *folder.glob("study.sqlite*"), *tmp_path.glob("rehearsal.sqlite*")]
+        assert {path.name for path in made} >= {"study.sqlite", "study.sqlite-wal", "study.sqlite-shm"}
+        assert {path.name for path in made} >= {"rehearsal.sqlite", "rehearsal.sqlite-wal", "rehearsal.sqlite-shm"}
+        assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+        study.close()
+        rehearsal.close()
+    finally:
+        os.umask(before)
+
+
+def test_what_a_group_shares_on_purpose_stays_shared(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o770)
+    create(folder)
+    Study.open(folder).close()
+    record = folder / "study.sqlite"
+    record.chmod(0o660)
+    study = Study.open(folder)
+    take_in(study)
+    assert folder.stat().st_mode & 0o777 == 0o770
+    assert {path.stat().st_mode & 0o777 for path in folder.glob("study.sqlite*")} == {0o660}
+    study.close()
 
 
 def test_a_rehearsal_does_not_use_up_the_list(folder: Path, tmp_path: Path, clock: HandClock) -> None:
