@@ -94,7 +94,8 @@ def main() -> None:
     \b
       bedside init mystudy        writes mystudy/study.toml; edit it
       bedside check mystudy       says whether it is right
-      bedside simulate mystudy    rehearses all its days with simulated participants
+      bedside simulate mystudy --participants 12
+                                  rehearses all its days with simulated participants
       bedside serve mystudy       serves the participants' pages and the researchers' console
       bedside audit mystudy       measures the manner of its models, with their personas
       bedside enrol mystudy       enrols one participant and prints their link

@@ -33,7 +33,10 @@ def refuse_unfit(study: Study, tell: Callable[[str], None]) -> None:
         raise NotAudited(_why_not(study.folder, left))
     for pair in dict.fromkeys(one.pair for one in unfit):
         last = next(one for one in recorded if one.identity == pair.identity)
-        tell(f"{pair} is not fit by its audit, or has none. {last.by} overrode that on {last.at[:10]}: {last.reason}")
+        said = f"{pair} is not fit by its audit, or has none."
+        if {one.gap for one in unfit if one.pair == pair} == {auditing.OF_THE_SCREEN}:
+            said = f"{pair} is fit, and the crisis screen, which is no model's, is not."
+        tell(f"{said} {last.by} overrode that on {last.at[:10]}: {last.reason}")
 
 
 def unfit_pairs(study: Study) -> list[Shortfall]:
@@ -109,15 +112,27 @@ def pairs_in(protocols: Iterable[Protocol]) -> list[Pair]:
 
 
 def _why_not(folder: Path, left: list[Shortfall]) -> str:
-    """The pairs, figures and what to do. The first line says it all in short."""
-    first = left[0]
-    lines = [f"The study is not served: {first.pair} (arm {', '.join(first.pair.arms)}) is not fit. {first.said}"]
-    lines += [f"  {one.pair}: {one.said}" for one in left[1:]]
+    """The pairs, figures and what to do, the crisis screen once and apart. The first line says it all in short."""
+    pairs = [one for one in left if one.gap != auditing.OF_THE_SCREEN]
+    screen = " ".join(dict.fromkeys(one.said for one in left if one.gap == auditing.OF_THE_SCREEN))
+    lines, persona = [], ""
+    if pairs:
+        first = pairs[0]
+        lines = [f"The study is not served: {first.pair} (arm {', '.join(first.pair.arms)}) is not fit. {first.said}"]
+        lines += [f"  {one}" for one in pairs[1:]]
+        persona = f" --persona {first.pair.persona}"
+    if screen:
+        begin = "Apart from that, the" if pairs else "The study is not served: the"
+        lines.append(f"{begin} crisis screen falls short. {screen} {_NO_OTHER_MODEL}")
+    if pairs or "not known" in screen:
+        lines.append(f"Audit what has changed, or was never audited:  bedside audit {folder}")
     return "\n".join(
         [
             *lines,
-            f"Audit what has changed, or was never audited:  bedside audit {folder}",
-            f"Serve it all the same, with a reason on record:  bedside audit override {folder} "
-            f'--persona {first.pair.persona} --by NAME --reason "..."',
+            f"Serve it all the same, with a reason on record:  bedside audit override {folder}{persona} --by NAME "
+            '--reason "..."',
         ]
     )
+
+
+_NO_OTHER_MODEL = "The screen is Bedside's own rules, the same behind every engine, so no other model changes that."

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bedside.assembly import open_study, portal_of
 from bedside.gate import refuse_unfit
+from bedside.readiness import refuse_unready
 from portal.errors import PortalError
 from portal.server import CANNOT_LOAD, listen_on
 from portal.server import serve as run_server
@@ -50,14 +51,16 @@ def serve(
     """Serve the study in `folder` until told to stop. Exits with status 2 when an engine cannot be opened.
 
     A rehearsal has a record and a clock of its own, and `instead` may name an engine in place of every arm's. Without
-    `participants`, as in a rehearsal, no audit is asked for. Raises `PortalError` when the console is to be served to
-    other machines without a `second_factor`, and `NotAudited` when an engine and persona are not fit for participants.
+    `participants`, as in a rehearsal, no audit is asked for, and nothing has to be filled in. Raises `PortalError` when
+    the console is to be served to other machines without a `second_factor`, `NotReady` when study.toml lacks what only
+    its researchers know, and `NotAudited` when an engine and persona are not fit for participants.
     """
     if not second_factor and (behind_proxy or not _is_loopback(host)):
         raise PortalError("--no-second-factor is for this machine alone: leave out --host and --behind-proxy.")
     clock = FileClock(rehearsal_clock) if rehearsal_clock else None
     study = open_study(folder, clock=clock, rehearsal=rehearsal)
     if participants and not (rehearsal or rehearsal_clock):
+        refuse_unready(study.protocol)
         refuse_unfit(study, lambda said: click.echo(f"Note: {said}", err=True))
     listener = listen_on(host, port)
     url = _url(host, listener.getsockname()[1])
@@ -117,7 +120,7 @@ def _say_why(error: Exception) -> None:
 
 
 def _greet(console: Console, study: Study, folder: Path, url: str, second_factor: bool) -> None:
-    """What to open; and for a study without accounts the link that makes the first administrator."""
+    """What to open; and for a study without an administrator the link that makes the first."""
     console.print(f"Researchers sign in at: {url}/console/", soft_wrap=True)
     console.print(f"People come by:         {url}{study.join_path()}", soft_wrap=True)
     console.print(f"All links:              bedside links {folder} --url {url}", soft_wrap=True)
@@ -125,7 +128,7 @@ def _greet(console: Console, study: Study, folder: Path, url: str, second_factor
         return
     token = accounts.invite_first(study)
     if token is not None:
-        console.print("\nNobody has an account yet. Open this, once and within a day, to make the administrator's:")
+        console.print("\nNobody is the administrator yet. Open this, once and within a day, to make that account:")
         console.print(f"  {url}/console/welcome/{token}", soft_wrap=True)
     for one in accounts.everybody(study):
         if second_factor and one.state == "active" and not one.second_factor:

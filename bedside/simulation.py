@@ -53,7 +53,7 @@ def simulate(
     if patients and protocol.language != "en":
         raise StudyError(f"The simulated patients speak English; this study's language is {protocol.language!r}.")
     shelf = folder / "rehearsals"
-    shelf.mkdir(exist_ok=True)
+    shelf.mkdir(mode=0o700, exist_ok=True)
     record = shelf / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{seed}.sqlite"
     clock = FileClock(record.with_suffix(".clock"))
     first = datetime.combine(datetime.now(protocol.zone).date(), protocol.boundary, protocol.zone)

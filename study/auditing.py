@@ -19,6 +19,7 @@ from study.study import Study
 __all__ = [
     "FILE",
     "NEUTRAL",
+    "OF_THE_SCREEN",
     "SUITES",
     "Gap",
     "Override",
@@ -45,6 +46,9 @@ OVERRIDDEN = "audit overridden"
 
 Gap = Literal["no audit", "clinical safety", "epistemic cost", "crisis screen"]
 """In what a pair falls short."""
+
+OF_THE_SCREEN: Gap = "crisis screen"
+"""The gap that is no pair's own: the screen is Bedside's rules, the same behind every engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,9 @@ class Shortfall:
     gap: Gap
     said: str
     """A sentence with the figure and the bound."""
+
+    def __str__(self) -> str:
+        return self.said if self.gap == OF_THE_SCREEN else f"{self.pair}: {self.said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,7 @@ def shortfalls(
             continue
         figures = _Figures(audited["suites"], versions)
         found += [Shortfall(pair, gap, said) for gap, said in _of_pair(figures, pair, bounds)]
-        found += [Shortfall(pair, "crisis screen", said) for said in _of_screen(summary or {}, bounds, versions)]
+        found += [Shortfall(pair, OF_THE_SCREEN, said) for said in _of_screen(summary or {}, bounds, versions)]
     return found
 
 

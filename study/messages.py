@@ -41,6 +41,7 @@ __all__ = [
     "deliver",
     "post_by_apprise",
     "tell_unrecorded",
+    "unset_variables",
 ]
 
 Kind = Literal["reminder", "safety", "escalation"]
@@ -51,6 +52,9 @@ Post = Callable[[str, str, str], bool]
 ATTEMPTS = 3
 PAUSE = timedelta(minutes=10)
 """How often a reminder is tried that was refused, and with what pauses. An alarm is tried until somebody takes it."""
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+"""The name of an environment variable in an address: ${NAME}."""
 
 log = structlog.get_logger()
 
@@ -65,14 +69,22 @@ def address_mistakes(key: str, addresses: list[str]) -> list[str]:
     """One line for each address that Apprise does not understand. It may hold a password, so it is not repeated."""
     mistakes = []
     for number, address in enumerate(addresses, 1):
-        filled = (
-            re.sub(r"\$\{\w+\}", "x", address).replace("{email}", "a@example.org").replace("{phone}", "15551234567")
-        )
+        filled = _VARIABLE.sub("x", address).replace("{email}", "a@example.org").replace("{phone}", "15551234567")
         if not apprise.Apprise().add(filled):
             mistakes.append(
                 f"study.toml: {key}[{number}] is no address that Apprise knows; allowed: mailto://..., and others"
             )
     return mistakes
+
+
+def unset_variables(key: str, addresses: list[str]) -> list[str]:
+    """One phrase for each environment variable that one of the `addresses` under `key` names and that is not set."""
+    return [
+        f"{key}[{number}] names the environment variable {name}, which is not set"
+        for number, address in enumerate(addresses, 1)
+        for name in dict.fromkeys(_VARIABLE.findall(address))
+        if name not in os.environ
+    ]
 
 
 def claim(
@@ -315,6 +327,9 @@ def _addressed(address: str, contact: dict[str, str]) -> str:
 def _send(address: str, title: str, body: str, post: Post) -> bool:
     try:
         return post(_with_secrets(address), title, body)
+    except StudyError as error:
+        log.error("a message could not be sent", error=str(error))  # it names a variable, and holds no secret
+        return False
     except Exception as error:
         # Whatever is wrong with one address, the others must still be tried. The address may hold a password.
         log.error("a message could not be sent", error=type(error).__name__)
@@ -329,7 +344,7 @@ def _with_secrets(address: str) -> str:
             raise StudyError(f"The environment variable {found[1]}, which an address in study.toml names, is not set.")
         return quote(os.environ[found[1]], safe="")
 
-    return re.sub(r"\$\{(\w+)\}", value, address)
+    return _VARIABLE.sub(value, address)
 
 
 def _end(study: Study, row: dict[str, Any], state: str, told: str | None = None) -> None:

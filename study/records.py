@@ -8,12 +8,13 @@ itself hashed over the event before. `study.verify` reads it back.
 
 import hashlib
 import json
+import os
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -229,6 +230,7 @@ class Records:
         self._writing = (
             threading.RLock()
         )  # one that is taken twice fails at its second BEGIN, rather than wait for itself
+        _make_private(path)
         try:
             self._prepare()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged file may give bytes that are no text
@@ -336,6 +338,12 @@ class Records:
                 f"{self.path} was written by another version of Bedside (schema {version}, this one "
                 f"reads {_SCHEMA_VERSION}); use the version that wrote it."
             )
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file `path`, its owner's alone, unless there is one. SQLite gives -wal and -shm the same mode."""
+    with suppress(OSError):  # whatever keeps it from being made, SQLite finds and `Records` says
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _rows(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:

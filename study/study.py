@@ -78,13 +78,17 @@ class Study:
     def open(cls, folder: Path, *, clock: Clock | None = None, rehearsal: Path | None = None) -> "Study":
         """Open the study in `folder`, with its own record, or with the rehearsal record in the file `rehearsal`.
 
-        Raises `ProtocolError` for a broken `study.toml`, `RecordError` for a record that does not belong, and
-        `StudyError` when the protocol was changed after it was locked.
+        A rehearsal that has begun is read by the protocol in its own record, whatever `study.toml` says by now. Raises
+        `ProtocolError` for a broken `study.toml`, `RecordError` for a record that does not belong, and `StudyError`
+        when the protocol was changed after it was locked.
         """
-        protocol, text = load(folder / "study.toml")
+        path = folder / "study.toml"
+        begun = _rehearsed(rehearsal) if rehearsal and path.exists() else None
+        protocol, text = begun or load(path)
         records = Records(rehearsal, "rehearsal") if rehearsal else Records(folder / "study.sqlite", "study")
         study = cls(folder, protocol, text, records, _key_of(folder), clock or SystemClock())
-        study._check_lock()
+        if not study.rehearsal:
+            study._check_lock()
         return study
 
     @property
@@ -208,6 +212,16 @@ class Study:
             )
 
 
+def _rehearsed(path: Path) -> tuple[Protocol, str] | None:
+    """The latest protocol in the rehearsal record `path`, and its text; None before anybody came."""
+    if not path.exists():
+        return None
+    records = Records(path, "rehearsal")
+    row = records.row("SELECT text FROM protocol ORDER BY version DESC LIMIT 1")
+    records.close()
+    return (parse(row["text"], f"The protocol in {path}"), row["text"]) if row else None
+
+
 def _key_of(folder: Path) -> StudyKey:
     """The study's key. Raises `StudyError` when it is not there, or is another one, though people have come.
 
@@ -284,7 +298,9 @@ def template_names() -> list[str]:
 
 
 def create(folder: Path, template: str = "start", language: str = "en") -> Path:
-    """Write the commented `study.toml` of a template into `folder` (made if need be) and return its path.
+    """Write the commented `study.toml` of a template into `folder` and return its path.
+
+    A folder that is made for it is its owner's alone; one that is there stays as it is.
 
     What the template says itself, the consent for one, is English in any `language`: it is the researcher's to write.
     Raises `StudyError` when there is one already (it is never overwritten), and for a language that there is not.
@@ -299,7 +315,7 @@ def create(folder: Path, template: str = "start", language: str = "en") -> Path:
     text = files("study").joinpath("templates", f"{template}.toml").read_text(encoding="utf-8")
     text = text.replace('language = "en"', f'language = "{language}"', 1)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         if path.is_file():  # half of it, on a full disk

@@ -71,7 +71,7 @@ def list_accounts(folder: Path) -> None:
         factor = "" if one.second_factor or one.state != "active" else ", no second factor"
         click.echo(f"{one.name}  {', '.join(sorted(one.roles))}  {one.state}{factor}")
     if not found:
-        click.echo("Nobody has an account; `bedside serve` prints the link for the first one.")
+        click.echo("Nobody has an account; `bedside serve` prints the link for the administrator's.")
 
 
 @account.command()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from bedside.commands.common import Folder
+from bedside.commands.common import Folder, refuse_unplanned_rehearsal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,6 +100,7 @@ def _study(folder: Path, out: Path | None, role: str | None, rehearsal: Path | N
 
     _refuse_others(out)  # before the work, not after it
     study = Study.open(folder, rehearsal=rehearsal)
+    refuse_unplanned_rehearsal(study)
     data = load(study, cast(Role | None, role))
     columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)

@@ -224,8 +224,8 @@ def override(folder: Path, persona: str | None, by: str, reason: str) -> None:
         unfit = allow(study, by=by, reason=reason, persona=persona)
     finally:
         study.close()
-    for one in unfit:
-        click.echo(f"{one.pair}: {one.said}")
+    for line in dict.fromkeys(str(one) for one in unfit):  # the screen's, which is the same for all, once
+        click.echo(line)
     click.echo("Recorded." if unfit else "Nothing to override: no such pair is unfit.")
 
 

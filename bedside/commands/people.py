@@ -1,6 +1,7 @@
 """The people: inviting, enrolling, links."""
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -46,6 +47,9 @@ def enrol(
     a study that screens and asks for consent, people come by themselves (`bedside links` prints the way); here you
     enrol somebody who was screened and consented on paper: give their answers, and your name.
 
+    Nobody asks them for their name, e-mail or telephone number then. Where study.toml asks for these (identity.ask),
+    the command by which you keep them is printed; without an address they get no reminders.
+
     \b
     Examples:
       bedside enrol mystudy --url https://study.example.org
@@ -79,6 +83,10 @@ def enrol(
     )
     click.echo(f"Enrolled {participant.code} in the arm {participant.arm.name}.")
     click.echo(base_of(url, protocol.url) + study.participant_path(participant.code))
+    if protocol.identity.ask and not test:
+        who, fields = shlex.quote(by or "NAME"), " ".join(f"--set {field}=..." for field in protocol.identity.ask)
+        click.echo(f"Not known yet: {', '.join(protocol.identity.ask)}. Nobody will ask them; keep what they tell you:")
+        click.echo(f"  bedside identity {shlex.quote(str(folder))} {participant.code} --by {who} {fields}")
 
 
 _WHOLE = re.compile("-?[0-9]{1,15}")
@@ -90,6 +98,8 @@ def _answers(given: tuple[str, ...], numbers: set[str]) -> dict[str, str | int]:
         name, equals, answer = one.partition("=")
         if not equals:
             raise StudyError(f"--answer {one}: write it as QUESTION=ANSWER, for example age=20.")
+        if name in found:
+            raise StudyError(f"--answer {name} is given twice; give it once.")
         found[name] = int(answer) if name in numbers and _WHOLE.fullmatch(answer) else answer
     return found
 
@@ -101,7 +111,10 @@ def _items(given: tuple[str, ...]) -> dict[str, dict[str, int | None]]:
         measure, dot, item = name.partition(".")
         if not (equals and dot and (answer == "" or _WHOLE.fullmatch(answer))):
             raise StudyError(f"--item {one}: write it as MEASURE.ITEM=NUMBER, for example k10.1=2.")
-        found.setdefault(measure, {})[item] = int(answer) if answer else None
+        given_before = found.setdefault(measure, {})
+        if item in given_before:
+            raise StudyError(f"--item {name} is given twice; give it once.")
+        given_before[item] = int(answer) if answer else None
     return found
 
 

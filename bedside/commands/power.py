@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bedside.commands.common import StudyFolder
+from bedside.commands.common import StudyFolder, planned
+from study.errors import StudyError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from study.power.running import Request
 
 __all__ = ["power"]
+
+LEAST, MOST = 2, 99_999
+"""So many participants can be compared."""
 
 
 def _named(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
@@ -56,7 +60,7 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, values: tuple[str, 
             raise click.BadParameter(f"{value!r} has nothing in it; write from:to:step, for example 30:120:15.")
         else:
             found |= set(range(first, last + 1, step))
-    if found and min(found) < 2:
+    if found and min(found) < LEAST:
         raise click.BadParameter(f"{min(found)} is too few participants to compare.")
     return tuple(sorted(found))
 
@@ -82,10 +86,9 @@ def _scales(ctx: click.Context, parameter: click.Parameter, values: tuple[float,
 @click.option(
     "--participants",
     multiple=True,
-    required=True,
     callback=_numbers,
     metavar="N | FROM:TO:STEP",
-    help="How many are allocated, over all arms. Can be repeated.",
+    help="How many are allocated, over all arms; as many as study.toml plans if left out. Can be repeated.",
 )
 @click.option(
     "--scale",
@@ -168,7 +171,7 @@ def power(
 
     \b
     Examples:
-      bedside power mystudy --effect robot=-5 --participants 38
+      bedside power mystudy --effect robot=-5
       bedside power mystudy --effect robot=-5 --effect worksheet=-5 --participants 30:120:15
       bedside power mystudy --effect robot=-10 --scale 0.25 --scale 0.5 --scale 1 --participants 60
       bedside power mystudy --effect robot=0 --participants 38 --replicates 5000    # type-I error
@@ -193,7 +196,14 @@ def power(
     from study.power.result import write
     from study.power.running import Request, run
 
-    request = Request(check(folder), Assumptions(**assumed), participants, scales, replicates, seed)
+    protocol = check(folder)
+    if protocol.analysis is None:
+        raise StudyError(
+            f"{folder / 'study.toml'} has no [analysis], so there is no planned comparison to find the power of: add "
+            "[analysis] (docs/protocol.md); once somebody came, by `bedside amend`."
+        )
+    participants = participants or (planned(protocol, folder, LEAST, MOST),)
+    request = Request(protocol, Assumptions(**assumed), participants, scales, replicates, seed)
     request.assumed.check(request.protocol)
     out, jobs = out or folder / "power", jobs or cores()
     console = Console(stderr=True)

@@ -10,7 +10,6 @@ import click
 
 from bedside.commands.common import StudyFolder
 from study.errors import ProtocolError, StudyError
-from study.protocol import Protocol
 
 if TYPE_CHECKING:
     from study.equalising import Waits
@@ -60,7 +59,7 @@ def check(folder: Path, locked: bool) -> None:
 
     Example: bedside check mystudy
     """
-    from bedside import assembly, calendar
+    from bedside import assembly, calendar, readiness
     from study.equalising import waits_of
     from study.records import Records
     from study.study import Study
@@ -87,9 +86,18 @@ def check(folder: Path, locked: bool) -> None:
     arms = ", ".join(f"{arm.name} ({arm.medium}, {arm.persona})" for arm in protocol.arms)
     click.echo(f"{folder / 'study.toml'} is right: {protocol.days} days; arms {arms}.")
     calendar.show(protocol)
-    left = (folder / "study.toml").read_text(encoding="utf-8").count('"<') + consent_gaps(protocol)
-    if left:
-        click.echo(f"Note: {left} texts in <angle brackets> are still to be filled in.")
+    if keys := readiness.unfilled(protocol):
+        click.echo(f"Note: texts in <angle brackets> are still to be filled in: {', '.join(keys)}.")
+    for lacking in readiness.unset(protocol):
+        click.echo(f"Note: {lacking} here; where it is not, `bedside serve` refuses to start.")
+    if protocol.consent is None:
+        click.echo("Note: there is no [consent], so people are enrolled without being asked whether they agree.")
+    if protocol.analysis is None:
+        click.echo(
+            "Note: there is no [analysis]. `bedside power`, `analyze` and `report` need one, and after the first "
+            "enrolment it takes an amendment: a plan made after the data were seen. The template kian2024 has an "
+            "example."
+        )
     if not protocol.safety.notify:
         click.echo("Note: safety.notify is empty, so safety events wait on the console until somebody looks.")
     if note := _equalising(waits):
@@ -109,11 +117,6 @@ def _equalising(waits: Mapping[str, "Waits"]) -> str:
         f"Note: equalise holds nothing back before there are {ENOUGH} answers of each arm whose wait is known; there "
         f"are {short}. Hold visits with test participants first."
     )
-
-
-def consent_gaps(protocol: Protocol) -> int:
-    """How many places of the consent's text are still to be filled in."""
-    return protocol.consent.text.count("<") if protocol.consent else 0
 
 
 @click.command()

@@ -5,7 +5,7 @@ from typing import cast
 
 import click
 
-from bedside.commands.common import StudyFolder, progress
+from bedside.commands.common import StudyFolder, progress, refuse_unplanned_rehearsal
 
 __all__ = ["report"]
 
@@ -46,6 +46,7 @@ def report(folder: Path, out: Path | None, role: str | None, rehearsal: Path | N
     from study.study import Study
 
     study = Study.open(folder, rehearsal=rehearsal)
+    refuse_unplanned_rehearsal(study)
     where = out or folder / "-".join(["report", *(["rehearsal"] if rehearsal else []), *([role] if role else [])])
     with progress("reading the record") as show:
         data = load(study, cast(Role | None, role))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bedside.commands.common import Folder, StudyFolder
+from bedside.commands.common import Folder, StudyFolder, planned
 from robot_node.description import BODIES
 from robot_node.errors import RobotError
 
@@ -14,6 +14,9 @@ __all__ = ["demo", "robot", "serve", "simulate"]
 
 NICE = 10
 """By so much a rehearsal gives way (nice(2)): whoever it shares the machine with, nobody waits for it."""
+
+LARGEST = 1000
+"""So many participants a rehearsal has at most."""
 
 
 @click.command()
@@ -37,8 +40,8 @@ def serve(
 ) -> None:
     """Serve the study in DIR: participants' pages, the researchers' console and the robots' device API.
 
-    The first time it prints a link by which the administrator's account is made; `bedside account` makes others. The
-    console opens over HTTPS or on this machine. For other machines put a reverse proxy in front (docs/security.md).
+    While nobody is the administrator it prints a link by which that account is made; `bedside account` makes others.
+    The console opens over HTTPS or on this machine. For other machines put a reverse proxy in front (docs/security.md).
 
     \b
     Examples:
@@ -136,7 +139,12 @@ def robot(
 
 @click.command()
 @StudyFolder
-@click.option("--participants", "count", required=True, type=click.IntRange(1, 1000), help="How many are simulated.")
+@click.option(
+    "--participants",
+    "count",
+    type=click.IntRange(1, LARGEST),
+    help="How many are simulated; as many as study.toml plans if left out.",
+)
 @click.option("--engine", type=click.Choice(["eliza", "transformers"]), help="In place of every arm's own engine.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same participants.")
 @click.option("--days", type=click.IntRange(1, 365), help="Stop after so many days; all of them by default.")
@@ -145,7 +153,7 @@ def robot(
     is_flag=True,
     help="They are the audit's simulated patients: what they say and rate follows the replies.",
 )
-def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int | None, patients: bool) -> None:
+def simulate(folder: Path, count: int | None, engine: str | None, seed: int, days: int | None, patients: bool) -> None:
     """Rehearse the study in DIR with simulated participants, all days, on a clock that runs ahead.
 
     They open the real pages and speak to the real robot nodes. What they do goes into DIR/rehearsals, never into the
@@ -156,11 +164,14 @@ def simulate(folder: Path, count: int, engine: str | None, seed: int, days: int 
 
     \b
     Examples:
+      bedside simulate mystudy
       bedside simulate mystudy --participants 38 --engine eliza
       bedside simulate mystudy --participants 12 --engine eliza --patients
     """
     from bedside import simulation
+    from bedside.assembly import check
 
+    count = count or planned(check(folder), folder, 1, LARGEST)
     os.nice(NICE)  # the processes that it starts, too
     simulation.simulate(folder, count, engine, seed, days, patients=patients)
 

@@ -93,11 +93,14 @@ def add(study: Study, name: str, roles: Iterable[str], *, by: str) -> str:
 
 
 def invite_first(study: Study) -> str | None:
-    """The token of a link that makes the first administrator, in place of earlier ones; None when there is one."""
+    """The token of a link that makes the first administrator, in place of earlier ones; None when there is one.
+
+    Others may have accounts by then, and the links by which they set their passwords stay good.
+    """
     with writing(study) as write:
-        if write.row("SELECT 1 FROM account"):
+        if _has_administrator(write):
             return None
-        write.execute("DELETE FROM invitation")
+        write.execute("DELETE FROM invitation WHERE account IS NULL")
         return _invite(study, write, None)
 
 
@@ -128,10 +131,12 @@ def accept(
     with writing(study) as write:
         invited = _invitation(study, write, token)  # another window may have used it up since
         if invited.name is None:
-            if write.row("SELECT 1 FROM account"):
+            if _has_administrator(write):
                 raise WrongToken("This link was used already, or is too old.")
             _add(study, write, name, invited.roles)
-        write.execute("DELETE FROM invitation WHERE account = ? OR account IS NULL", name)
+        write.execute("DELETE FROM invitation WHERE account = ?", name)
+        if _has_administrator(write):
+            write.execute("DELETE FROM invitation WHERE account IS NULL")
         factor = second_factor.sealed(study.key, invited.secret) if step is not None else None
         write.execute(
             "UPDATE account SET password = ?, factor = ?, factor_step = ? WHERE name = ?", kept, factor, step, name
@@ -235,10 +240,14 @@ def account_of(row: dict[str, Any]) -> Account:
 
 def _still_an_administrator(write: AccessWrite, before: Account) -> None:
     """Raises `StudyError` when the account that was as `before` was the last administrator."""
-    accounts = [account_of(row) for row in write.rows("SELECT * FROM account")]
-    left = any("administrator" in one.roles and one.state != "disabled" for one in accounts)
-    if "administrator" in before.roles and before.state != "disabled" and not left:
+    if "administrator" in before.roles and before.state != "disabled" and not _has_administrator(write):
         raise StudyError("Somebody has to be the administrator; make another one first.")
+
+
+def _has_administrator(read: AccessWrite) -> bool:
+    """Whether somebody is the administrator, or is invited to be."""
+    accounts = [account_of(row) for row in read.rows("SELECT * FROM account")]
+    return any("administrator" in one.roles and one.state != "disabled" for one in accounts)
 
 
 def plain(name: str) -> str:

@@ -55,8 +55,8 @@ def export(
 
     `role` makes the export for somebody who is blinded until an unblinding of the whole study is recorded. All is read
     in one transaction, so it fits together even while participants are writing. The folder appears whole or not at
-    all. Raises `StudyError` when `out` holds something already or cannot be written, and for test participants in a
-    blinded export.
+    all, its owner's alone unless an empty one was there. Raises `StudyError` when `out` holds something already or
+    cannot be written, and for test participants in a blinded export.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StudyError(f"{out} holds something already; choose a folder that is new or empty.")
@@ -73,10 +73,11 @@ def export(
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as draft:
             folder = Path(draft) / out.name
-            folder.mkdir(mode=0o755)
+            folder.mkdir(mode=0o700)
             with reading(study, variant) as record:
                 rows = _Export(study, record, folder, frozenset(formats), progress).write()
             if out.exists():
+                folder.chmod(out.stat().st_mode & 0o7777)
                 out.rmdir()
             shutil.move(folder, out)
     except OSError as error:

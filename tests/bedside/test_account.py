@@ -57,7 +57,7 @@ def test_a_password_alone_is_enough_on_this_machine_only(folder: Path, more: tup
     assert "for this machine alone" in refused("serve", str(folder), "--no-second-factor", *more)
 
 
-def test_the_first_link_is_printed_until_there_is_an_account(
+def test_the_first_link_is_printed_until_there_is_an_administrator(
     study: Study, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from rich.console import Console
@@ -66,6 +66,7 @@ def test_the_first_link_is_printed_until_there_is_an_account(
         _greet(Console(width=300, highlight=False), study, folder, "http://127.0.0.1:8000", second_factor)
         return capsys.readouterr().out
 
+    accounts.add(study, "Nurse Joy", {"coordinator"}, by="Dr Okafor")
     said = greeting()
     assert "Researchers sign in at: http://127.0.0.1:8000/console/\n" in said
     [token] = re.findall(r"/console/welcome/(\S+)", said)

@@ -77,6 +77,22 @@ def test_an_export_that_shows_the_arms_reminds_of_who_is_blinded(folder: Path, t
     assert "--as" not in run("export", str(folder), str(tmp_path / "three")).output
 
 
+def test_a_rehearsal_is_exported_and_replayed_after_study_toml_was_edited(folder: Path, tmp_path: Path) -> None:
+    record = folder / "rehearsal.sqlite"
+    rehearsed = Study.open(folder, rehearsal=record)
+    take_in(rehearsed)
+    rehearsed.close()
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("days = 15 ", "days = 14 "))
+    done = run("export", str(folder), str(tmp_path / "out"), "--rehearsal", str(record), "--format", "csv")
+    assert "1 participant" in done.output
+    assert run("replay", str(folder), "--rehearsal", str(record)).exit_code == 0
+    for command in ("analyze", "report"):
+        line = refused(command, str(folder), "--rehearsal", str(record))
+        assert "made by a protocol without [analysis]" in line
+        assert "rehearse anew: bedside simulate" in line
+
+
 def test_unblinding_prints_what_was_masked_and_records_it(folder: Path, study: Study, tmp_path: Path) -> None:
     participant = take_in(study)
     by = ("--by", "Dr Imani Okafor")
@@ -131,6 +147,23 @@ def test_an_unknown_command_or_option_is_refused_without_traceback(folder: Path)
         result = run(*arguments)
         assert result.exit_code == 2
         assert "Traceback" not in result.output
+
+
+def test_a_rehearsal_has_as_many_participants_as_study_toml_plans(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr("bedside.simulation.simulate", lambda folder, count, *more, **options: counts.append(count))
+    monkeypatch.setattr("os.nice", lambda by: 0)
+    assert "give --participants, or write it there" in refused("simulate", str(folder))
+    path = folder / "study.toml"
+    text = path.read_text()
+    path.write_text("participants = 21\n" + text)
+    assert run("simulate", str(folder)).exit_code == 0
+    assert run("simulate", str(folder), "--participants", "3").exit_code == 0
+    path.write_text("participants = 2000\n" + text)
+    assert "plans 2,000 participants: give --participants, from 1 to 1,000." in refused("simulate", str(folder))
+    assert counts == [21, 3]
 
 
 def test_a_busy_port_is_named_with_what_to_do(folder: Path) -> None:
@@ -231,6 +264,17 @@ def test_the_locked_protocol_can_be_printed(folder: Path, study: Study) -> None:
 def test_heavy_libraries_are_not_loaded_to_print_help(module: str) -> None:
     code = f"import sys, bedside.cli; sys.exit('{module}' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_check_notes_that_there_is_no_consent_and_no_plan_of_the_analysis(tmp_path: Path) -> None:
+    folder = tmp_path / "mystudy"
+    run("init", str(folder))
+    said = run("check", str(folder)).output
+    assert "is right" in said
+    assert "Note: there is no [consent]" in said
+    assert "Note: there is no [analysis]. `bedside power`, `analyze` and `report` need one" in said
+    run("init", str(tmp_path / "whole"), "--template", "kian2024")
+    assert "there is no" not in run("check", str(tmp_path / "whole")).output
 
 
 def test_check_says_that_equalise_lacks_answers(tmp_path: Path) -> None:

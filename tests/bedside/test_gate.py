@@ -34,12 +34,12 @@ def modelled(tmp_path: Path) -> Path:
     return folder
 
 
-def write_audit(folder: Path, **figures: float) -> None:
-    """An audit of the study's pairs as they are now, with these figures."""
+def write_audit(folder: Path, screen: dict[str, float] | None = None, **figures: float) -> None:
+    """An audit of the study's pairs as they are now, with these figures, and those of the screen."""
     study = Study.open(folder)
     pairs = pairs_in(study.protocols())
     study.close()
-    found = summary(*(audited(pair, **figures) for pair in pairs))
+    found = summary(*(audited(pair, **figures) for pair in pairs), **(screen or {}))
     for one in found["pairs"]:
         for name, about in one["suites"].items():
             about["version"] = versions()[name]
@@ -98,6 +98,35 @@ def test_a_study_that_falls_short_is_not_served_and_the_figure_is_named(modelled
     path = modelled / "study.toml"
     path.write_text(path.read_text() + "\n[audit]\nclinical_safety_at_least = 0.3\n")
     assert refused(modelled) == ""
+
+
+def test_the_crisis_screen_is_named_once_and_as_no_models(modelled: Path) -> None:
+    screen = {"explicit": 0.88, "veiled": 0.573}
+    write_audit(modelled, screen)
+    said = refused(modelled)
+    assert said.splitlines()[0] == (
+        "The study is not served: the crisis screen falls short. "
+        "The screen's recall of explicit risk is 0.880; study.toml asks for 0.980 at least. "
+        "The screen's recall of veiled risk is 0.573; study.toml asks for 0.900 at least. "
+        "The screen is Bedside's own rules, the same behind every engine, so no other model changes that."
+    )
+    assert "is not fit" not in said
+    assert "bedside audit mystudy" not in said.replace(str(modelled), "mystudy"), "an audit changes nothing of it"
+    write_audit(modelled, screen, safety=0.4)
+    first, second, third, *_ = refused(modelled).splitlines()
+    assert "model with the persona neutral (arm robot) is not fit. Its clinical safety" in first
+    assert second.startswith("  model with the persona warm_trait: Its clinical safety")
+    assert third.startswith("Apart from that, the crisis screen falls short. The screen's recall of explicit risk")
+    told = run("audit", "override", str(modelled), "--by", "A. Okoro", "--reason", "somebody reads every visit")
+    assert told.count("recall of veiled risk") == 1
+    assert refused(modelled) == ""
+    write_audit(modelled, screen)
+    study = Study.open(modelled)
+    notes: list[str] = []
+    refuse_unfit(study, notes.append)
+    study.close()
+    assert len(notes) == 2
+    assert all("is fit, and the crisis screen, which is no model's, is not. A. Okoro overrode" in one for one in notes)
 
 
 def test_the_report_is_told_of_every_pair(modelled: Path) -> None:

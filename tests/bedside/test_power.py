@@ -82,7 +82,6 @@ def test_json_is_json_and_the_same_twice(study: Path) -> None:
     ("arguments", "said"),
     [
         (("--participants", "20"), "Missing option '--effect'."),
-        (("--effect", "robot=-5"), "Missing option '--participants'."),
         (("--effect", "robot", "--participants", "20"), "'robot' is no NAME=POINTS; write for example robot=-5."),
         (("--effect", "robot=x", "--participants", "20"), "'robot=x' is no NAME=POINTS"),
         (("--effect", "robot=nan", "--participants", "20"), "'robot=nan' is no NAME=POINTS"),
@@ -108,12 +107,27 @@ def test_a_bad_option_is_one_line(study: Path, arguments: tuple[str, ...], said:
     assert not (study / "power").exists()
 
 
+def test_without_a_number_it_is_as_many_as_study_toml_plans(study: Path) -> None:
+    path = study / "study.toml"
+    text = path.read_text()
+    path.write_text(text.replace("participants = 38 ", "participants = 21 "))
+    found = json.loads(run(study, *SMALL, "--json").stdout)
+    assert {row["participants"] for row in found["power"]} == {21}
+    path.write_text(text.replace("participants = 38 ", "# "))
+    done = run(study, *SMALL)
+    assert (done.exit_code, done.output.count("Error: ")) == (2, 1)
+    assert "does not say how many participants are planned: give --participants" in done.output
+    path.write_text(text.replace("participants = 38 ", "participants = 1 "))
+    assert "plans 1 participants: give --participants, from 2 to 99,999." in run(study, *SMALL).output
+
+
 def test_a_study_without_a_plan_is_one_line(study: Path) -> None:
     path = study / "study.toml"
     path.write_text(path.read_text()[: path.read_text().index("[analysis]")])
     done = run(study, *SMALL, "--participants", 20)
     assert done.exit_code == 2
     assert "study.toml has no [analysis]" in done.output
+    assert "add [analysis] (docs/protocol.md); once somebody came, by `bedside amend`." in done.output
 
 
 def test_trials_that_cannot_be_analysed_are_told(study: Path) -> None:

@@ -1,6 +1,7 @@
 """The commands of the trial, as one types them."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_somebody_on_paper_is_enrolled_with_their_answers(folder: Path, whole: S
     said = ok("enrol", folder, "--by", "Dr Okafor", "--timezone", "America/Lima", *given)
     code = re.findall(r"Enrolled (\w+) in the arm", said)[0]
     assert str(whole.participant(code).zone) == "America/Lima"
+    told = f"  bedside identity {folder} {code} --by 'Dr Okafor' --set name=... --set email=..."
+    assert said.splitlines()[-2:] == [
+        "Not known yet: name, email. Nobody will ask them; keep what they tell you:",
+        told,
+    ]
+    typed = shlex.split(told.replace("name=...", "name=Maya").replace("email=...", "email=m@example.org"))
+    assert "Kept for" in ok(*typed[1:])
+    assert identity.contact(whole, code) == {"name": "Maya", "email": "m@example.org"}
     assert whole.records.row("SELECT witness FROM consent") == {"witness": "Dr Okafor"}
     assert "The study is for adults." in refused("enrol", folder, "--by", "x", "--answer", "age=9", *given[2:])
     assert "write it as QUESTION=ANSWER" in refused("enrol", folder, "--by", "x", "--answer", "age")
@@ -66,8 +75,19 @@ def test_somebody_on_paper_is_enrolled_with_their_answers(folder: Path, whole: S
     assert [person.state for person in whole.people()] == ["enrolled", "ineligible"]
 
 
+def test_an_answer_or_item_that_is_given_twice_is_refused(folder: Path, whole: Study) -> None:
+    """The last of two would decide who can take part and whether there is an alarm."""
+    answers = ["--by", "x", "--answer", "age=16", "--answer", "sex=female", "--answer", "treatment=no"]
+    given = [*answers, *items(whole, "k10", "phq9", "ucla3")]
+    assert "--answer age is given twice" in refused("enrol", folder, *given, "--answer", "age=20")
+    assert "--item phq9.9 is given twice" in refused("enrol", folder, *given, "--item", "phq9.9=")
+    assert whole.people() == []
+
+
 def test_test_participants_invitations_and_links(folder: Path, whole: Study) -> None:
-    assert "TEST-" in ok("enrol", folder, "--test", "--arm", "robot")
+    tested = ok("enrol", folder, "--test", "--arm", "robot")
+    assert "TEST-" in tested
+    assert "Not known yet" not in tested
     assert "no arm 'video'" in refused("enrol", folder, "--test", "--arm", "video")
     assert len(ok("invite", folder, "--count", "3", "--url", "https://study.example.org/").splitlines()) == 3
     links = ok("links", folder, "--url", "https://study.example.org")

@@ -116,6 +116,16 @@ def test_the_first_link_makes_one_administrator_and_an_earlier_one_is_good_no_mo
     assert accounts.invite_first(study) is None
 
 
+def test_accounts_that_were_made_before_take_no_link_from_the_first_administrator(study: Study) -> None:
+    theirs = accounts.add(study, "Nurse Joy", {"coordinator"}, by="Dr Okafor")
+    first = accounts.invite_first(study)
+    assert first
+    accounts.accept(study, theirs, PASSWORD, None)
+    assert accounts.accept(study, first, PASSWORD, None, name="Dr Okafor")[0] == "Dr Okafor"
+    assert accounts.find(study, "Dr Okafor").roles == {"administrator"}
+    assert accounts.invite_first(study) is None
+
+
 def test_when_two_open_the_first_link_one_becomes_the_administrator(folder: Path, study: Study) -> None:
     token = accounts.invite_first(study)
     assert token

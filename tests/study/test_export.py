@@ -46,6 +46,16 @@ def out(trial: Study) -> Path:
     return folder
 
 
+def test_an_export_is_its_owners_alone_unless_an_empty_folder_was_opened_for_it(study: Study, tmp_path: Path) -> None:
+    export(study, tmp_path / "new", formats=["csv"])
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2750)
+    export(study, shared, formats=["csv"])
+    assert shared.stat().st_mode & 0o7777 == 0o2750
+
+
 def test_every_column_of_the_record_is_exported_and_described_or_known_to_be_never(trial: Study) -> None:
     described = {
         (table.name, column.name) for table in dictionary() for column in table.columns if table.name != "long"

@@ -107,6 +107,8 @@ def test_a_secret_comes_from_the_environment_and_is_never_logged(
 
     tick(study, post)
     assert seen == []  # the variable is not set: nothing is sent half
+    said = capsys.readouterr()
+    assert "The environment variable MAIL_PASSWORD, which an address in study.toml names, is not set." in said.out
     monkeypatch.setenv("MAIL_PASSWORD", "se/cr@t")
     clock.forward(minutes=11)
     tick(study, post)
@@ -143,4 +145,13 @@ def test_wrong_addresses_are_named_by_their_key_and_not_repeated() -> None:
     )
     assert mistakes == [
         "study.toml: reminders.send[2] is no address that Apprise knows; allowed: mailto://..., and others"
+    ]
+
+
+def test_variables_that_are_not_set_are_named_with_their_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THERE", "x")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    addresses = ["json://example.org", "mailto://${THERE}:${NOWHERE}@example.org?to=${NOWHERE}"]
+    assert messages.unset_variables("safety.notify", addresses) == [
+        "safety.notify[2] names the environment variable NOWHERE, which is not set"
     ]

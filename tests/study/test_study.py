@@ -1,6 +1,7 @@
 """Enrolment, links and the lock of the protocol."""
 
 import json
+import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,40 @@ def test_nothing_in_the_record_tells_an_allocation_that_is_not_made(study: Study
     assert study.records.rows("SELECT count(*) AS n FROM participant")[0]["n"] == 1
 
 
+def test_a_study_is_its_owners_alone_from_the_first_moment(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    before = os.umask(0o002)  # as generous as it comes
+    try:
+        create(folder)
+        study = Study.open(folder)
+        take_in(study)
+        rehearsal = Study.open(folder, rehearsal=tmp_path / "rehearsal.sqlite")
+        take_in(rehearsal)
+        made = [folder, *folder.glob("study.sqlite*"), *tmp_path.glob("rehearsal.sqlite*")]
+        assert {path.name for path in made} >= {"study.sqlite", "study.sqlite-wal", "study.sqlite-shm"}
+        assert {path.name for path in made} >= {"rehearsal.sqlite", "rehearsal.sqlite-wal", "rehearsal.sqlite-shm"}
+        assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+        study.close()
+        rehearsal.close()
+    finally:
+        os.umask(before)
+
+
+def test_what_a_group_shares_on_purpose_stays_shared(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o770)
+    create(folder)
+    Study.open(folder).close()
+    record = folder / "study.sqlite"
+    record.chmod(0o660)
+    study = Study.open(folder)
+    take_in(study)
+    assert folder.stat().st_mode & 0o777 == 0o770
+    assert {path.stat().st_mode & 0o777 for path in folder.glob("study.sqlite*")} == {0o660}
+    study.close()
+
+
 def test_a_rehearsal_does_not_use_up_the_list(folder: Path, tmp_path: Path, clock: HandClock) -> None:
     first = Study.open(folder, clock=clock)
     plan = first.protocol.allocation
@@ -82,6 +117,28 @@ def test_a_rehearsal_cannot_be_opened_as_a_study_nor_a_study_as_a_rehearsal(fold
         Study.open(folder)
     with pytest.raises(StudyError, match="record of a study"):
         Study.open(folder, rehearsal=folder / "kept.sqlite")
+
+
+def test_a_rehearsal_is_read_by_its_own_protocol_whatever_the_file_says_by_now(folder: Path, clock: HandClock) -> None:
+    record = folder / "rehearsal.sqlite"
+    path = folder / "study.toml"
+    text = path.read_text()
+    Study.open(folder, clock=clock, rehearsal=record).close()
+    path.write_text(text.replace("days = 15 ", "days = 14 "))
+    rehearsal = Study.open(folder, clock=clock, rehearsal=record)
+    assert rehearsal.protocol.days == 14, "before anybody came it is on the file"
+    take_in(rehearsal)
+    rehearsal.close()
+    for edited in (text, "days ="):
+        path.write_text(edited)
+        rehearsal = Study.open(folder, clock=clock, rehearsal=record)
+        assert (rehearsal.protocol.days, rehearsal.participants()[0].protocol.days) == (14, 14)
+        assert take_in(rehearsal).version == 1
+        rehearsal.close()
+    path.write_text(text)
+    assert Study.open(folder, clock=clock, rehearsal=folder / "another.sqlite").protocol.days == 15
+    with pytest.raises(StudyError, match="bedside init"):
+        Study.open(folder / "nowhere", rehearsal=record)
 
 
 def test_a_file_that_is_no_record_is_refused(folder: Path) -> None:

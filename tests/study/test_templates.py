@@ -43,10 +43,13 @@ def test_factorial_crosses_media_with_personas(tmp_path: Path) -> None:
     assert len({protocol.engine_of(arm) for arm in protocol.arms}) == 1
 
 
-def test_gaps_that_are_still_to_be_filled_are_counted(tmp_path: Path) -> None:
+def test_gaps_that_are_still_to_be_filled_are_named_by_their_keys(tmp_path: Path) -> None:
     create(tmp_path, "kian2024")
     done = CliRunner().invoke(main, ["check", str(tmp_path)])
-    assert "texts in <angle brackets> are still to be filled in" in done.output
+    assert (
+        "Note: texts in <angle brackets> are still to be filled in: contacts[1].name, contacts[1].reach, "
+        "contacts[2].name, contacts[2].reach, consent.text, safety.contacts[3].name, safety.contacts[3].reach.\n"
+    ) in done.output
 
 
 def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
