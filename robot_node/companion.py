@@ -65,6 +65,8 @@ class Companion(RobotNode):
         self.failure: RobotError | None = None
         self._api: DeviceAPI | None = None
         self._words: queue.Queue[str] = queue.Queue()
+        self._overheard: queue.Queue[str] = queue.Queue()
+        """What was heard and is no answer."""
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._listening = False
@@ -115,7 +117,7 @@ class Companion(RobotNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._stop.clear()
-        self._words = queue.Queue()
+        self._words, self._overheard = queue.Queue(), queue.Queue()
         self._interrupted.clear()
         self._threads = [
             threading.Thread(target=self._hold_visits, name="visit", daemon=True),
@@ -153,6 +155,7 @@ class Companion(RobotNode):
             hear=self._hear,
             pause=self._pause,
             show=self._show,
+            overheard=self._take_overheard,
             attend=self._attend,
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
@@ -303,9 +306,6 @@ class Companion(RobotNode):
 
     def _hear(self, kind: str) -> str:
         was_cut = self._interrupted.is_set()
-        if not was_cut:
-            while not self._words.empty():
-                self._words.get_nowait()  # what was said while the robot spoke was not an answer
         self._interrupted.clear()
         self._waiting_since = None
         self._expecting_topic.publish(String(data=kind))
@@ -336,6 +336,11 @@ class Companion(RobotNode):
         finally:
             self._listen(False)
         raise Stopped
+
+    def _take_overheard(self) -> list[str]:
+        """What was said while nobody listened, or after an answer and before the next question: to be screened."""
+        sources = [self._overheard] if self._interrupted.is_set() else [self._words, self._overheard]
+        return [source.get_nowait() for source in sources for _ in range(source.qsize())]
 
     def _tell_of_trouble(self) -> None:
         """Say what the participant has to know of an ear, a voice or a body that fails, and of their coming back."""
@@ -397,9 +402,13 @@ class Companion(RobotNode):
     # Callbacks of the executor
 
     def _on_heard(self, message: Any) -> None:
-        if (self._listening or self._interrupted.is_set()) and message.data.strip():
+        if not message.data.strip():
+            return
+        if self._interrupted.is_set() or self._listening:
             self._heard_at = time.monotonic()
             self._words.put(message.data)
+        else:
+            self._overheard.put(message.data)
 
     def _on_speech_ended(self, message: Any) -> None:
         now = time.monotonic()
