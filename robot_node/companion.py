@@ -16,6 +16,7 @@ from robot_node.api import DeviceAPI, Visit
 from robot_node.colleagues import Colleagues
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped
+from robot_node.logs import trace
 from robot_node.node import RobotNode
 from robot_node.resume import Resume
 from study.texts import texts
@@ -183,10 +184,9 @@ class Companion(RobotNode):
             self.failure = error
             self.report("visit", "error", str(error))
         except Exception as error:
-            # The traceback is kept, without the message: it might quote.
             self.failure = RobotError(f"The robot's session failed: {type(error).__name__}.")
             self.report("visit", "error", str(self.failure))
-            log.exception("session failed")
+            log.error("session failed", error=trace(error))
         self._waiting_since = None
         self._listen(False)
         self.finished.set()

@@ -11,6 +11,7 @@ from typing import Any
 
 from robot_node.description import CLASSES, SUPERVISOR
 from robot_node.errors import RobotError
+from robot_node.logs import set_up
 from robot_node.running import EndSignal, spinning
 
 __all__ = ["main"]
@@ -26,6 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not given or given[0] not in CLASSES:
         print(f"usage: node NAME [--ros-args ...]; NAME is one of {', '.join(CLASSES)}", file=sys.stderr)
         sys.exit(2)
+    set_up()
     ending = EndSignal()
     try:
         _run(given[0], given[1:], ending)
