@@ -7,7 +7,7 @@ off is taken up after the last event that came.
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ class DeviceAPI:
     def reply(self, visit_id: int, after: int) -> Iterator[Event]:
         """What the therapist says after turn `after`, event by event, up to and with `end`.
 
-        Raises `NotReachable` when the stream breaks off before that.
+        Raises `NotReachable` when the stream breaks off before that, or has a line that makes no sense.
         """
         ended = False
         last = self._broke_off.pop((visit_id, after), None)
@@ -139,7 +139,7 @@ class DeviceAPI:
                     answer.read()
                     self._fine(answer)
                 name = number = ""
-                for line in answer.iter_lines():
+                for line in _lines(answer.iter_bytes()):
                     if line.startswith("id: "):
                         number = line.removeprefix("id: ")
                     elif line.startswith("event: "):
@@ -147,9 +147,12 @@ class DeviceAPI:
                     elif line.startswith(":"):
                         yield Event("wait", {})
                     elif line.startswith("data: "):
+                        data = json.loads(line.removeprefix("data: "))
+                        if not isinstance(data, dict):
+                            raise ValueError("no object")
                         ended, last = name == "end", number
-                        yield Event(name, json.loads(line.removeprefix("data: ")))
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
+                        yield Event(name, data)
+        except (httpx2.HTTPError, httpx2.StreamError, ValueError) as error:
             self._remember(visit_id, after, last)
             raise NotReachable(f"{self.url} broke off ({type(error).__name__}).") from None
         if not ended:
@@ -208,6 +211,18 @@ class DeviceAPI:
         if status not in (200, 201) or not isinstance(body, dict):
             raise RobotError(f"{self.url} is not a Bedside portal (status {status}); look at the address.")
         return body
+
+
+def _lines(parts: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a stream, which end with a line feed: what else breaks a line may stand in what is said.
+
+    A last line without its end is left out, since the stream broke off in it. Raises `UnicodeDecodeError`.
+    """
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r").decode("utf-8")
 
 
 def _visit(body: dict[str, Any]) -> Visit:

@@ -296,3 +296,33 @@ def test_a_robot_that_goes_on_after_a_restart_does_not_know_when_the_words_were_
     with pytest.raises(Stopped):
         talk.dialogue.hold_visit()
     assert rows(desk, "SELECT * FROM first_sound") == []
+
+
+def stream(*parts: bytes) -> DeviceAPI:
+    """A connection to a portal whose reply streams are these, one after the other."""
+    left = list(parts)
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=left.pop(0))
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    return api
+
+
+def test_what_breaks_a_line_of_text_breaks_no_line_of_the_stream() -> None:
+    """Words that were written on a phone have such characters, and an answer may say them back."""
+    text = "One.\u2028Two.\u2029Three.\u0085Four."
+    event = f'id: 2\r\nevent: sentence\r\ndata: {{"text": "{text}"}}\r\n\r\nid: 3\nevent: end\ndata: {{}}\n\n'
+    assert [one.data.get("text") for one in stream(event.encode()).reply(1, 2)] == [text, None]
+
+
+@pytest.mark.parametrize(
+    "broken", [b'data: {"text": "My fath', b'data: {"text": "My fath\n', b"data: 3\n", b"data: \xff\n"]
+)
+def test_a_line_that_makes_no_sense_is_a_stream_that_broke_off(broken: bytes) -> None:
+    api = stream(b"id: 2\nevent: sentence\n" + broken, b"id: 3\nevent: end\ndata: {}\n\n")
+    with pytest.raises(NotReachable, match="broke off") as caught:
+        list(api.reply(1, 2))
+    assert "fath" not in str(caught.value)
+    assert [one.name for one in api.reply(1, 2)] == ["end"]
