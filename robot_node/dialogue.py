@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from robot_node.api import DeviceAPI, Visit
-from robot_node.errors import ClaimedElsewhere, NotReachable, Refused, WrongCode
+from robot_node.errors import ClaimedElsewhere, NotReachable, PageFirst, Refused, WrongCode
 from robot_node.numbers import code_in, is_plain, rating_in, yes_in
 from study.texts import texts
 from therapist.rails import split
@@ -30,6 +30,9 @@ AWAY_S = 3.0
 """After so long without the portal the robot says that it has lost the connection."""
 LONGEST_WAIT_S = 5.0
 """Between two attempts to reach it."""
+
+TRIES_IN_CRISIS = 3
+"""A sentence of the fixed message that was cut is said again, at most so often in all."""
 
 BEFORE_CODE_S = 60.0
 """What was said to the robot for so long before a code was taken, whoever gave the code has said."""
@@ -73,6 +76,8 @@ class Dialogue:
     """The turn of the words that were heard last."""
     _sounds: dict[int, float] = field(default_factory=dict)
     """Of answers to turns: when they began to sound, where the portal was not told yet."""
+    _reached: float = 0.0
+    """When the call under way began, or the last sign of life came."""
     _unscreened: list[str] = field(default_factory=list)
     """What was heard in the visit, is no turn of it and was not screened yet."""
 
@@ -113,6 +118,7 @@ class Dialogue:
                 case _:
                     self.gesture("farewell")
                     self._tell("farewell")
+                    self.hold_floor()  # who speaks into that gets no more of it, and no answer
                     over = visit.state
                     with suppress(Refused):  # it is over whatever happens to the study now
                         visit = self._screened(visit)
@@ -153,6 +159,12 @@ class Dialogue:
             except ClaimedElsewhere:
                 self.notice("error", "another robot holds the visit whose code was given")
                 self._tell("elsewhere")
+            except PageFirst as error:
+                self.notice("warning", f"the participant's page comes first: {error}")
+                self._tell("page_first")
+            except Refused as error:
+                self.notice("warning", f"the visit whose code was given cannot be made: {error}")
+                self._tell("not_now")
             else:
                 self.notice("ok", "a visit is held")
                 since = time.monotonic() - BEFORE_CODE_S
@@ -296,6 +308,7 @@ class Dialogue:
                     self._say_once(
                         event.data["reply_to"], event.data["index"], event.data["text"], event.data.get("whole", False)
                     )
+                self._reached = time.monotonic()
             return self.api.visit(visit.id)
 
         visit = self._patiently(follow)
@@ -341,13 +354,17 @@ class Dialogue:
         if self._cut or not any(" ".join(said) == message for said in self._said.values()):
             self.hold_floor()
             for sentence in split(message):
-                self.say(sentence)
+                # Somebody may have spoken in the moment before the floor was held.
+                for _ in range(TRIES_IN_CRISIS):
+                    if self.say(sentence) is not False:
+                        break
+                    self.hold_floor()
 
     # The connection
 
     def _patiently(self, call: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
         """Make a call until the portal answers. The participant is told when that takes longer than a moment."""
-        began = time.monotonic()
+        self._reached = time.monotonic()
         wait, away, told = 0.2, False, False
         while True:
             try:
@@ -357,7 +374,7 @@ class Dialogue:
                 if not away:
                     away = True
                     self.show("away")
-                if not told and time.monotonic() - began > AWAY_S:
+                if not told and time.monotonic() - self._reached > AWAY_S:
                     told = True
                     self._tell("away")
                 self.pause(wait)

@@ -30,7 +30,7 @@ def set_up() -> None:
 
 
 def trace(error: BaseException) -> str:
-    """The type of an exception and where it was raised, the innermost place first: `KeyError at api.py:12 < main.py:7`."""
+    """The type of an exception and where it was raised, innermost first: `KeyError at api.py:12 < main.py:7`."""
     return _trace(type(error), error.__traceback__)
 
 

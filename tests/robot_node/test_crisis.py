@@ -193,3 +193,18 @@ def test_who_may_not_go_on_is_told_and_the_robot_waits_for_the_next(desk: Desk, 
     with pytest.raises(Stopped):
         spoken.dialogue.hold_visit()
     assert spoken.said[-1] == "Please tell me the six digits on your page."
+
+
+def test_a_word_in_the_moment_before_the_floor_is_held_does_not_cut_the_message(desk: Desk) -> None:
+    spoken = talk(desk, "I want to die")
+    cut = [True]
+    say = spoken.dialogue.say
+
+    def once_cut(sentence: str) -> bool | None:
+        if FIXED in sentence and cut:
+            return cut.clear() or False
+        return say(sentence)
+
+    spoken.dialogue.say = once_cut
+    assert spoken.dialogue.hold_visit() == "stopped"
+    assert sum(FIXED in said for said in spoken.said) == 1
