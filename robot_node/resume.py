@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Resume:
     def __init__(self, path: str, url: str) -> None:
         """`url` is the portal's: what another portal's robot held is passed over."""
         self._url = url
+        self._held: str | None = None
+        self._lock = threading.Lock()
         self._path = Path(path).expanduser() if path else None
 
     def code(self) -> str | None:
@@ -41,6 +44,17 @@ class Resume:
 
     def remember(self, code: str) -> None:
         """This visit is being held now."""
+        with self._lock:
+            self._held = code
+            self._write(code)
+
+    def keep(self) -> None:
+        """It is still being held, if there is one: called again and again, so that the time is that of a crash."""
+        with self._lock:
+            if self._held is not None:
+                self._write(self._held)
+
+    def _write(self, code: str) -> None:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +65,8 @@ class Resume:
 
     def forget(self) -> None:
         """No visit is being held."""
-        if self._path is not None:
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
+        with self._lock:
+            self._held = None
+            if self._path is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    self._path.unlink()

@@ -45,3 +45,22 @@ def test_no_two_robots_of_one_machine_remember_in_one_file(tmp_path: Path, monke
     # The empty domain is 0, and slashes around a namespace say nothing.
     assert len(files) == 2 * 4
     assert all(file.parent == tmp_path / "bedside" for file in files)
+
+
+def test_a_visit_that_takes_long_is_remembered_from_its_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("robot_node.resume.time.time", lambda: now[0])
+    path = str(tmp_path / "robot.json")
+    robot = Resume(path, HERE)
+    robot.keep()
+    assert Resume(path, HERE).code() is None
+    robot.remember("481516")
+    now[0] += FRESH_S
+    robot.keep()
+    now[0] += FRESH_S - 1
+    assert Resume(path, HERE).code() == "481516"
+    robot.forget()
+    robot.keep()
+    assert Resume(path, HERE).code() is None
