@@ -183,7 +183,7 @@ class Companion(RobotNode):
         try:
             self._await_colleagues()
             while True:
-                dialogue.hold_visit(code, greet=kept is None)
+                dialogue.hold_visit(code, greet=kept is None, visit_id=self._resume.visit() if kept else None)
                 code = kept = None
                 self._interrupted.clear()
                 self._unsaid.clear()
@@ -234,7 +234,7 @@ class Companion(RobotNode):
 
     def _attend(self, visit: Visit) -> None:
         self._language = visit.language
-        self._resume.remember(visit.code)
+        self._resume.remember(visit.code, visit.id)
         self._recording_topic.publish(String(data=f"visit-{visit.id}" if visit.record else ""))
 
     def _hold_floor(self) -> None:

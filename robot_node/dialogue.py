@@ -81,14 +81,16 @@ class Dialogue:
     _unscreened: list[str] = field(default_factory=list)
     """What was heard in the visit, is no turn of it and was not screened yet."""
 
-    def hold_visit(self, code: str | None = None, greet: bool = True) -> str:
+    def hold_visit(self, code: str | None = None, greet: bool = True, visit_id: int | None = None) -> str:
         """Hold one visit to its end, or to where it was stopped, and return that state; `refused` when the portal does
         not let it go on.
 
-        With `code` the robot does not ask for it; without `greet` it goes on as if it had never been away.
+        With `code` the robot does not ask for it; without `greet` it goes on as if it had never been away. `visit_id`
+        is that of the visit with this code, which the robot held before: if it was stopped meanwhile its message is
+        said, though it can't be claimed any more.
         """
         self._said, self._cut, self._heard, self._sounds, self._unscreened = {}, False, None, {}, []
-        visit = self._claim(code, greet)
+        visit = self._claim(code, greet, visit_id)
         self.language = visit.language
         self.attend(visit)
         try:
@@ -127,7 +129,7 @@ class Dialogue:
 
     # The code
 
-    def _claim(self, code: str | None, greet: bool) -> Visit:
+    def _claim(self, code: str | None, greet: bool, visit_id: int | None = None) -> Visit:
         if not self._state:
             self.notice("ok", "no visit")
         self._show("code")
@@ -159,18 +161,25 @@ class Dialogue:
             except ClaimedElsewhere:
                 self.notice("error", "another robot holds the visit whose code was given")
                 self._tell("elsewhere")
-            except PageFirst as error:
-                self.notice("warning", f"the participant's page comes first: {error}")
-                self._tell("page_first")
             except Refused as error:
+                if visit_id is not None and (stopped := self._stopped(visit_id)):
+                    return stopped
                 self.notice("warning", f"the visit whose code was given cannot be made: {error}")
-                self._tell("not_now")
+                self._tell("page_first" if isinstance(error, PageFirst) else "not_now")
             else:
                 self.notice("ok", "a visit is held")
                 since = time.monotonic() - BEFORE_CODE_S
                 self._unscreened = [words for at, words in heard if at > since and not is_plain(words)]
                 return visit
-            code = None
+            code = visit_id = None
+
+    def _stopped(self, visit_id: int) -> Visit | None:
+        """The visit when it was stopped: that is told also of one that cannot be claimed."""
+        try:
+            visit = self._patiently(self.api.visit, visit_id)
+        except Refused:
+            return None
+        return visit if visit.state == "stopped" else None
 
     # The ratings
 

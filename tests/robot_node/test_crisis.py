@@ -208,3 +208,24 @@ def test_a_word_in_the_moment_before_the_floor_is_held_does_not_cut_the_message(
     spoken.dialogue.say = once_cut
     assert spoken.dialogue.hold_visit() == "stopped"
     assert sum(FIXED in said for said in spoken.said) == 1
+
+
+@pytest.mark.parametrize("state", ["stopped", "exercise"])
+def test_a_robot_that_died_in_a_crisis_says_the_message_though_it_cannot_claim(state: str) -> None:
+    """Whose participant is held, as after every crisis, is not given to a robot; that it was stopped is told."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/visits/1"):
+            return httpx2.Response(200, json={**VISIT, "state": state, "message": f"{FIXED}."})
+        return httpx2.Response(409, json={"error": "The participant is held."})
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    spoken = Talk(api, [])
+    if state == "stopped":
+        assert spoken.dialogue.hold_visit("123456", greet=False, visit_id=1) == "stopped"
+        assert spoken.said == [f"{FIXED}."]
+    else:
+        with pytest.raises(Stopped):
+            spoken.dialogue.hold_visit("123456", greet=False, visit_id=1)
+        assert spoken.said[0] == "We can't go on just now."

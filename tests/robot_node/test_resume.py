@@ -12,9 +12,9 @@ HERE, ELSEWHERE = "http://127.0.0.1:8000", "http://192.0.2.7:8000"
 
 def test_a_visit_is_remembered_until_it_is_over(tmp_path: Path) -> None:
     path = str(tmp_path / "state" / "robot.json")
-    Resume(path, HERE).remember("481516")
-    assert Resume(path, HERE).code() == "481516"
-    assert Resume(path, ELSEWHERE).code() is None
+    Resume(path, HERE).remember("481516", 12)
+    assert (Resume(path, HERE).code(), Resume(path, HERE).visit()) == ("481516", 12)
+    assert (Resume(path, ELSEWHERE).code(), Resume(path, ELSEWHERE).visit()) == (None, None)
     Resume(path, HERE).forget()
     assert Resume(path, HERE).code() is None
 
