@@ -5,15 +5,16 @@ off is taken up after the last event that came.
 """
 
 import json
+import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
-from robot_node.errors import ClaimedElsewhere, NotReachable, Refused, RobotError, WrongCode, WrongToken
+from robot_node.errors import ClaimedElsewhere, NotReachable, PageFirst, Refused, RobotError, WrongCode, WrongToken
 
 __all__ = ["DeviceAPI", "Event", "Heard", "Visit"]
 
@@ -91,13 +92,18 @@ class DeviceAPI:
         )
 
     def claim(self, code: str) -> Visit:
-        """Take the visit with this code. Raises `WrongCode` and `ClaimedElsewhere`."""
+        """Take the visit with this code. Raises `WrongCode`, `ClaimedElsewhere`, `PageFirst`, and `Refused` when it
+        may not be made now."""
         self._broke_off.clear()
         answer = self._send("POST", "/claims", {"code": code})
         if answer.status_code in (404, 422, 429):
             raise WrongCode("No visit with a robot has this code today.")
         if answer.status_code == 409:
-            raise ClaimedElsewhere("Another robot holds this visit.")
+            why = _why(answer)
+            if re.search(r"\b(another|other) (robot|device)", why, re.IGNORECASE):
+                raise ClaimedElsewhere(why)
+            # A new consent to read, or questions to answer: the portal's sentence names the page where they are.
+            raise PageFirst(why) if re.search(r"\bpage\b", why, re.IGNORECASE) else Refused(why)
         return _visit(self._fine(answer))
 
     def visit(self, visit_id: int) -> Visit:
@@ -126,7 +132,7 @@ class DeviceAPI:
     def reply(self, visit_id: int, after: int) -> Iterator[Event]:
         """What the therapist says after turn `after`, event by event, up to and with `end`.
 
-        Raises `NotReachable` when the stream breaks off before that.
+        Raises `NotReachable` when the stream breaks off before that, or has a line that makes no sense.
         """
         ended = False
         last = self._broke_off.pop((visit_id, after), None)
@@ -139,7 +145,7 @@ class DeviceAPI:
                     answer.read()
                     self._fine(answer)
                 name = number = ""
-                for line in answer.iter_lines():
+                for line in _lines(answer.iter_bytes()):
                     if line.startswith("id: "):
                         number = line.removeprefix("id: ")
                     elif line.startswith("event: "):
@@ -147,9 +153,12 @@ class DeviceAPI:
                     elif line.startswith(":"):
                         yield Event("wait", {})
                     elif line.startswith("data: "):
+                        data = json.loads(line.removeprefix("data: "))
+                        if not isinstance(data, dict):
+                            raise ValueError("no object")
                         ended, last = name == "end", number
-                        yield Event(name, json.loads(line.removeprefix("data: ")))
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
+                        yield Event(name, data)
+        except (httpx2.HTTPError, httpx2.StreamError, ValueError) as error:
             self._remember(visit_id, after, last)
             raise NotReachable(f"{self.url} broke off ({type(error).__name__}).") from None
         if not ended:
@@ -200,7 +209,7 @@ class DeviceAPI:
         if status >= 500 or status == 429:
             raise NotReachable(f"{self.url} cannot take this now (status {status}).")
         if status in (403, 404, 409, 413, 422):
-            raise Refused(f"{self.url} does not take this now (status {status}).")
+            raise Refused(_why(answer))
         try:
             body = answer.json()
         except ValueError:
@@ -208,6 +217,28 @@ class DeviceAPI:
         if status not in (200, 201) or not isinstance(body, dict):
             raise RobotError(f"{self.url} is not a Bedside portal (status {status}); look at the address.")
         return body
+
+
+def _why(answer: httpx2.Response) -> str:
+    """The sentence in which the portal says why it refuses something; it quotes nobody."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    why = body.get("error") if isinstance(body, dict) else None
+    return why if isinstance(why, str) and why else f"The portal does not take this now (status {answer.status_code})."
+
+
+def _lines(parts: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a stream, which end with a line feed: what else breaks a line may stand in what is said.
+
+    A last line without its end is left out, since the stream broke off in it. Raises `UnicodeDecodeError`.
+    """
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r").decode("utf-8")
 
 
 def _visit(body: dict[str, Any]) -> Visit:

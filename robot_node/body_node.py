@@ -56,7 +56,7 @@ class Body(RobotNode):
         self._driven = self.value("driver") != "none"
         self._trajectories = self.sends("joint_trajectory")
         self.takes("joint_states", self._on_joint_states)
-        self.takes("stop", self._on_stop)
+        self.takes_stop(self._on_stop)
         self.takes("listening", self._tells(lambda message: self._bearing.listening(message.data)))
         self.takes("speaking", self._tells(lambda message: self._bearing.speaking(message.data)))
         self.takes("voice_activity", self._tells(lambda message: self._bearing.voice(message.data)))
@@ -160,12 +160,12 @@ class Body(RobotNode):
                 if self._stopped:
                     self._hold()
 
-    def _on_stop(self, message: Any) -> None:
+    def _on_stop(self, on: bool) -> None:
         with self._lock:
-            if message.data == self._stopped:
+            if on == self._stopped:
                 return
-            self._stopped = message.data
-            self.report("motion", "warning" if message.data else "ok", "stopped" if message.data else "moving")
+            self._stopped = on
+            self.report("motion", "warning" if on else "ok", "stopped" if on else "moving")
             if self._active and self._driven:
                 self._hold()
 

@@ -16,6 +16,7 @@ from robot_node.api import DeviceAPI, Visit
 from robot_node.colleagues import Colleagues
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped
+from robot_node.logs import trace
 from robot_node.node import RobotNode
 from robot_node.resume import Resume
 from study.texts import texts
@@ -31,7 +32,10 @@ ENCOURAGE_S = 60.0
 """After so much silence the robot says once that it is listening."""
 
 REPEAT_CUT_S = 6.0
-"""A sentence that was cut, and after which nothing was said, is said again after so long."""
+"""A sentence that was cut, and after which nothing was said, is said again after so long, with what was to follow."""
+
+AFTER_SPEECH_S = 2.0
+"""So long after somebody spoke their words may still be on the way: the robot says nothing of its own."""
 
 BETWEEN_VISITS_S = 5.0
 """One participant goes, another comes."""
@@ -44,6 +48,12 @@ AWAIT_S = 20.0
 
 LONGEST_SENTENCE_S = 10.0
 """A voice that has not said a sentence within this and a sixth of a second a letter does not answer."""
+
+LONGEST_TROUBLE_S = 120.0
+"""A voice without sound is waited for at most so long with one sentence."""
+
+SENTENCE_RUNS = 3
+"""A sentence is given to at most so many runs of a voice that dies of it."""
 
 SAME_WORDS_S = 1.0
 """The ear says that speech has ended, and what was understood, within this of each other."""
@@ -65,6 +75,8 @@ class Companion(RobotNode):
         self.failure: RobotError | None = None
         self._api: DeviceAPI | None = None
         self._words: queue.Queue[str] = queue.Queue()
+        self._overheard: queue.Queue[str] = queue.Queue()
+        """What was heard and is no answer."""
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._listening = False
@@ -73,7 +85,11 @@ class Companion(RobotNode):
         self._outstanding = ""
         self._over = threading.Event()  # the outstanding sentence was said, or cut
         self._interrupted = threading.Event()
-        self._cut_sentence = ""
+        self._unsaid: list[str] = []
+        """Sentences that were cut, or were to follow one that was: said when nothing was said into them after all."""
+        self._somebody_speaks = False
+        self._spoke_until = 0.0
+        """When the participant was last heard speaking."""
         self._waiting_since: float | None = None
         self._waiting_for_words = False
         self._halted = False
@@ -107,15 +123,16 @@ class Companion(RobotNode):
         self.takes("speech_ended", self._on_speech_ended)
         self.takes("spoken", self._on_spoken)
         self.takes("speaking", self._on_speaking)
+        self.takes("voice_activity", self._on_voice_activity)
         self.takes("hush", self._on_hush)
-        self.takes("stop", self._on_stop)
+        self.takes_stop(self._on_stop)
         self.takes("battery_state", self._on_battery)
         self.takes("/diagnostics", self._colleagues.take)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._stop.clear()
-        self._words = queue.Queue()
+        self._words, self._overheard = queue.Queue(), queue.Queue()
         self._interrupted.clear()
         self._threads = [
             threading.Thread(target=self._hold_visits, name="visit", daemon=True),
@@ -153,6 +170,7 @@ class Companion(RobotNode):
             hear=self._hear,
             pause=self._pause,
             show=self._show,
+            overheard=self._take_overheard,
             attend=self._attend,
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
@@ -165,8 +183,10 @@ class Companion(RobotNode):
         try:
             self._await_colleagues()
             while True:
-                dialogue.hold_visit(code, greet=kept is None)
+                dialogue.hold_visit(code, greet=kept is None, visit_id=self._resume.visit() if kept else None)
                 code = kept = None
+                self._interrupted.clear()
+                self._unsaid.clear()
                 self._resume.forget()
                 self._recording_topic.publish(String(data=""))
                 if self.value("once"):
@@ -180,10 +200,9 @@ class Companion(RobotNode):
             self.failure = error
             self.report("visit", "error", str(error))
         except Exception as error:
-            # The traceback is kept, without the message: it might quote.
             self.failure = RobotError(f"The robot's session failed: {type(error).__name__}.")
             self.report("visit", "error", str(self.failure))
-            log.exception("session failed")
+            log.error("session failed", error=trace(error))
         self._waiting_since = None
         self._listen(False)
         self.finished.set()
@@ -201,6 +220,7 @@ class Companion(RobotNode):
             else:
                 self.report("telemetry", "ok", "reported", battery=self._battery, latency_ms=self._api.latency_ms)
                 self._report_token(ends)
+            self._resume.keep()
             if self._stop.wait(REPORT_EVERY_S):
                 return
 
@@ -214,17 +234,19 @@ class Companion(RobotNode):
 
     def _attend(self, visit: Visit) -> None:
         self._language = visit.language
-        self._resume.remember(visit.code)
+        self._resume.remember(visit.code, visit.id)
         self._recording_topic.publish(String(data=f"visit-{visit.id}" if visit.record else ""))
 
     def _hold_floor(self) -> None:
         self._interrupted.clear()
+        self._unsaid.clear()
         self._expecting_topic.publish(String(data="nothing"))
 
     # Speaking
 
-    def _speak(self, sentence: str) -> bool:
-        """Say a sentence; with a voice, until it is said. False when the participant spoke into this answer."""
+    def _speak(self, sentence: str, keep: bool = True) -> bool:
+        """Say a sentence; with a voice, until it is said. False when the participant spoke into this answer: one to
+        `keep` is said later if nothing was said after all."""
         self._waiting_since = None
         self._spoken = sentence
         if self._stop.is_set():
@@ -232,12 +254,14 @@ class Companion(RobotNode):
         if not self.value("voice"):
             self._say_topic.publish(String(data=sentence))
             return True
-        if self._interrupted.is_set():
-            return False
         with self._floor:
-            return self._aloud(sentence)
+            said = not self._interrupted.is_set() and self._aloud(sentence)
+        if not said and keep:
+            self._unsaid.append(sentence)
+        return said or not self._interrupted.is_set()
 
     def _aloud(self, sentence: str) -> bool:
+        """Say a sentence with the voice. False when it is to be said later: it was cut, or there is no sound."""
         while self._halted:
             self._pause(LOOK_S)
         self._outstanding = sentence
@@ -245,26 +269,31 @@ class Companion(RobotNode):
         self._over.clear()
         voice = self._colleagues.run("voice")
         self._say_topic.publish(String(data=sentence))
-        limit = time.monotonic() + LONGEST_SENTENCE_S + len(sentence) / 6
+        runs, patience = 1, LONGEST_SENTENCE_S + len(sentence) / 6
+        began = limit = time.monotonic()
         while not self._over.wait(LOOK_S):
             if self._stop.is_set():
                 raise Stopped
             if self._interrupted.is_set():
                 break
             self._report_missing()
+            now = time.monotonic()
             if self._colleagues.run("voice") != voice:
                 # The voice was started again, and with it went the sentence.
-                voice = self._colleagues.run("voice")
-                self._say_topic.publish(String(data=sentence))
-                limit = time.monotonic() + LONGEST_SENTENCE_S + len(sentence) / 6
-            if self._halted or self._colleagues.troubled("voice"):
-                limit = time.monotonic() + LONGEST_SENTENCE_S + len(sentence) / 6
-            elif time.monotonic() > limit:
+                voice, limit, runs = self._colleagues.run("voice"), now, runs + 1
+                if runs <= SENTENCE_RUNS:
+                    self._say_topic.publish(String(data=sentence))
+            if self._halted:
+                began = limit = now
+            elif self._colleagues.troubled("voice"):
+                limit = now
+            without_sound = now > began + LONGEST_TROUBLE_S + patience
+            if runs > SENTENCE_RUNS or now > limit + patience or without_sound:
                 self.report("voice", "error", "the voice does not say what it is given")
-                return True
+                return not without_sound
         if self._interrupted.is_set():
-            self._cut_sentence = sentence
             return False
+        self.report("voice", "ok", "the voice says what it is given")
         return True
 
     def _sounded(self) -> float | None:
@@ -302,10 +331,6 @@ class Companion(RobotNode):
     # Hearing
 
     def _hear(self, kind: str) -> str:
-        was_cut = self._interrupted.is_set()
-        if not was_cut:
-            while not self._words.empty():
-                self._words.get_nowait()  # what was said while the robot spoke was not an answer
         self._interrupted.clear()
         self._waiting_since = None
         self._expecting_topic.publish(String(data=kind))
@@ -318,33 +343,48 @@ class Companion(RobotNode):
                 except queue.Empty:
                     if not self.value("voice"):
                         continue
+                    if self._hears_somebody():
+                        silent_since = time.monotonic()  # who is speaking is not spoken to
+                        continue
                     self._tell_of_trouble()
                     silence = time.monotonic() - silent_since
-                    if was_cut and silence > REPEAT_CUT_S:
-                        was_cut = False
-                        self._speak(self._cut_sentence)
+                    if self._unsaid and silence > REPEAT_CUT_S and not self._colleagues.troubled("voice"):
+                        unsaid, self._unsaid = self._unsaid, []
+                        for sentence in unsaid:
+                            self._speak(sentence)
                         silent_since = time.monotonic()
                     elif not encouraged and silence > ENCOURAGE_S:
                         encouraged = True
-                        self._speak(self._text("take_your_time"))
+                        self._speak(self._text("take_your_time"), keep=False)
                     if self._interrupted.is_set():  # spoken into one of those
                         self._interrupted.clear()
                     continue
                 self._waiting_for_words = kind in ("words", "reflection")
                 self._waiting_since = time.monotonic()
+                self._unsaid.clear()
                 return words
         finally:
             self._listen(False)
         raise Stopped
 
+    def _take_overheard(self) -> list[str]:
+        """What was said while nobody listened, or after an answer and before the next question: to be screened."""
+        sources = [self._overheard] if self._interrupted.is_set() else [self._words, self._overheard]
+        return [source.get_nowait() for source in sources for _ in range(source.qsize())]
+
+    def _hears_somebody(self) -> bool:
+        """Whether somebody is speaking, or has been a moment ago; an ear that fails can't tell."""
+        recently = time.monotonic() - self._spoke_until < AFTER_SPEECH_S
+        return (self._somebody_speaks or recently) and not self._colleagues.troubled("ear")
+
     def _tell_of_trouble(self) -> None:
         """Say what the participant has to know of an ear, a voice or a body that fails, and of their coming back."""
         self._report_missing()
         for name in self._colleagues.news():
-            self._speak(self._text(name))
+            self._speak(self._text(name), keep=False)
         if self._clock_jumped.is_set():
             self._clock_jumped.clear()
-            self._speak(self._text("clock_jumped"))
+            self._speak(self._text("clock_jumped"), keep=False)
 
     def _await_colleagues(self) -> None:
         """Wait for the ear and the voice, or without them for whoever reads the topic: what is said before, is lost."""
@@ -397,9 +437,13 @@ class Companion(RobotNode):
     # Callbacks of the executor
 
     def _on_heard(self, message: Any) -> None:
-        if (self._listening or self._interrupted.is_set()) and message.data.strip():
+        if not message.data.strip():
+            return
+        if self._interrupted.is_set() or self._listening:
             self._heard_at = time.monotonic()
             self._words.put(message.data)
+        else:
+            self._overheard.put(message.data)
 
     def _on_speech_ended(self, message: Any) -> None:
         now = time.monotonic()
@@ -421,9 +465,14 @@ class Companion(RobotNode):
         full = float(message.percentage)
         self._battery = None if math.isnan(full) else round(min(max(full, 0.0), 1.0), 2)
 
-    def _on_stop(self, message: Any) -> None:
-        self._halted = message.data
-        self.report("stop", "warning" if message.data else "ok", "stopped" if message.data else "not stopped")
+    def _on_stop(self, on: bool) -> None:
+        self._halted = on
+        self.report("stop", "warning" if on else "ok", "stopped" if on else "not stopped")
+
+    def _on_voice_activity(self, message: Any) -> None:
+        if self._somebody_speaks and not message.data:
+            self._spoke_until = time.monotonic()
+        self._somebody_speaks = message.data
 
     def time_jumped(self) -> None:
         self._clock_jumped.set()

@@ -7,14 +7,15 @@ visit again and goes on from there, repeating no more than the last thing said.
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
 import structlog
 
 from robot_node.api import DeviceAPI, Visit
-from robot_node.errors import ClaimedElsewhere, NotReachable, Refused, WrongCode
-from robot_node.numbers import code_in, rating_in, yes_in
+from robot_node.errors import ClaimedElsewhere, NotReachable, PageFirst, Refused, WrongCode
+from robot_node.numbers import code_in, is_plain, rating_in, yes_in
 from study.texts import texts
 from therapist.rails import split
 
@@ -29,6 +30,12 @@ AWAY_S = 3.0
 """After so long without the portal the robot says that it has lost the connection."""
 LONGEST_WAIT_S = 5.0
 """Between two attempts to reach it."""
+
+TRIES_IN_CRISIS = 3
+"""A sentence of the fixed message that was cut is said again, at most so often in all."""
+
+BEFORE_CODE_S = 60.0
+"""What was said to the robot for so long before a code was taken, whoever gave the code has said."""
 
 
 @dataclass
@@ -45,6 +52,8 @@ class Dialogue:
     """Waits so many seconds. Raises `Stopped` likewise."""
     show: Callable[[str], None] = lambda state: None
     """Told of the visit's state as it changes: `code`, then those of `Visit.state`; `away` while the portal is."""
+    overheard: Callable[[], list[str]] = list
+    """What was heard since it was asked last and is no answer, since nobody listened or another answer came first."""
     attend: Callable[[Visit], None] = lambda visit: None
     """Told of the visit when it is claimed."""
     hold_floor: Callable[[], None] = lambda: None
@@ -67,17 +76,38 @@ class Dialogue:
     """The turn of the words that were heard last."""
     _sounds: dict[int, float] = field(default_factory=dict)
     """Of answers to turns: when they began to sound, where the portal was not told yet."""
+    _reached: float = 0.0
+    """When the call under way began, or the last sign of life came."""
+    _unscreened: list[str] = field(default_factory=list)
+    """What was heard in the visit, is no turn of it and was not screened yet."""
 
-    def hold_visit(self, code: str | None = None, greet: bool = True) -> str:
-        """Hold one visit to its end, or to where it was stopped, and return that state.
+    def hold_visit(self, code: str | None = None, greet: bool = True, visit_id: int | None = None) -> str:
+        """Hold one visit to its end, or to where it was stopped, and return that state; `refused` when the portal does
+        not let it go on.
 
-        With `code` the robot does not ask for it; without `greet` it goes on as if it had never been away.
+        With `code` the robot does not ask for it; without `greet` it goes on as if it had never been away. `visit_id`
+        is that of the visit with this code, which the robot held before: if it was stopped meanwhile its message is
+        said, though it can't be claimed any more.
         """
-        visit = self._claim(code, greet)
+        self._said, self._cut, self._heard, self._sounds, self._unscreened = {}, False, None, {}, []
+        visit = self._claim(code, greet, visit_id)
         self.language = visit.language
         self.attend(visit)
+        try:
+            state = self._go_on(visit)
+        except Refused as error:
+            log.warning("the visit cannot go on", error=str(error))
+            self.notice("warning", f"a visit could not go on: {error}")
+            self._tell("not_now")
+            return "refused"
+        self.notice("ok", "no visit")
+        return state
+
+    def _go_on(self, visit: Visit) -> str:
+        """Hold a visit that was claimed. Raises `Refused` when it was halted, or its participant has left."""
         resumed = bool(visit.turns)
         while True:
+            visit = self._screened(visit)
             self._show(visit.state)
             match visit.state:
                 case "before" | "after":
@@ -90,21 +120,31 @@ class Dialogue:
                 case _:
                     self.gesture("farewell")
                     self._tell("farewell")
-                    return visit.state
+                    self.hold_floor()  # who speaks into that gets no more of it, and no answer
+                    over = visit.state
+                    with suppress(Refused):  # it is over whatever happens to the study now
+                        visit = self._screened(visit)
+                    if visit.state != "stopped":
+                        return over
 
     # The code
 
-    def _claim(self, code: str | None, greet: bool) -> Visit:
+    def _claim(self, code: str | None, greet: bool, visit_id: int | None = None) -> Visit:
+        if not self._state:
+            self.notice("ok", "no visit")
         self._show("code")
+        self.overheard()  # it was said to nobody, or in another visit
         if greet:
             self.gesture("greet")
             self._tell("hello")
         wrong = 0
-        self.notice("ok", "no visit")
+        heard: list[tuple[float, str]] = []
         while True:
             if code is None:
                 self._tell("ask_code")
-                code = code_in(self.hear("code"))
+                words = self.hear("code")
+                heard += [(time.monotonic(), one) for one in [*self.overheard(), words]]
+                code = code_in(words)
                 if code is None:
                     self._tell("unclear_code")
                     continue
@@ -121,10 +161,25 @@ class Dialogue:
             except ClaimedElsewhere:
                 self.notice("error", "another robot holds the visit whose code was given")
                 self._tell("elsewhere")
+            except Refused as error:
+                if visit_id is not None and (stopped := self._stopped(visit_id)):
+                    return stopped
+                self.notice("warning", f"the visit whose code was given cannot be made: {error}")
+                self._tell("page_first" if isinstance(error, PageFirst) else "not_now")
             else:
                 self.notice("ok", "a visit is held")
+                since = time.monotonic() - BEFORE_CODE_S
+                self._unscreened = [words for at, words in heard if at > since and not is_plain(words)]
                 return visit
-            code = None
+            code = visit_id = None
+
+    def _stopped(self, visit_id: int) -> Visit | None:
+        """The visit when it was stopped: that is told also of one that cannot be claimed."""
+        try:
+            visit = self._patiently(self.api.visit, visit_id)
+        except Refused:
+            return None
+        return visit if visit.state == "stopped" else None
 
     # The ratings
 
@@ -133,7 +188,16 @@ class Dialogue:
         self._tell(f"ask_{occasion}")
         value: int | None = None
         while True:
+            visit = self._screened(visit)
+            if visit.state != occasion:
+                return visit
             heard = self.hear("rating" if value is None else "yes")
+            if not is_plain(heard):
+                # More than a number, yes or no: it may be something that a person has to hear of.
+                self._unscreened.append(heard)
+                visit = self._screened(visit)
+                if visit.state != occasion:
+                    return visit
             if value is not None and (answer := yes_in(heard)) is not None and rating_in(heard) is None:
                 if answer:
                     try:
@@ -145,19 +209,31 @@ class Dialogue:
                 continue
             number = rating_in(heard)
             if number is None:
-                # Not a number: it may be something that a person has to hear of.
-                screened = self._patiently(self.api.screen, visit.id, heard)
-                if screened.state != occasion:
-                    return screened
                 self._tell("unclear_yes" if value is not None else "unclear_rating")
                 continue
             value = number
             self._tell("confirm_rating", value=value)
 
+    # What is said beside an answer
+
+    def _screened(self, visit: Visit) -> Visit:
+        """The visit, after what was heard and is no turn of it was screened; a hit has stopped it."""
+        return self._patiently(self._screen, visit)
+
+    def _screen(self, visit: Visit) -> Visit:
+        self._unscreened += self.overheard()
+        while self._unscreened and visit.state != "stopped":
+            # One by one, since what stands beside a sentence may excuse it; and together, since one may be in two.
+            for words in dict.fromkeys([*self._unscreened, " ".join(self._unscreened)]):
+                visit = self.api.screen(visit.id, words)
+                if visit.state == "stopped":
+                    break
+            self._unscreened = self.overheard()
+        return visit
+
     # The exercise
 
     def _exercise(self, visit: Visit, resumed: bool) -> Visit:
-        self._said, self._heard, self._sounds = {}, None, {}
         if resumed and visit.turns:
             self._tell("go_on")
         if not visit.pending:
@@ -171,6 +247,9 @@ class Dialogue:
                 if visit.pending:
                     self.pause(1.0)  # the portal could not record its answer this time
                 continue
+            visit = self._screened(visit)
+            if visit.state != "exercise" or visit.pending:
+                continue
             words, token = self.hear("reflection" if visit.reflect else "words"), secrets.token_hex(16)
             if not words.strip():
                 continue
@@ -178,16 +257,45 @@ class Dialogue:
             try:
                 heard = self._patiently(self.api.say, visit.id, words, token)
             except Refused:
-                self._tell("over")
-                visit = self._patiently(self.api.visit, visit.id)
+                visit = self._not_taken(visit, words)
                 continue
             self._heard = heard.number
             if heard.stopped:
-                self.hold_floor()
-            visit = self._listen_to_reply(visit, thinks=not heard.stopped)
+                return self._hear_crisis_out(visit, heard.number)
+            visit = self._listen_to_reply(visit, thinks=True)
         if visit.state == "stopped" and visit.pending:
+            self.hold_floor()
             visit = self._listen_to_reply(visit, thinks=False)
         return visit
+
+    def _not_taken(self, visit: Visit, words: str) -> Visit:
+        """The visit as it stands when it does not take these words as a turn: they are screened all the same."""
+        try:
+            visit = self._patiently(self.api.screen, visit.id, words)
+        except Refused:
+            visit = self._patiently(self.api.visit, visit.id)  # one that was stopped is told while the study is halted
+        if visit.state != "stopped":
+            self._tell("over")
+        return visit
+
+    def _hear_crisis_out(self, visit: Visit, number: int) -> Visit:
+        """Say the fixed message that answers turn `number`, and return the visit, which was stopped.
+
+        Whatever else the portal refuses, since a stopping rule may have halted the study at the same moment: what
+        needs no portal is said then.
+        """
+        self.hold_floor()
+        try:
+            return self._listen_to_reply(visit, thinks=False)
+        except Refused as error:
+            log.warning("the message of a crisis was refused", error=str(error))
+        try:
+            return self._patiently(self.api.visit, visit.id)
+        except Refused:
+            crisis = texts(self.language, "crisis")
+            said = " ".join(self._said.get(number, []))
+            message = said or f"{crisis['before']} {crisis['after']}"
+            return replace(visit, state="stopped", pending=False, message=message)
 
     def _listen_to_reply(self, visit: Visit, *, thinks: bool) -> Visit:
         """Say the answer that is owed, sentence by sentence, and return the visit as it is then.
@@ -200,6 +308,8 @@ class Dialogue:
         def follow() -> Visit:
             silent = thinks
             for event in self.api.reply(visit.id, visit.last_number):
+                if thinks and (screened := self._screen(visit)).state == "stopped":
+                    return screened
                 if event.name in ("wait", "place") and silent:
                     self.gesture("think")
                 elif event.name == "sentence":
@@ -207,6 +317,7 @@ class Dialogue:
                     self._say_once(
                         event.data["reply_to"], event.data["index"], event.data["text"], event.data.get("whole", False)
                     )
+                self._reached = time.monotonic()
             return self.api.visit(visit.id)
 
         visit = self._patiently(follow)
@@ -252,13 +363,17 @@ class Dialogue:
         if self._cut or not any(" ".join(said) == message for said in self._said.values()):
             self.hold_floor()
             for sentence in split(message):
-                self.say(sentence)
+                # Somebody may have spoken in the moment before the floor was held.
+                for _ in range(TRIES_IN_CRISIS):
+                    if self.say(sentence) is not False:
+                        break
+                    self.hold_floor()
 
     # The connection
 
     def _patiently(self, call: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
         """Make a call until the portal answers. The participant is told when that takes longer than a moment."""
-        began = time.monotonic()
+        self._reached = time.monotonic()
         wait, away, told = 0.2, False, False
         while True:
             try:
@@ -268,7 +383,7 @@ class Dialogue:
                 if not away:
                     away = True
                     self.show("away")
-                if not told and time.monotonic() - began > AWAY_S:
+                if not told and time.monotonic() - self._reached > AWAY_S:
                     told = True
                     self._tell("away")
                 self.pause(wait)

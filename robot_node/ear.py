@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Bool, Empty, Float32, String
 
 from robot_node.errors import SoundError, SpeechError
+from robot_node.logs import trace
 from robot_node.node import RobotNode
 from robot_node.sound.devices import reopen
 from robot_node.sound.microphone import FRAME, RATE, Microphone
@@ -31,6 +33,9 @@ __all__ = ["Ear"]
 
 RETRY_S = 0.5
 """Between two attempts to open a microphone that was taken away."""
+
+TRIES = 3
+"""A recogniser that fails at so many utterances in a row needs another process."""
 
 NOTHING = "nothing"
 """What the companion expects while the robot may not be interrupted."""
@@ -89,11 +94,12 @@ class Ear(RobotNode):
         self._ending.clear()
         self._work = queue.Queue()
         self._threads = [
-            threading.Thread(target=self._attend, name="attention", daemon=True),
+            threading.Thread(target=self._attend_or_report, name="attention", daemon=True),
             threading.Thread(target=self._recognise, name="recognition", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
+        self._activity_topic.publish(Bool(data=False))  # whatever one that died has said last
         self.takes("listening", self._on_listening)
         self.takes("speaking", self._on_speaking)
         self.takes("expecting", self._on_expecting)
@@ -156,6 +162,18 @@ class Ear(RobotNode):
             return self._listening or (self._speaking and self._expecting != NOTHING)
         return self._listening and not self._speaking and time.monotonic() >= self._closed_until
 
+    def _attend_or_report(self) -> None:
+        """Take the sound; after a failure that nothing expects, report it and begin anew."""
+        while not self._ending.is_set():
+            try:
+                self._attend()
+            except Exception as error:  # an ear that is deaf must not look well
+                self.report("microphone", "error", trace(error))
+                self._activity_topic.publish(Bool(data=False))
+                self._work.put(("drop", None))
+                self._microphone = None
+                self._ending.wait(RETRY_S)
+
     def _attend(self) -> None:
         shortest = self.value("barge_in_s") if self.value("barge_in") else 0.1
         endpointer = Endpointer(
@@ -170,12 +188,14 @@ class Ear(RobotNode):
         was_open = False
         while not self._ending.is_set():
             frame = self._next_frame()
-            # Who spoke into the robot's sentence goes on while the robot takes that in.
-            now_open = frame is not None and (self._open or (utterance is not None and self.value("barge_in")))
+            # Who has begun is heard to the end, or until the robot speaks; into the robot's sentence, to the end.
+            goes_on = utterance is not None and (self.value("barge_in") or not self._speaking)
+            now_open = frame is not None and (self._open or goes_on)
             if now_open != was_open:
                 was_open = now_open
                 if not now_open and utterance is not None:
-                    self._work.put(("drop", None))
+                    utterance.ended = time.monotonic()
+                    self._work.put(("finish", utterance))  # what was heard of it may have to be heard of
                     self._activity_topic.publish(Bool(data=False))
                 utterance = None
                 endpointer.reset()
@@ -249,32 +269,52 @@ class Ear(RobotNode):
     def _recognise(self) -> None:
         recogniser = self._recogniser
         assert recogniser is not None  # noqa: S101 - activate comes after configure
+        failures, lost = 0, False
         while not self._ending.is_set():
             try:
                 verb, given = self._work.get(timeout=RETRY_S)
             except queue.Empty:
                 continue
-            match verb:
-                case "begin":
-                    recogniser.begin(given if given in EXPECTING else "words")
-                case "feed":
-                    partial = recogniser.feed(given[0], quiet=given[1])
-                    if partial is not None:
-                        self._tell(incremental=partial)
-                case "peek":
-                    recogniser.peek()
-                case "drop":
+            lost = lost and verb != "begin"
+            if lost:
+                continue  # the rest of an utterance at which the recogniser failed
+            try:
+                self._work_on(recogniser, verb, given)
+                failures = 0 if verb == "finish" else failures
+            except Exception as error:  # an ear that is deaf must not look well
+                failures, lost = failures + 1, True
+                self.report("recogniser", "error", trace(error))
+                if failures == TRIES:
+                    self.broken.set()
+                    return
+                # Long enough for the companion to see it, and to tell the participant to say it again.
+                self._ending.wait(2 * RETRY_S)
+                with suppress(Exception):
                     recogniser.begin()
-                case "finish":
-                    began = time.monotonic()
-                    heard = recogniser.finish()
-                    took = round((time.monotonic() - began) * 1000)
-                    self.report("recogniser", "ok", recogniser.name, last_ms=took)
-                    if heard.text:
-                        self._tell(final=heard.text, confidence=heard.confidence)
-                        self._ended_topic.publish(Float32(data=time.monotonic() - given.ended))
-                        self._heard_topic.publish(String(data=heard.text))
-                    self._record(given, heard.text)
+                    self.report("recogniser", "ok", recogniser.name)
+
+    def _work_on(self, recogniser: Recogniser, verb: str, given: Any) -> None:
+        match verb:
+            case "begin":
+                recogniser.begin(given if given in EXPECTING else "words")
+            case "feed":
+                partial = recogniser.feed(given[0], quiet=given[1])
+                if partial is not None:
+                    self._tell(incremental=partial)
+            case "peek":
+                recogniser.peek()
+            case "drop":
+                recogniser.begin()
+            case "finish":
+                began = time.monotonic()
+                heard = recogniser.finish()
+                took = round((time.monotonic() - began) * 1000)
+                self.report("recogniser", "ok", recogniser.name, last_ms=took)
+                if heard.text:
+                    self._tell(final=heard.text, confidence=heard.confidence)
+                    self._ended_topic.publish(Float32(data=time.monotonic() - given.ended))
+                    self._heard_topic.publish(String(data=heard.text))
+                self._record(given, heard.text)
 
     def _tell(self, incremental: str = "", final: str = "", confidence: float | None = None) -> None:
         speech = {
@@ -291,5 +331,9 @@ class Ear(RobotNode):
             return
         try:
             self._recordings.keep(utterance.recording, np.concatenate(utterance.samples), RATE, text)
-        except OSError as error:
-            self.report("recordings", "error", f"an utterance could not be recorded ({error.strerror})")
+        except (OSError, RuntimeError) as error:
+            # No error: the ear hears all the same, and the participant need not be told.
+            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+            self.report("recordings", "warning", f"an utterance could not be recorded ({reason})")
+        else:
+            self.report("recordings", "ok", "the last utterance was recorded")

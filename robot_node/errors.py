@@ -3,6 +3,7 @@
 __all__ = [
     "ClaimedElsewhere",
     "NotReachable",
+    "PageFirst",
     "Refused",
     "RobotError",
     "SoundError",
@@ -38,7 +39,11 @@ class ClaimedElsewhere(RobotError):
 
 
 class Refused(RobotError):
-    """The visit is at another point than the robot thought."""
+    """The visit is at another point than the robot thought, or may not be made: the message is the portal's."""
+
+
+class PageFirst(Refused):
+    """The participant has something to read or to answer on their own page before the robot may have the visit."""
 
 
 class Stopped(RobotError):

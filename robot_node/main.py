@@ -11,6 +11,7 @@ from typing import Any
 
 from robot_node.description import CLASSES, SUPERVISOR
 from robot_node.errors import RobotError
+from robot_node.logs import set_up
 from robot_node.running import EndSignal, spinning
 
 __all__ = ["main"]
@@ -19,6 +20,9 @@ RETRY_S = 2.0
 LONGEST_RETRY_S = 30.0
 """Between two attempts to start, growing."""
 
+BROKEN = 1
+"""The exit status of a node that is to be started again."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the node that the first argument names; the rest are ROS's. Exits with 2 on what a user has to put right."""
@@ -26,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not given or given[0] not in CLASSES:
         print(f"usage: node NAME [--ros-args ...]; NAME is one of {', '.join(CLASSES)}", file=sys.stderr)
         sys.exit(2)
+    set_up()
     ending = EndSignal()
     try:
         _run(given[0], given[1:], ending)
@@ -52,6 +57,8 @@ def _run(name: str, ros_arguments: list[str], ending: EndSignal) -> None:
         finished = getattr(node, "finished", None)
         supervisor = int(os.environ.get(SUPERVISOR, "0"))
         while not ending.wait(0.2):
+            if node.broken.is_set():
+                break
             if supervisor and os.getppid() != supervisor:
                 break  # whoever started this node is gone, and nobody else ends it
             if finished is not None and finished.is_set() and node.value("autostart"):
@@ -60,6 +67,8 @@ def _run(name: str, ros_arguments: list[str], ending: EndSignal) -> None:
         failure = getattr(node, "failure", None)
         if failure is not None:
             raise RobotError(str(failure))
+        if node.broken.is_set():
+            sys.exit(BROKEN)
 
 
 if __name__ == "__main__":

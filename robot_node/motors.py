@@ -42,7 +42,7 @@ class Motors(RobotNode):
             return TransitionCallbackReturn.FAILURE
         self._states = self.sends("joint_states")
         self.takes("joint_trajectory", self._on_trajectory)
-        self.takes("stop", self._on_stop)
+        self.takes_stop(self._on_stop)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -90,11 +90,11 @@ class Motors(RobotNode):
             except ValueError as error:
                 self.report("trajectory", "warning", str(error))
 
-    def _on_stop(self, message: Any) -> None:
+    def _on_stop(self, on: bool) -> None:
         with self._lock:
-            if message.data and not self._stopped and self._follower is not None:
+            if on and not self._stopped and self._follower is not None:
                 self._follower.hold(self._positions, time.monotonic())
-            self._stopped = message.data
+            self._stopped = on
         self._hurry.set()
 
     # The bus, in a thread of its own: every answer is waited for

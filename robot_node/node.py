@@ -68,8 +68,12 @@ class RobotNode(LifecycleNode):
             if choices and self.value(parameter) not in choices:
                 raise ValueError(f"the parameter {parameter} of {name} is one of {', '.join(map(str, choices))}")
         self.add_on_set_parameters_callback(self._check)
+        self.broken = threading.Event()
+        """Set when nothing but another process of this node can go on; `main` then ends this one."""
         self._senders: dict[str, Any] = {}
         self._takers: dict[str, Callable[[Any], None]] = {}
+        self._sent_at = self._stop_at = 0
+        """When the message that is being taken was sent, and the one that said last whether to stop, in nanoseconds."""
         self._run = secrets.token_hex(4)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._reports: dict[str, tuple[str, str, dict[str, str]]] = {}
@@ -106,10 +110,29 @@ class RobotNode(LifecycleNode):
         if not known:
             entry = TOPICS[topic]
 
-            def take(message: Any) -> None:
+            def take(message: Any, about: Any) -> None:
+                self._sent_at = about["source_timestamp"]
                 self._takers[topic](message)
 
             self.create_subscription(entry.message(), entry.name, take, entry.quality.profile)
+
+    def takes_stop(self, callback: Callable[[bool], None]) -> None:
+        """Give what the topic `stop` says to `callback`. A node that was not there when somebody said it, such as one
+        that was started again, takes it from the others: whoever says stop need not stay to say it again."""
+        told = self.sends("stopped")
+
+        def take(message: Any) -> None:
+            self._stop_at = self._sent_at
+            callback(message.data)
+            told.publish(message)  # nobody passes on but what was said to itself: so it goes round in no circle
+
+        def learn(message: Any) -> None:
+            if self._sent_at > self._stop_at:
+                self._stop_at = self._sent_at
+                callback(message.data)
+
+        self.takes("stop", take)
+        self.takes("stopped", learn)
 
     def every(self, seconds: float, callback: Callable[[], None]) -> Any:
         """A timer on the steady clock."""

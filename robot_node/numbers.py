@@ -10,7 +10,7 @@ this kind, so nobody has to say which language is spoken.
 import re
 from itertools import product
 
-__all__ = ["code_in", "rating_in", "yes_in"]
+__all__ = ["code_in", "is_plain", "rating_in", "yes_in"]
 
 _UNITS = {
     "zero": 0, "nought": 0, "none": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
@@ -36,6 +36,8 @@ _WRONG = {"wrong", "incorrect", "false"}
 _UNSURE = {"maybe", "perhaps", "know"}
 """Who says one of these has not decided: "I don't know"."""
 
+_NOTHING_ELSE = _YES | _PLAIN_NO | _WRONG | _CORRECTING | _UNSURE | {"hundred", "thousand", "of", "out", "not", "don't"}
+"""With numbers and fillers, all that an answer to a question for a number, or for yes or no, may consist of."""
 
 _GERMAN_UNITS = (
     "null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf",
@@ -112,6 +114,12 @@ def yes_in(words: str) -> bool | None:
         return None if said & (_WRONG | _PLAIN_YES | {"sure"}) else False
     yes, no = bool(said & _YES), bool(said & (_PLAIN_NO | _WRONG))
     return yes if yes != no else None
+
+
+def is_plain(words: str) -> bool:
+    """Whether nothing was said but numbers, yes or no, and words around them that say nothing."""
+    said = re.sub(r"[\s.,;:!?%/…–-]+", " ", _english(words).replace("’", "'")).split()
+    return all(_plain(word) or word in _NOTHING_ELSE for word in said)
 
 
 def _codes(said: list[str]) -> set[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -26,31 +27,55 @@ class Resume:
     def __init__(self, path: str, url: str) -> None:
         """`url` is the portal's: what another portal's robot held is passed over."""
         self._url = url
+        self._held: tuple[str, int | None] | None = None
+        self._lock = threading.Lock()
         self._path = Path(path).expanduser() if path else None
 
     def code(self) -> str | None:
         """The code of the visit that was being held; None when there was none, or too long ago."""
+        code = self._kept("code")
+        return None if code is None else str(code)
+
+    def visit(self) -> int | None:
+        """Its number, likewise."""
+        number = self._kept("visit")
+        return number if isinstance(number, int) else None
+
+    def _kept(self, name: str) -> object:
         if self._path is None:
             return None
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             fresh = 0 <= time.time() - kept["at"] < FRESH_S
-            return str(kept["code"]) if fresh and kept["url"] == self._url else None
+            return kept[name] if fresh and kept["url"] == self._url else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def remember(self, code: str) -> None:
+    def remember(self, code: str, visit: int | None = None) -> None:
         """This visit is being held now."""
+        with self._lock:
+            self._held = (code, visit)
+            self._write(code, visit)
+
+    def keep(self) -> None:
+        """It is still being held, if there is one: called again and again, so that the time is that of a crash."""
+        with self._lock:
+            if self._held is not None:
+                self._write(*self._held)
+
+    def _write(self, code: str, visit: int | None) -> None:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         part = self._path.with_suffix(".part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"url": self._url, "code": code, "at": time.time()}, file)
+            json.dump({"url": self._url, "code": code, "visit": visit, "at": time.time()}, file)
         part.replace(self._path)
 
     def forget(self) -> None:
         """No visit is being held."""
-        if self._path is not None:
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
+        with self._lock:
+            self._held = None
+            if self._path is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    self._path.unlink()

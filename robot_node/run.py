@@ -47,8 +47,10 @@ def run_robot(
 
 def run_terminal(url: str, token: str, *, code: str | None = None, namespace: str = "") -> int:
     """Hold one visit in text: the companion in this process, and this terminal as the participant."""
+    from robot_node.logs import set_up
     from robot_node.running import spinning
 
+    set_up()
     with spinning() as executor:
         from robot_node.client import Listener
         from robot_node.companion import Companion

@@ -50,7 +50,7 @@ class Sim(RobotNode):
         self._follower = TrajectoryFollower(REST, time.monotonic())
         self._states = self.sends("joint_states")
         self.takes("joint_trajectory", self._on_trajectory)
-        self.takes("stop", self._on_stop)
+        self.takes_stop(self._on_stop)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -94,11 +94,11 @@ class Sim(RobotNode):
             except ValueError as error:
                 self.report("trajectory", "warning", str(error))
 
-    def _on_stop(self, message: Any) -> None:
+    def _on_stop(self, on: bool) -> None:
         with self._lock:
-            if message.data and not self._stopped:
+            if on and not self._stopped:
                 self._follower.hold(self._world.positions, time.monotonic())
-            self._stopped = message.data
+            self._stopped = on
 
     # The simulation, in a thread of its own: it must not wait for anybody
 

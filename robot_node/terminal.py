@@ -4,6 +4,7 @@ import sys
 import threading
 
 from rich.console import Console
+from rich.text import Text
 
 from robot_node.client import Listener
 from robot_node.companion import Companion
@@ -40,7 +41,7 @@ def _print(listener: Listener, companion: Companion, console: Console, listening
         event = listener.next_event(0.2)
         match event:
             case ("say", sentence):
-                console.print(f"[cyan]robot[/cyan] {sentence}", markup=True, soft_wrap=True)
+                console.print(Text.assemble(("robot", "cyan"), " ", sentence), soft_wrap=True)
             case ("listening", True):
                 listening.set()
             case None if companion.finished.is_set():

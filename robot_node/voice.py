@@ -7,13 +7,16 @@ import json
 import queue
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Bool, String
 
 from robot_node.errors import SoundError, SpeechError
+from robot_node.logs import trace
 from robot_node.node import RobotNode
 from robot_node.sound.devices import reopen
 from robot_node.sound.speaker import Speaker
@@ -29,6 +32,12 @@ TICK_S = 0.005
 
 WAIT_S = 0.2
 """How often an idle thread looks whether it is to end."""
+
+OPEN_S = 60.0
+"""A synthesiser that has not opened within this does not open."""
+
+TRIES = 3
+"""A sentence that the synthesiser fails at so often needs another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,9 @@ class Voice(RobotNode):
         self._sentences: queue.Queue[tuple[str, int]] = queue.Queue()
         self._spoken: queue.Queue[_Said] = queue.Queue(maxsize=2)
         self._epoch = 0
+        self._pending: list[str] = []
+        """Sentences that were taken and are neither said nor cut."""
+        self._pending_lock = threading.Lock()
         self._speaker: Speaker | None = None
         self._ending = threading.Event()
         self._halted = threading.Event()
@@ -65,7 +77,7 @@ class Voice(RobotNode):
         self._ending.clear()
         self.takes("say", self._on_say)
         self.takes("hush", lambda message: self.cut())
-        self.takes("stop", lambda message: self._halt(message.data))
+        self.takes_stop(self._halt)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -76,13 +88,25 @@ class Voice(RobotNode):
             threading.Thread(target=self._play, name="playback", daemon=True),
         ]
         self._threads[0].start()
-        failure = opened.get()
+        failure = self._failure(opened)
         if failure is not None:
-            self.report("synthesiser", "error", str(failure))
+            self._ending.set()
+            self.report("synthesiser", "error", failure)
             return TransitionCallbackReturn.FAILURE
         self._threads[1].start()
         self._speaking_topic.publish(Bool(data=False))
         return super().on_activate(state)
+
+    def _failure(self, opened: "queue.Queue[Exception | None]") -> str | None:
+        """Wait until the synthesiser has opened; what is the matter when it does not."""
+        limit = time.monotonic() + OPEN_S
+        while time.monotonic() < limit:
+            try:
+                error = opened.get(timeout=WAIT_S)
+            except queue.Empty:
+                continue
+            return None if error is None else _said_of(error)
+        return "the synthesiser does not open"
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._end()
@@ -99,12 +123,25 @@ class Voice(RobotNode):
     # What may be asked from any thread
 
     def _on_say(self, message: Any) -> None:
-        if not self._ending.is_set():
-            self._sentences.put((message.data, self._epoch))
+        if self._ending.is_set():
+            return
+        with self._pending_lock:
+            # Whoever waits for a sentence gives it again to a voice that was started again, which may have it already.
+            if message.data in self._pending:
+                return
+            self._pending.append(message.data)
+        self._sentences.put((message.data, self._epoch))
+
+    def _done(self, sentence: str) -> None:
+        with self._pending_lock:
+            if sentence in self._pending:
+                self._pending.remove(sentence)
 
     def cut(self) -> None:
         """Be silent at once; what was to follow is not said."""
-        self._epoch += 1
+        with self._pending_lock:
+            self._epoch += 1
+            self._pending.clear()
         if (speaker := self._speaker) is not None:
             speaker.cut()
 
@@ -130,11 +167,8 @@ class Voice(RobotNode):
 
     def _synthesise(self, opened: "queue.Queue[Exception | None]") -> None:
         try:
-            synthesiser: Synthesiser = open_synthesiser(
-                self.value("engine"), self.value("voice"), self.value("words_a_minute"), self.value("pitch")
-            )
-            synthesiser.speak("Hello.")  # the first one takes longer
-        except SpeechError as error:
+            synthesiser = self._open_synthesiser()
+        except Exception as error:  # whatever an engine raises, the node has to know
             opened.put(error)
             return
         self.report("synthesiser", "ok", synthesiser.name)
@@ -144,11 +178,12 @@ class Voice(RobotNode):
                 sentence, epoch = self._sentences.get(timeout=WAIT_S)
             except queue.Empty:
                 continue
-            try:
-                said = _Said(sentence, synthesiser.speak(sentence), epoch)
-            except SpeechError as error:
-                self.report("synthesiser", "error", str(error))
+            speech = self._speech(synthesiser, sentence)
+            if speech is None:
+                self._done(sentence)
+                self.broken.set()
                 continue
+            said = _Said(sentence, speech, epoch)
             self.report("synthesiser", "ok", synthesiser.name)
             while not self._ending.is_set():
                 try:
@@ -156,6 +191,25 @@ class Voice(RobotNode):
                     break
                 except queue.Full:
                     continue
+
+    def _open_synthesiser(self) -> Synthesiser:
+        synthesiser = open_synthesiser(
+            self.value("engine"), self.value("voice"), self.value("words_a_minute"), self.value("pitch")
+        )
+        synthesiser.speak("Hello.")  # the first one takes longer
+        return synthesiser
+
+    def _speech(self, synthesiser: Synthesiser, sentence: str) -> Speech | None:
+        """The sentence as sound; without sound when there is nothing in it to say; None when the synthesiser fails."""
+        if not any(letter.isalnum() for letter in sentence):
+            return Speech(np.zeros(0, np.float32), RATE, ())
+        for attempt in range(TRIES):
+            try:
+                return synthesiser.speak(sentence)
+            except Exception as error:  # whatever an engine raises, the robot must not fall silent unnoticed
+                self.report("synthesiser", "error", _said_of(error), attempt=attempt + 1)
+            self._ending.wait(RETRY_S)
+        return None
 
     # The thread that plays
 
@@ -168,7 +222,7 @@ class Voice(RobotNode):
                 said = self._spoken.get(timeout=WAIT_S)
             except queue.Empty:
                 continue
-            while not self._ending.is_set() and said.epoch == self._epoch and not self._say(said):
+            while not self._ending.is_set() and said.epoch == self._epoch and not self._say_or_report(said):
                 self._ending.wait(RETRY_S)
         if self._speaker is not None:
             self._speaker.close()
@@ -192,6 +246,19 @@ class Voice(RobotNode):
         self.report("speaker", "ok", "open", latency_s=self._speaker.latency_s)
         return True
 
+    def _say_or_report(self, said: _Said) -> bool:
+        """The same as `_say`, where a loudspeaker that fails in another way than it should is one that went."""
+        try:
+            return self._say(said)
+        except Exception as error:  # the thread must not end unnoticed
+            self.report("speaker", "error", _said_of(error))
+            speaker, self._speaker = self._speaker, None
+            if speaker is not None:
+                with suppress(Exception):
+                    speaker.close()
+            self._speaking_topic.publish(Bool(data=False))
+            return False
+
     def _say(self, said: _Said) -> bool:
         """Play one sentence; False when it has to be said again because it was halted or the loudspeaker went."""
         if self._halted.is_set() or not self._open_speaker():
@@ -201,11 +268,13 @@ class Voice(RobotNode):
         samples = said.speech.samples if said.speech.rate == RATE else resampled(said.speech.samples, said.speech.rate)
         self._captions_topic.publish(String(data=said.sentence))
         self._speaking_topic.publish(Bool(data=True))
-        speaker.play(samples * self.value("volume"))
-        whole = self._follow(said, speaker)
+        if len(samples):
+            speaker.play(samples * self.value("volume"))
+        whole = self._follow(said, speaker) if len(samples) else True
         self._speaking_topic.publish(Bool(data=False))
         self._captions_topic.publish(String(data=""))
         if whole:
+            self._done(said.sentence)
             self._spoken_topic.publish(String(data=said.sentence))
         return whole or said.epoch != self._epoch
 
@@ -230,13 +299,16 @@ class Voice(RobotNode):
             time.sleep(TICK_S)
 
 
+def _said_of(error: Exception) -> str:
+    """What the diagnostics say of an error: our own words, or where it was, since others' may quote the sentence."""
+    return str(error) if isinstance(error, SpeechError) else trace(error)
+
+
 RATE = 22050
 """Samples a second of the loudspeaker's stream: those of both synthesisers."""
 
 
 def resampled(samples: Any, rate: int) -> Any:
     """Samples at `RATE`, by straight lines between them: for voices that come at another rate."""
-    import numpy as np
-
     places = np.arange(int(len(samples) * RATE / rate)) * rate / RATE
     return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)

@@ -150,7 +150,7 @@ class _Piper:
     def speak(self, sentence: str) -> Speech:
         chunks = list(self._voice.synthesize(sentence))
         if not chunks:
-            raise SpeechError("The voice made no sound of a sentence.")
+            return Speech(np.zeros(0, np.float32), 22050, ())  # nothing in it that this voice can say
         samples = np.concatenate([chunk.audio_float_array for chunk in chunks]).astype(np.float32)
         rate = chunks[0].sample_rate
         share = len(samples) / rate / max(1, len(sentence))

@@ -229,3 +229,41 @@ def test_a_wrong_token_ends_the_session_and_shows_in_the_diagnostics(graph: Any,
         time.sleep(0.05)
     node.trigger_deactivate()
     node.trigger_cleanup()
+
+
+@pytest.mark.parametrize("pieces", [["I failed the exam.", "I want to kill myself."], ["70", "I want to die"]])
+def test_what_is_heard_after_an_answer_and_before_the_next_question_is_screened(
+    graph: Any, desk: Desk, pieces: list[str]
+) -> None:
+    node = companion(graph, desk, once=True)
+    listener = Listener()
+    graph.add_node(listener)
+    node.trigger_configure()
+    listener.wait_for_robot()
+    node.trigger_activate()
+    for words in (desk.visit.code, *([] if pieces[0] == "70" else ["70", "yes"])):
+        listener.until_listening()
+        listener.speak(words)
+    listener.until_listening()
+    for words in pieces:
+        listener.speak(words)
+    said, states = listener.until_listening()
+    if "stopped" not in states:
+        said, states = listener.until_listening()
+    assert "stopped" in states
+    assert any("a person should hear it" in sentence for sentence in said)
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+
+
+def test_words_are_an_answer_while_it_listens_and_overheard_otherwise(graph: Any, desk: Desk) -> None:
+    node = companion(graph, desk)
+    node.trigger_configure()
+    for words in ("One.", " "):
+        node._on_heard(String(data=words))
+    assert node._take_overheard() == ["One."]
+    node._on_hush(None)
+    node._on_heard(String(data="Two."))
+    assert node._take_overheard() == [], "it is the answer of somebody who spoke into a sentence"
+    assert node._words.get_nowait() == "Two."
+    node.trigger_cleanup()

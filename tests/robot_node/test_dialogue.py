@@ -10,6 +10,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from portal.app import create_app
 from robot_node.api import DeviceAPI
+from robot_node.api import Visit as RobotVisit
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped, WrongToken
 from study.access import devices
@@ -296,3 +297,81 @@ def test_a_robot_that_goes_on_after_a_restart_does_not_know_when_the_words_were_
     with pytest.raises(Stopped):
         talk.dialogue.hold_visit()
     assert rows(desk, "SELECT * FROM first_sound") == []
+
+
+def stream(*parts: bytes) -> DeviceAPI:
+    """A connection to a portal whose reply streams are these, one after the other."""
+    left = list(parts)
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=left.pop(0))
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    return api
+
+
+def test_what_breaks_a_line_of_text_breaks_no_line_of_the_stream() -> None:
+    """Words that were written on a phone have such characters, and an answer may say them back."""
+    text = "One.\u2028Two.\u2029Three.\u0085Four."
+    event = f'id: 2\r\nevent: sentence\r\ndata: {{"text": "{text}"}}\r\n\r\nid: 3\nevent: end\ndata: {{}}\n\n'
+    assert [one.data.get("text") for one in stream(event.encode()).reply(1, 2)] == [text, None]
+
+
+@pytest.mark.parametrize(
+    "broken", [b'data: {"text": "My fath', b'data: {"text": "My fath\n', b"data: 3\n", b"data: \xff\n"]
+)
+def test_a_line_that_makes_no_sense_is_a_stream_that_broke_off(broken: bytes) -> None:
+    api = stream(b"id: 2\nevent: sentence\n" + broken, b"id: 3\nevent: end\ndata: {}\n\n")
+    with pytest.raises(NotReachable, match="broke off") as caught:
+        list(api.reply(1, 2))
+    assert "fath" not in str(caught.value)
+    assert [one.name for one in api.reply(1, 2)] == ["end"]
+
+
+def test_a_connection_that_blinks_after_a_long_sentence_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is how long the portal is away, and not how long its answer has been under way."""
+    now = [100.0]
+    monkeypatch.setattr("robot_node.dialogue.time.monotonic", lambda: now[0])
+    api = stream(
+        b'id: 2\nevent: sentence\ndata: {"reply_to": 2, "index": 0, "text": "One."}\n\n',
+        b'id: 3\nevent: sentence\ndata: {"reply_to": 2, "index": 1, "text": "Two."}\n\nevent: end\ndata: {}\n\n',
+    )
+    visit = RobotVisit(1, "exercise", True, [], None, "en", False, "123456", False)
+    api.visit = lambda visit_id: visit  # type: ignore[method-assign]
+    talk = Talk(api, [])
+
+    def say(sentence: str) -> None:
+        talk.said.append(sentence)
+        now[0] += 5.0
+
+    talk.dialogue.say = say
+    talk.dialogue._listen_to_reply(visit, thinks=True)
+    assert talk.said == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("why", "said", "level"),
+    [
+        ("Another robot holds this visit.", "Another robot has this visit.", "error"),
+        ("Some questions on the participant's page come first.", "There is something to read or to answer", "warning"),
+        ("A new consent is to be read on the participant's own page first.", "There is something to read", "warning"),
+        ("The study is paused; somebody will be in touch.", "We can't go on just now.", "warning"),
+        ("The participant has left the study.", "We can't go on just now.", "warning"),
+        (None, "We can't go on just now.", "warning"),
+    ],
+)
+def test_a_visit_that_may_not_be_had_is_told_with_the_reason(why: str | None, said: str, level: str) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(409, json={"error": why} if why else [])
+
+    api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
+    api._client = httpx2.Client(base_url="http://127.0.0.1:9/api/v1", transport=httpx2.MockTransport(answer))
+    talk = Talk(api, ["4 8 1 5 1 6"])
+    notices: list[tuple[str, str]] = []
+    talk.dialogue.notice = lambda *notice: notices.append(notice)
+    with pytest.raises(Stopped):
+        talk.dialogue.hold_visit()
+    assert any(sentence.startswith(said) for sentence in talk.said), talk.said
+    assert notices[-1][0] == level
+    assert why is None or level == "error" or why in notices[-1][1]

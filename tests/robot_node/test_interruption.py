@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Partner:
         self.node = rclpy.create_node("partner")
         self._senders = {
             name: self.node.create_publisher(TOPICS[name].message(), name, TOPICS[name].quality.profile)
-            for name in ("heard", "speech_ended", "speaking", "spoken", "hush", "/diagnostics")
+            for name in ("heard", "speech_ended", "speaking", "spoken", "hush", "voice_activity", "/diagnostics")
         }
         for name, callback in (("say", self._say), ("listening", self._listen)):
             self.node.create_subscription(TOPICS[name].message(), name, callback, TOPICS[name].quality.profile)
@@ -68,6 +69,10 @@ class Partner:
             self._senders["hush"].publish(TOPICS["hush"].message()())
         else:
             self._senders["spoken"].publish(message)
+
+    def breathe_in(self, on: bool) -> None:
+        """Begin, or end, to make sounds that may be words."""
+        self._senders["voice_activity"].publish(TOPICS["voice_activity"].message()(data=on))
 
     def _listen(self, message: Any) -> None:
         (self.listening.set if message.data else self.listening.clear)()
@@ -111,6 +116,34 @@ def test_a_cough_gets_the_sentence_again(desk: Desk, partner: Partner) -> None:
     wait_until(lambda: sum("how much distress" in said for said in partner.said) == 2, 30, str(partner.said))
     partner.speak("70")
     wait_until(lambda: any("I heard 70" in said for said in partner.said), 20, str(partner.said))
+
+
+def test_after_a_cough_the_rest_of_the_answer_is_said_too(
+    desk: Desk, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot_node.companion.REPEAT_CUT_S", 1.0)
+    for words in (desk.visit.code, "70", "yes"):
+        partner.speak(words)
+    partner.interrupt_at = "step by step"  # the opening's second sentence; the question follows
+    wait_until(lambda: any("What happened" in said for said in partner.said), 20, str(partner.said))
+    assert ["step by step" in said for said in partner.said[-3:]] == [True, True, False]
+    partner.speak(ANSWER)
+    wait_until(lambda: turns(desk) == [ANSWER], 20, str(partner.said))
+    assert sum("What happened" in said for said in partner.said) == 1
+
+
+def test_nobody_is_spoken_to_while_they_speak_or_a_moment_after(
+    desk: Desk, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot_node.companion.ENCOURAGE_S", 1.0)
+    assert partner.listening.wait(20)
+    partner.breathe_in(True)
+    time.sleep(2.5)
+    partner.breathe_in(False)
+    ended = time.monotonic()
+    assert not any("Take your time." in said for said in partner.said)
+    wait_until(lambda: any("Take your time." in said for said in partner.said), 20, str(partner.said))
+    assert time.monotonic() - ended > 2.5
 
 
 def test_the_message_of_a_crisis_is_said_whole_all_the_same(desk: Desk, partner: Partner) -> None:

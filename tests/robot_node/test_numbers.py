@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_node.numbers import code_in, rating_in, yes_in
+from robot_node.numbers import code_in, is_plain, rating_in, yes_in
 
 UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -152,3 +152,16 @@ def test_a_code_and_yes_or_no_are_understood_in_german() -> None:
         True, True, True, False, False, False,
     ]  # fmt: skip
     assert yes_in("ich weiß nicht") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("Seventy.", True), ("I would say about 70, no, eighty", True), ("Yes, that's right", False),
+        ("yes", True), ("no, wrong", True), ("70 %", True), ("a hundred out of a hundred", True), ("vier acht, ja", True),
+        ("I don't know", True), ("", True), ("70 and I want to die", False), ("nobody, ten", False), ("70 죽고 싶다", False),
+        ("70 🔪", False), ("rather a lot", False), ("hundert, ich will sterben", False),
+    ],
+)  # fmt: skip
+def test_what_is_more_than_a_number_or_yes_or_no_is_not_plain(said: str, plain: bool) -> None:
+    assert is_plain(said) == plain

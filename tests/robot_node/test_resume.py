@@ -12,9 +12,9 @@ HERE, ELSEWHERE = "http://127.0.0.1:8000", "http://192.0.2.7:8000"
 
 def test_a_visit_is_remembered_until_it_is_over(tmp_path: Path) -> None:
     path = str(tmp_path / "state" / "robot.json")
-    Resume(path, HERE).remember("481516")
-    assert Resume(path, HERE).code() == "481516"
-    assert Resume(path, ELSEWHERE).code() is None
+    Resume(path, HERE).remember("481516", 12)
+    assert (Resume(path, HERE).code(), Resume(path, HERE).visit()) == ("481516", 12)
+    assert (Resume(path, ELSEWHERE).code(), Resume(path, ELSEWHERE).visit()) == (None, None)
     Resume(path, HERE).forget()
     assert Resume(path, HERE).code() is None
 
@@ -45,3 +45,22 @@ def test_no_two_robots_of_one_machine_remember_in_one_file(tmp_path: Path, monke
     # The empty domain is 0, and slashes around a namespace say nothing.
     assert len(files) == 2 * 4
     assert all(file.parent == tmp_path / "bedside" for file in files)
+
+
+def test_a_visit_that_takes_long_is_remembered_from_its_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("robot_node.resume.time.time", lambda: now[0])
+    path = str(tmp_path / "robot.json")
+    robot = Resume(path, HERE)
+    robot.keep()
+    assert Resume(path, HERE).code() is None
+    robot.remember("481516")
+    now[0] += FRESH_S
+    robot.keep()
+    now[0] += FRESH_S - 1
+    assert Resume(path, HERE).code() == "481516"
+    robot.forget()
+    robot.keep()
+    assert Resume(path, HERE).code() is None
