@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from portal import words
 from portal.errors import Alarmed
 from portal.looking import sessions
-from study import visits
+from study import unrecorded, visits
 from study.errors import StudyError
 from study.safety import Source
 from study.schedule import local_day
@@ -66,7 +66,10 @@ def to_the_people() -> Response:
 
 
 def in_crisis(study: Study, person: Person) -> bool:
-    """Whether words or an answer of this study day raised an event that nobody has acknowledged yet."""
+    """Whether words or an answer of this study day raised an event that nobody has acknowledged yet, or one that a
+    full disk keeps from being recorded."""
+    if unrecorded.is_waiting(study, person.code):
+        return True
     row = study.records.row(
         "SELECT max(raised_at) AS at FROM safety_event WHERE participant = ? AND acknowledged_at IS NULL"
         " AND source IN ('participant', 'therapist', 'draft', 'item')",

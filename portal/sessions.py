@@ -20,9 +20,9 @@ from portal.conversations import conversation_of, crisis_of
 from portal.errors import Alarmed
 from portal.holding import Holding
 from portal.takeovers import Desk
-from study import safety, visits
+from study import safety, unrecorded, visits
 from study.enrolment import may_record
-from study.errors import DraftChanged, NotDue, StudyError
+from study.errors import DraftChanged, NotDue, RecordError, StudyError
 from study.protocol import EngineChoice
 from study.safety import Source
 from study.study import Participant, Person, Study
@@ -235,7 +235,7 @@ class Sessions:
         hit = _found(text, self.study.participant(visit.participant).protocol.language)
         if hit is None:
             return False
-        visits.stop(self.study, visit, source, hit)
+        self._record(visit.participant, hit, lambda: visits.stop(self.study, visit, source, hit))
         self._hurry(visit)
         return True
 
@@ -244,6 +244,10 @@ class Sessions:
         hit = _found(text, person.protocol.language)
         if hit is None:
             return False
+        self._record(person.code, hit, lambda: self._raise_outside(person, hit))
+        return True
+
+    def _raise_outside(self, person: Person, hit: SafetyHit) -> None:
         with self.study.records.write() as write:
             standing = (
                 "SELECT 1 FROM safety_event WHERE participant = ? AND visit IS NULL AND rule = ?"
@@ -252,7 +256,14 @@ class Sessions:
             if write.row(standing, person.code, hit.rule) is None:
                 now = self.study.clock.now()
                 safety.raise_event(self.study, write, person.code, None, None, "participant", hit, now)
-        return True
+
+    def _record(self, participant: str, hit: SafetyHit, record: Callable[[], object]) -> None:
+        """Do what records a hit; when the disk takes nothing, have it told without, and recorded later."""
+        try:
+            record()
+        except RecordError as error:
+            log.error("a safety event cannot be recorded yet", participant=participant, error=type(error).__name__)
+            unrecorded.remember(self.study, participant, hit.category, record)
 
     def follow(self, visit: Visit, after: int, every: float = KEEP_ALIVE_S) -> Iterator[Event]:
         """What the therapist says from turn `after` on: first what is recorded, then what is being written."""

@@ -12,7 +12,6 @@ is sent without being claimed, and this process remembers that it did.
 import fcntl
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
@@ -23,7 +22,7 @@ from urllib.parse import quote
 import apprise
 import structlog
 
-from study import identity
+from study import identity, unrecorded
 from study.errors import RecordError, StudyError
 from study.moments import time_of_day
 from study.records import stamp
@@ -40,7 +39,6 @@ __all__ = [
     "claim_reminder",
     "deliver",
     "post_by_apprise",
-    "tell_unrecorded",
     "unset_variables",
 ]
 
@@ -190,6 +188,7 @@ def deliver(study: Study, post: Post = post_by_apprise) -> dict[Kind, int]:
 
 def _send_alarms(study: Study, post: Post, sent: dict[Kind, int], tried: set[str]) -> None:
     """Send the alarms that are open now, but for those whose keys are in `tried`; put these there, too."""
+    waiting = unrecorded.settle(study)
     try:
         claim_alarms(study)
     except RecordError as error:
@@ -198,30 +197,11 @@ def _send_alarms(study: Study, post: Post, sent: dict[Kind, int], tried: set[str
         if row["key"] not in tried:
             tried.add(row["key"])
             sent[row["kind"]] += _alarm(study, row, post)
-    with _TELLING:
-        unrecorded = _UNRECORDED.pop(study.records.path, [])
-    for words in unrecorded:
-        if _to_all(study.protocol.safety.notify, *_said(study, "safety_unrecorded", words), post):
-            sent["safety"] += 1
-        else:
-            tell_unrecorded(study, **words)
-
-
-def tell_unrecorded(study: Study, participant: str, category: str, raised_at: str | None = None) -> None:
-    """Have the officer told at the next `deliver` of this process of what a full disk keeps from being recorded.
-
-    It is kept in memory alone: once for a participant and category, until somebody takes it.
-    """
-    raised_at = raised_at or stamp(study.clock.now())
-    with _TELLING:
-        waiting = _UNRECORDED.setdefault(study.records.path, [])
-        if all((one["participant"], one["category"]) != (participant, category) for one in waiting):
-            waiting.append({"participant": participant, "category": category, "raised_at": raised_at})
-
-
-_TELLING = threading.Lock()
-_UNRECORDED: dict[Path, list[dict[str, str]]] = {}
-"""What is to be told and is in no record, by the record's path."""
+    for one in waiting:
+        if not one.told:
+            words = {"participant": one.participant, "category": one.category, "raised_at": one.raised_at}
+            one.told = _to_all(study.protocol.safety.notify, *_said(study, "safety_unrecorded", words), post)
+            sent["safety"] += one.told
 
 
 def _open_alarms(study: Study) -> list[dict[str, Any]]:

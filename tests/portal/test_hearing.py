@@ -1,13 +1,16 @@
 """Words that are refused are screened like any others, and whoever wrote them is shown the people to call."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 
 from study import enrolment, forms, halting, safety, visits
+from study.errors import RecordFull
 from study.study import Study
+from study.tick import tick
 from study.visits import Visit
 from study.withdrawal import is_withdrawn
 from tests import trial
@@ -234,3 +237,24 @@ def test_whoever_is_held_for_another_reason_is_told_that_their_visits_are_paused
     page = browser.page()
     assert "Your visits are paused" in page
     assert "116 123" in page
+
+
+def test_words_that_a_full_disk_keeps_from_being_recorded(browser_in: Open, study: Study) -> None:
+    browser, visit = begun(browser_in, study, "chat")
+    database = study.records.db.conn
+    database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0]}")
+    with suppress(RecordFull):
+        while True:
+            with study.records.write() as write:
+                write.log(study.clock.now(), "x", "filled", "y" * 50)
+    assert say(browser, visit, "I failed the exam")[0] == 507
+    assert say(browser, visit) == (409, {"state": "stopped"})
+    page = shown(browser)
+    assert PEOPLE in page
+    assert "116 123" in page
+    assert events(study) == []
+    database.execute("PRAGMA max_page_count = 1000000")
+    tick(study, lambda address, title, body: True)
+    assert events(study) == [(visit.id, "participant")]
+    assert PEOPLE in shown(browser)
+    assert study.participant(visit.participant).status == "held"

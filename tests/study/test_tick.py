@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from study import identity, messages, records, safety, visits, withdrawal
+from study import identity, messages, records, safety, unrecorded, visits, withdrawal
 from study.enrolment import take_in
 from study.errors import IdentityError, RecordFull
 from study.study import Study
@@ -183,9 +183,15 @@ def test_on_a_full_disk_an_alarm_goes_out_once(busy: Study, claimed: bool) -> No
 
 
 def test_what_cannot_be_recorded_is_told_once(busy: Study) -> None:
+    code = busy.participants()[0].code
     tick(busy, Post())
+    full(busy)
+
+    def record() -> None:
+        safety.report(busy, code, by="bedside", category="suicide", description="a message")
+
     for _ in range(3):  # they try again, as the page asks them to
-        messages.tell_unrecorded(busy, "K7QX2M", "suicide")
+        unrecorded.remember(busy, code, "suicide", record)
     tick(busy, Post(taken=False))
     post = Post()
     tick(busy, post)
@@ -193,7 +199,12 @@ def test_what_cannot_be_recorded_is_told_once(busy: Study) -> None:
     [(address, title, body)] = post.sent
     assert address == "json://officer.example.org"
     assert "not on record" in title
-    assert body.startswith("Participant K7QX2M, 2026-03-04T18:30:00.000+00:00: suicide.")
+    assert body.startswith(f"Participant {code}, 2026-03-04T18:30:00.000+00:00: suicide.")
+    assert unrecorded.is_waiting(busy, code)
+    busy.records.db.conn.execute("PRAGMA max_page_count = 1000000")
+    tick(busy, Post())
+    assert not unrecorded.is_waiting(busy, code)
+    assert [row["category"] for row in safety.events(busy)] == ["suicide", "adverse event"]
 
 
 def test_nobody_hears_that_nobody_acknowledged_an_event_which_was_acknowledged(busy: Study) -> None:
