@@ -345,11 +345,14 @@ def drafts(study: Study, visit: Visit) -> dict[str, str]:
 def stop(study: Study, visit: Visit, source: safety.Source, alarm: safety.Alarm) -> Visit:
     """A safety event in words that are no turn (a draft): stop the visit and hold the participant.
 
-    A visit that has ended stays as it ended, and the event is recorded all the same; one that is stopped has its event.
+    A visit that has ended stays as it ended, and the event is recorded all the same, once while nobody has acknowledged
+    it; one that is stopped has its event.
     """
     now = study.clock.now()
+    known = "SELECT 1 FROM safety_event WHERE visit = ? AND rule = ? AND source = ? AND acknowledged_at IS NULL"
     with study.records.write() as write:
-        if _state(write, visit.id) != "stopped":
+        state = _state(write, visit.id)
+        if state != "stopped" and not (state in FINAL and write.row(known, visit.id, alarm.rule, source)):
             stop_within(study, write, visit, source, alarm, None, now)
     return find(study, visit.id)
 
