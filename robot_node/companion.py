@@ -16,9 +16,9 @@ from robot_node.api import DeviceAPI, Visit
 from robot_node.colleagues import Colleagues
 from robot_node.dialogue import Dialogue
 from robot_node.errors import NotReachable, RobotError, Stopped
-from robot_node.logs import trace
 from robot_node.node import RobotNode
 from robot_node.resume import Resume
+from study.logs import trace
 from study.texts import texts
 
 __all__ = ["Companion"]

@@ -20,7 +20,6 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Bool, Empty, Float32, String
 
 from robot_node.errors import SoundError, SpeechError
-from robot_node.logs import trace
 from robot_node.node import RobotNode
 from robot_node.sound.devices import reopen
 from robot_node.sound.microphone import FRAME, RATE, Microphone
@@ -28,6 +27,7 @@ from robot_node.sound.recording import Recordings
 from robot_node.speech.activity import Activity
 from robot_node.speech.endpoint import FRAME_S, PRE_ROLL_S, Endpointer
 from robot_node.speech.recognition import EXPECTING, Recogniser, open_recogniser
+from study.logs import trace
 
 __all__ = ["Ear"]
 

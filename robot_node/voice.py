@@ -16,11 +16,11 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Bool, String
 
 from robot_node.errors import SoundError, SpeechError
-from robot_node.logs import trace
 from robot_node.node import RobotNode
 from robot_node.sound.devices import reopen
 from robot_node.sound.speaker import Speaker
 from robot_node.speech.synthesis import Speech, Synthesiser, open_synthesiser
+from study.logs import trace
 
 __all__ = ["Voice"]
 

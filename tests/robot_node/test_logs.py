@@ -4,10 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
-from robot_node.logs import trace
-
 WORDS = "My uncle hit me"
 
 LEAKY = f"""
@@ -47,13 +43,6 @@ def test_no_node_prints_what_was_said_when_something_fails(ros_domain: int) -> N
     assert said.count("KeyError at ") == 3, said
     assert "Traceback" not in said
     assert "main.py:" in said
-
-
-def test_the_trace_of_a_failure_has_its_places_and_not_its_message() -> None:
-    with pytest.raises(ValueError, match="uncle") as caught:
-        int(WORDS)
-    assert trace(caught.value).startswith("ValueError at test_logs.py:")
-    assert "uncle" not in trace(caught.value)
 
 
 def _environment(ros_domain: int) -> dict[str, str]:
