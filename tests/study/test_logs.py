@@ -42,11 +42,14 @@ def test_what_quotes_nobody_is_said(kind: type[Exception]) -> None:
 
 
 def test_the_cause_is_named_without_its_message() -> None:
-    with pytest.raises(StudyError) as caught:
+    def read() -> int:
         try:
-            int(WORDS)
+            return int(WORDS)
         except ValueError as error:
             raise StudyError("It was no number.") from error
+
+    with pytest.raises(StudyError) as caught:
+        read()
     assert "It was no number.; after ValueError at test_logs.py:" in trace(caught.value)
     assert "uncle" not in trace(caught.value)
 
