@@ -53,6 +53,8 @@ class FakeSynthesiser:
     def speak(self, sentence: str) -> Speech:
         if "fail" in sentence and self.failures:
             raise self.failures.pop()
+        if not sentence.strip("."):
+            raise SpeechError("no sound")
         return Speech(np.full(int(22050 * self.seconds), 0.1, np.float32), 22050, ())
 
 
@@ -133,6 +135,7 @@ def test_a_node_that_is_broken_ends_with_a_status_at_which_it_is_started_again(r
     environment = {**os.environ, "ROS_DOMAIN_ID": str(ros_domain)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
     assert done.returncode == 1, done.stderr
+    assert "Error" not in done.stdout + done.stderr
 
 
 def test_what_has_no_sound_counts_as_said(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
