@@ -148,7 +148,10 @@ def create_app(
         if status == 500:
             log.error("the study cannot go on", reason=str(error))  # its own words, which quote nobody
         if request.path.startswith("/api/"):
-            return _answer(401 if isinstance(error, WrongToken) else status, str(error))
+            response = _answer(401 if isinstance(error, WrongToken) else status, str(error))
+            if isinstance(error, Alarmed):
+                response.set_data(jsonify(error=str(error), message=error.message).get_data())
+            return response
         if isinstance(error, TimeOver):
             return _answer(status, texts(study.protocol.language, "screens")["error"]["over"])
         return _answer(status, str(error) if request.path.startswith("/console/") else None)

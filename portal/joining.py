@@ -18,14 +18,14 @@ from werkzeug.wrappers import Response
 
 from portal import forms as pages
 from portal import words
-from portal.hearing import in_crisis
+from portal.hearing import hears, in_crisis, to_the_people
 from portal.looking import has_to_agree, person_of_link, sessions
 from study import enrolment, forms, identity, safety, visits
-from study.errors import NotDue, StudyError
+from study.errors import NotDue, RecordError, StudyError
 from study.forms import Due
 from study.grammar import Consent
 from study.moments import day_and_year
-from study.protocol import check_zone
+from study.protocol import DISTRESS, check_zone
 from study.study import Person
 from study.texts import texts
 from study.visits import Visit
@@ -167,11 +167,20 @@ def form_page(
 @blueprint.post("/form")
 def give_form() -> Page:
     """Take one form, of the way to the enrolment or of a visit."""
-    study = sessions().study
     person: Person = g.person
     fields = words.body()
     due = _due(person)
     asked = (fields.get("measure"), fields.get("occasion"), fields.get("visit", ""))
+    try:
+        return _take_form(person, due, asked, fields)
+    except StudyError:
+        if _alarms(person, fields):
+            return to_the_people()
+        raise
+
+
+def _take_form(person: Person, due: Due | None, asked: tuple[Any, ...], fields: dict[str, Any]) -> Page:
+    study = sessions().study
     if due is None or asked != (due.measure, due.occasion, str(due.visit or "")):
         if any(
             asked == (one["measure"], one["occasion"], str(one["visit"] or ""))
@@ -180,13 +189,32 @@ def give_form() -> Page:
             return redirect(g.home + "now", 303)  # sent twice: the first one counts
         raise NotDue("This form is not due now.")
     if due.visit and has_to_agree(person, visits.find(study, due.visit)):
-        return redirect(g.home + "consent", 303)
+        return to_the_people() if _alarms(person, fields) else redirect(g.home + "consent", 303)
     given, wrong = pages.answers(pages.shown(study, person, due), fields)
     if wrong:
+        if _alarms(person, fields):
+            return to_the_people()
         visit = visits.find(study, due.visit) if due.visit else None
         return form_page(person, due, visit, fields, frozenset(wrong)), 422
     forms.submit(study, person.code, due, given)
     return redirect(g.home + "now", 303)
+
+
+def _alarms(person: Person, fields: dict[str, Any]) -> bool:
+    """Hear of the answers of a form that is not taken; whether one of them alarms."""
+    study = sessions().study
+    measure, occasion, number = (str(fields.get(name, "")) for name in ("measure", "occasion", "visit"))
+    due = next((one for one in person.protocol.due(occasion) if one.measure == measure), None)
+    own = "SELECT id FROM visit WHERE participant = ? AND id = ?"
+    visit = study.records.row(own, person.code, number) if number else None
+    if due is None or due.measure == DISTRESS or (number and visit is None):
+        return False
+    form = Due(due.measure, occasion, due.language or person.protocol.language, visit["id"] if visit else None)
+    given, _ = pages.answers(pages.shown(study, person, form), fields)
+    try:
+        return forms.hear_refused(study, person.code, form, given)
+    except RecordError:
+        return True  # it is remembered, and told
 
 
 def _due(person: Person) -> Due | None:
@@ -337,6 +365,7 @@ def leave_page() -> str:
 
 
 @blueprint.post("/leave")
+@hears
 def leave() -> Page:
     """Leave the study. What was given is kept or erased, as the person says."""
     person: Person = g.person

@@ -68,9 +68,11 @@ def page() -> Page:
         return before_enrolment(g.person)
     study = sessions().study
     participant: Participant = g.participant
+    if in_crisis(study, g.person):  # before anything is opened, for which there may be no room
+        return render_template("stopped.html")
     visit = _todays_visit()
-    if in_crisis(study, g.person) or (visit is not None and visit.state == "stopped"):
-        return render_template("stopped.html", visit=visit)
+    if visit is not None and visit.state == "stopped":
+        return render_template("stopped.html")
     if visit is None or participant.status == "held":
         closed = visits.why_closed(study, participant)
         return render_template("closed.html", reason=closed.reason, **outlook(study, participant, None))
@@ -93,6 +95,8 @@ def now() -> Page:
     if g.participant is None:
         return before_enrolment(g.person)
     study = sessions().study
+    if in_crisis(study, g.person):
+        return redirect(g.home)
     visit = _todays_visit()
     if visit is None or visit.state == "stopped" or g.participant.status == "held":
         return redirect(g.home)
@@ -111,10 +115,10 @@ def now() -> Page:
 
 
 def _todays_visit() -> Visit | None:
-    """Today's visit; a follow-up of which every form is given is done by being looked at."""
+    """Today's visit; a follow-up at which nothing is asked is done by being looked at."""
     study = sessions().study
     visit = visits.today(study, g.participant)
-    if visit and visit.follow_up and visit.state == "before" and forms.due_in_visit(study, visit) is None:
+    if visit and visit.follow_up and visit.state == "before" and not g.participant.protocol.due(visit.follow_up):
         return visits.finish_follow_up(study, visit)
     return visit
 

@@ -191,8 +191,8 @@ class Sessions:
         with self._lock(visit):
             known = next((turn for turn in conversation.turns if turn.token == token), None)
             if known is not None:
-                if known.text != words:
-                    self.alarmed(visit, words, "participant")
+                if known.text != words and self.alarmed(visit, words, "participant"):
+                    raise Alarmed
                 return known
             try:
                 if visit.state != "exercise":

@@ -50,7 +50,7 @@ def sent() -> dict[str, Any]:
 
 def said(fields: dict[str, Any]) -> list[str]:
     """What somebody wrote in these fields, in their own words."""
-    own = [name for name in fields if name == "words" or name.startswith("answer-")]
+    own = [name for name in fields if name in ("words", "reason") or name.startswith("answer-")]
     return [text for name in own if isinstance(text := fields[name], str) and text.strip()]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from study import forms, halting, on_paper
 from study.allocation import Slot, minimise, sequence
 from study.allocation_list import listed
-from study.eligibility import level, stratum_of
+from study.eligibility import excluded_by, level, stratum_of
 from study.errors import Excluded, NotDue, StudyError
 from study.grammar import Consent
 from study.protocol import Protocol, check_zone
@@ -335,13 +335,15 @@ def _next(study: Study, write: Write, protocol: Protocol, scheme: int, stratum: 
 def _refuse_without_a_place(
     study: Study, answers: Mapping[str, Any], scores: Mapping[str, Mapping[str, int | None]]
 ) -> None:
-    """Raises `StudyError` when an uploaded list has no place left for somebody with these answers."""
+    """Raises `StudyError` when an uploaded list has no place left for somebody with these answers, if they may come."""
     plan = study.protocol.allocation
     if plan.method != "list" or study.rehearsal:
         return
     known = dict(answers)
     for measure, items in scores.items():
         known |= forms.scores_of(study, measure, items)
+    if excluded_by(study.protocol.eligibility, known):
+        return
     stratum = stratum_of({factor.name: level(factor, known) for factor in plan.strata})
     latest = study.records.row("SELECT scheme FROM protocol ORDER BY version DESC LIMIT 1") or {"scheme": 0}
     position = _used(study, study.records, plan.method, latest["scheme"], stratum)

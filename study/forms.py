@@ -5,20 +5,21 @@ safety event, and the last form of the screening decides about eligibility.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from study import safety
+from study import safety, unrecorded
 from study.eligibility import Known, excluded_by
-from study.errors import NotDue, OutOfRange
-from study.measure import Measure, load_measure
+from study.errors import NotDue, OutOfRange, RecordError
+from study.measure import Alert, Measure, load_measure
 from study.protocol import DISTRESS, Protocol
 from study.records import Write, stamp
 from study.study import Person, Study
 from study.visits import Visit, closed, find, finish_follow_up_within, stop_for_item
-from study.withdrawal import refuse_after_withdrawal
+from study.withdrawal import is_withdrawn, refuse_after_withdrawal
 
 __all__ = [
     "SCREENING",
@@ -27,6 +28,7 @@ __all__ = [
     "due_before_enrolment",
     "due_in_visit",
     "given",
+    "hear_refused",
     "known",
     "measure_of",
     "scores_of",
@@ -109,11 +111,28 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
     try:
         rows = check_answers(study, person.protocol, due.measure, answers)
     except OutOfRange:
-        if measure is not None:
-            with study.records.write() as write:
-                _hear_alerts(study, write, code, due, measure, _in_range(measure, answers), now)
+        hear_refused(study, code, due, answers)
         raise
     version = f"{measure.version}+{measure.sha256[:12]}" if measure else person.protocol.sha256[:12]
+    try:
+        _record(study, person, due, measure, version, rows, now)
+    except RecordError:
+        if measure is not None:
+            with suppress(RecordError):
+                hear_refused(study, code, due, answers)
+        raise
+
+
+def _record(
+    study: Study,
+    person: Person,
+    due: Due,
+    measure: Measure | None,
+    version: str,
+    rows: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> None:
+    code = person.code
     with study.records.write() as write:
         if (due.measure, due.occasion) in _done(study, code, due.visit):
             return
@@ -159,9 +178,15 @@ def _hear_alerts(
         row["rule"]
         for row in write.rows(
             "SELECT rule FROM safety_event WHERE participant = ? AND visit IS ? AND source = 'item'"
-            " AND acknowledged_at IS NULL",
+            # Since the form before this one, where the measure is due on two occasions of one visit.
+            " AND raised_at > (SELECT ifnull(max(given_at), '') FROM form WHERE person = ? AND visit IS ?"
+            " AND measure = ? AND occasion != ?)",
             code,
             due.visit,
+            code,
+            due.visit,
+            due.measure,
+            due.occasion,
         )
     }
     alerts = [alert for alert in measure.alerts(answers) if alert.rule not in heard]
@@ -187,6 +212,39 @@ def _finish_follow_up(study: Study, write: Write, visit_id: int, now: datetime) 
     protocol = study.participant(visit.participant).protocol
     if visit.follow_up and visit.state == "before" and _next_in_visit(study, visit, protocol) is None:
         finish_follow_up_within(write, visit, now)
+
+
+def hear_refused(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> bool:
+    """Hear of the answers to a form that is refused, whatever the reason; whether one of them alarms.
+
+    Raises `RecordError` when that can't be recorded, and remembers it (`study.unrecorded`).
+    """
+    if due.measure == SCREENING or is_withdrawn(study, code):
+        return False
+    measure = measure_of(study, due.measure)
+    given = _in_range(measure, answers)
+    alerts = measure.alerts(given)
+    if alerts:
+        now = study.clock.now()
+        _told(study, code, alerts, lambda: _hear_in_a_write(study, code, due, measure, given, now))
+    return bool(alerts)
+
+
+def _hear_in_a_write(
+    study: Study, code: str, due: Due, measure: Measure, given: Mapping[str, int | None], now: datetime
+) -> None:
+    with study.records.write() as write:
+        _hear_alerts(study, write, code, due, measure, given, now)
+
+
+def _told(study: Study, code: str, alerts: Sequence[Alert], record: Callable[[], None]) -> None:
+    """Do what records these alerts; when the disk takes nothing, have them told all the same."""
+    try:
+        record()
+    except RecordError:
+        for alert in alerts:
+            unrecorded.remember(study, code, alert.category, record)
+        raise
 
 
 def check_answers(study: Study, protocol: Protocol, measure: str, answers: Mapping[str, Any]) -> list[dict[str, Any]]:

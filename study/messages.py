@@ -188,24 +188,27 @@ def deliver(study: Study, post: Post = post_by_apprise) -> dict[Kind, int]:
 
 def _send_alarms(study: Study, post: Post, sent: dict[Kind, int], tried: set[str]) -> None:
     """Send the alarms that are open now, but for those whose keys are in `tried`; put these there, too."""
-    waiting = unrecorded.settle(study)
+    waiting, claimed = unrecorded.settle(study), True
     try:
         claim_alarms(study)
     except RecordError as error:
+        claimed = False
         log.error("alarms cannot be claimed and are sent all the same", error=type(error).__name__)
-    for row in _open_alarms(study):
+    for row in _open_alarms(study, unclaimed=not claimed):
         if row["key"] not in tried:
             tried.add(row["key"])
             sent[row["kind"]] += _alarm(study, row, post)
     for one in waiting:
-        if not one.told:
+        key = f"unrecorded/{one.participant}/{one.category}"
+        if not one.told and key not in tried:
+            tried.add(key)
             words = {"participant": one.participant, "category": one.category, "raised_at": one.raised_at}
             one.told = _to_all(study.protocol.safety.notify, *_said(study, "safety_unrecorded", words), post)
             sent["safety"] += one.told
 
 
-def _open_alarms(study: Study) -> list[dict[str, Any]]:
-    """Alarms that are claimed and not taken yet, oldest first; and such as could not be claimed, which have no `id`.
+def _open_alarms(study: Study, *, unclaimed: bool) -> list[dict[str, Any]]:
+    """Alarms that are claimed and not taken yet, oldest first; and `unclaimed` ones, which have no `id`.
 
     Nobody is told that nobody acknowledged an event which was acknowledged meanwhile.
     """
@@ -214,6 +217,8 @@ def _open_alarms(study: Study) -> list[dict[str, Any]]:
         " WHERE state IN ('claimed', 'failed') AND (kind = 'safety' OR kind = 'escalation' AND acknowledged_at IS NULL)"
         " ORDER BY message.id"
     )
+    if not unclaimed:
+        return claimed
     return claimed + [
         {"id": None, "key": key, "kind": kind, "safety_event": row["id"], "participant": row["participant"]}
         for key, kind, row in _unclaimed(study)

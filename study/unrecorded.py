@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from study.errors import RecordError
 from study.records import stamp
 from study.study import Study
@@ -25,6 +27,8 @@ class Unrecorded:
     told: bool = False
     """Whether somebody took the message about it."""
 
+
+log = structlog.get_logger()
 
 _LOCK = threading.Lock()
 _WAITING: dict[Path, dict[tuple[str, str], Unrecorded]] = {}
@@ -53,6 +57,10 @@ def settle(study: Study) -> list[Unrecorded]:
             one.record()
         except RecordError:
             continue
+        except Exception:  # it can never be recorded, and others must not wait for it
+            log.exception("an alarm cannot be recorded", participant=one.participant, category=one.category)
+            if not one.told:
+                continue
         with _LOCK:
             del _WAITING[study.records.path][key]
     with _LOCK:

@@ -1,5 +1,6 @@
 """Visits: opening today's, rating distress, drafts, stopping, closing, claims by robots. Turns are in `study.turns`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from secrets import randbelow
@@ -346,13 +347,15 @@ def stop(study: Study, visit: Visit, source: safety.Source, alarm: safety.Alarm)
     """A safety event in words that are no turn (a draft): stop the visit and hold the participant.
 
     A visit that has ended stays as it ended, and the event is recorded all the same, once while nobody has acknowledged
-    it; one that is stopped has its event.
+    it. One that is stopped has its event; when that was acknowledged, words that come after it are another.
     """
     now = study.clock.now()
-    known = "SELECT 1 FROM safety_event WHERE visit = ? AND rule = ? AND source = ? AND acknowledged_at IS NULL"
+    unacknowledged = "SELECT rule, source FROM safety_event WHERE visit = ? AND acknowledged_at IS NULL"
     with study.records.write() as write:
-        state = _state(write, visit.id)
-        if state != "stopped" and not (state in FINAL and write.row(known, visit.id, alarm.rule, source)):
+        state, open_ones = _state(write, visit.id), write.rows(unacknowledged, visit.id)
+        if state not in FINAL or not (
+            open_ones if state == "stopped" else {"rule": alarm.rule, "source": source} in open_ones
+        ):
             stop_within(study, write, visit, source, alarm, None, now)
     return find(study, visit.id)
 
@@ -386,8 +389,8 @@ def stop_for_item(study: Study, write: Write, visit_id: int, now: datetime) -> N
 # Robots
 
 
-def claim(study: Study, claim_code: str, device: str) -> Visit:
-    """Give the open visit with this code to `device`.
+def claim(study: Study, claim_code: str, device: str, may: Callable[[Visit], None] = lambda visit: None) -> Visit:
+    """Give the open visit with this code to `device`. What `may` raises keeps it from being given.
 
     A device that holds the visit already is given it again, which is how a robot that restarted goes on. Raises
     `UnknownCode`, and `NotDue` when another device holds the visit or the participant's visits are paused. One that was
@@ -401,8 +404,12 @@ def claim(study: Study, claim_code: str, device: str) -> Visit:
             raise UnknownCode("No visit with a robot has this code today.")
         if visit.device not in (None, device):
             raise NotDue("Another robot holds this visit.")
-        if visit.state != "stopped" and not _may(study, study.participant(visit.participant)):
+        participant = study.participant(visit.participant)
+        if participant.status == "withdrawn":
+            raise NotDue("The participant has left the study.")
+        if visit.state != "stopped" and not _may(study, participant):
             raise NotDue("The study is paused; somebody will be in touch.")
+        may(visit)
         if visit.device is None:
             write.update("visit", visit.id, {"device": device})
             write.log(now, device, "visit claimed", f"visit {visit.id}", person=visit.participant)

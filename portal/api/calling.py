@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from portal import words
 from portal.api.models import Body
 from portal.api.repeating import once
+from portal.conversations import crisis_of
 from portal.doors import count_wrong, limited, limits
 from portal.errors import Alarmed
 from portal.looking import sessions
@@ -85,9 +86,11 @@ def call(
             caller = _caller(scope)
             try:
                 return answered(caller, visit_id)
+            except Alarmed as alarm:
+                raise Alarmed(_fixed_message(visit_id)) from alarm
             except (StudyError, TherapistError, HTTPException) as refusal:
                 if visit_id is not None and body is not None and _alarmed(caller, visit_id):
-                    raise Alarmed from refusal
+                    raise Alarmed(_fixed_message(visit_id)) from refusal
                 raise
 
         def answered(caller: Caller, visit_id: int | None) -> Response:
@@ -152,6 +155,14 @@ def _held(caller: Caller, visit_id: int) -> Visit:
     if participant.status == "held":
         raise NotDue("The participant's visits are paused until somebody has been in touch with them.")
     return visit
+
+
+def _fixed_message(visit_id: int | None) -> str | None:
+    """What is to be said to the participant of this visit in a crisis."""
+    if visit_id is None:
+        return None
+    study = sessions().study
+    return crisis_of(study, study.participant(visits.find(study, visit_id).participant).protocol)
 
 
 def _alarmed(caller: Caller, visit_id: int) -> bool:

@@ -117,6 +117,9 @@ class Reply(Body):
 
 class Error(BaseModel):
     error: str = Field(description="what is wrong, in one sentence")
+    message: str | None = Field(
+        None, description="with 409, where the safety screen found something in words that were refused: what to say"
+    )
 
 
 class SpokenTurn(BaseModel):

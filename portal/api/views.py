@@ -13,6 +13,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from portal.api import models
 from portal.api.calling import CALLS, call
 from portal.api.document import document
+from portal.errors import Alarmed
 from portal.looking import has_to_agree, sessions
 from portal.stream import LAST_EVENT_ID, Numbered, follow, stream
 from study import forms, sounding, visits
@@ -111,14 +112,17 @@ def claim(caller: Caller, body: models.Claim) -> models.Visit:
         abort(429, "Too many wrong codes; wait a minute.")
     study = sessions().study
     try:
-        visit = visits.claim(study, body.code, caller.device)
+        return _described(visits.claim(study, body.code, caller.device, _refuse_before_the_page))
     except UnknownCode:
         wrong_codes.add(caller.device)
         raise
+
+
+def _refuse_before_the_page(visit: Visit) -> None:
+    """Raises `NotDue` while something on the participant's own page comes before this visit with a robot."""
     _refuse_before_consent(visit)
-    if forms.due_in_visit(study, visit) is not None:
+    if forms.due_in_visit(sessions().study, visit) is not None:
         raise NotDue("Some questions on the participant's page come first.")
-    return _described(visit)
 
 
 def _refuse_before_consent(visit: Visit) -> None:
@@ -221,17 +225,20 @@ def sound(caller: Caller, visit: Visit, body: models.FirstSound) -> models.Sound
     scope="visits",
     body=models.Words,
     answer=models.Visit,
-    refusals=HELD,
+    refusals={**HELD, 409: f"{HELD[409]}, or something was found and the visit cannot be stopped"},
 )
 def screen(caller: Caller, visit: Visit, body: models.Words) -> models.Visit:
     """Have words screened that are no part of the exercise.
 
     Such as an answer to the rating's question that is no number. They are not kept; if the safety screen finds
-    something, the visit is stopped and the safety officer is told.
+    something, the visit is stopped and the safety officer is told. Where it cannot be stopped, since it has ended or
+    the disk is full, the answer is 409, and its `message` is what to say.
     """
-    study = sessions().study
-    sessions().alarmed(visit, body.words, "participant")
-    return _described(visits.find(study, visit.id))
+    found = sessions().alarmed(visit, body.words, "participant")
+    visit = visits.find(sessions().study, visit.id)
+    if found and visit.state != "stopped":
+        raise Alarmed
+    return _described(visit)
 
 
 @call(blueprint, "POST", "/telemetry", scope="telemetry", body=models.Telemetry, answer=models.Device)

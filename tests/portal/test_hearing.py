@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from study import enrolment, forms, halting, safety, visits
+from study.enrolment import take_in
 from study.errors import RecordFull
 from study.study import Study
 from study.tick import tick
@@ -77,8 +78,7 @@ def test_other_words_under_a_known_token(browser_in: Open, study: Study) -> None
     browser, visit = begun(browser_in, study, "chat")
     say(browser, visit, "I failed the exam", token="one")
     browser.reply(2)
-    status, answer = say(browser, visit, token="one")
-    assert (status, answer["number"], answer["state"]) == (201, 2, "stopped")
+    assert say(browser, visit, token="one") == (409, {"state": "stopped"})
     assert events(study) == [(visit.id, "participant")]
 
 
@@ -162,7 +162,8 @@ def test_a_robots_words_for_a_visit_that_has_ended(
     visits.rate(study, visit, "after", 3) if state == "done" else visits.close(study, visit)
     body = {"words": DARK} if call == "screen" else {"words": DARK, "token": "late"}
     answer = robot.call("POST", f"/visits/{visit.id}/{call}", body)
-    assert answer.status_code == (200 if call == "screen" else 409)
+    assert answer.status_code == 409
+    assert "116 123" in answer.get_json()["message"]
     assert events(study) == [(visit.id, "participant")]
 
 
@@ -239,21 +240,61 @@ def test_whoever_is_held_for_another_reason_is_told_that_their_visits_are_paused
     assert "116 123" in page
 
 
-def test_words_that_a_full_disk_keeps_from_being_recorded(browser_in: Open, study: Study) -> None:
+def test_words_that_come_after_the_event_was_acknowledged_are_another(browser_in: Open, study: Study) -> None:
     browser, visit = begun(browser_in, study, "chat")
+    say(browser, visit, token="one")
+    safety.acknowledge(study, 1, "Dr Okafor")
+    assert say(browser, visit, "I have the pills here and I will end my life") == (409, {"state": "stopped"})
+    assert [row["acknowledged_at"] is None for row in safety.events(study)] == [True, False]
+    assert study.participant(visit.participant).status == "held"
+    assert PEOPLE in shown(browser)
+
+
+def test_a_robot_is_told_what_to_say_to_words_that_are_refused(robot: Robot, study: Study) -> None:
+    person = take_in(study)
+    while person.arm.medium != "robot":
+        person = take_in(study)
+    visit = visits.today(study, person)
+    assert visit is not None
+    robot.call("POST", "/claims", {"code": visit.code})
+    robot.call("POST", f"/visits/{visit.id}/ratings", {"occasion": "before", "value": 60})
+    visits.end(study, visits.find(study, visit.id), by=person.code)
+    for path, body in (("screen", {"words": DARK}), ("turns", {"words": DARK, "token": "one"})):
+        answer = robot.call("POST", f"/visits/{visit.id}/{path}", body)
+        assert answer.status_code == 409
+        assert "116 123" in answer.get_json()["message"]
+    assert "message" not in (robot.call("POST", f"/visits/{visit.id}/screen", {"words": "seventy"}).get_json() or {})
+    assert events(study) == [(visit.id, "participant")]
+
+
+def test_a_crisis_in_the_reason_for_leaving_on_a_full_disk(browser_in: Open, study: Study) -> None:
+    browser = browser_in("chat")
+    full(study)
+    answer = browser.client.post(browser.path + "leave", data={"data": "keep", "reason": DARK})
+    assert answer.location == browser.path
+    assert PEOPLE in shown(browser)
+
+
+def full(study: Study) -> None:
+    """From now on SQLite answers as on a full disk."""
     database = study.records.db.conn
     database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0]}")
     with suppress(RecordFull):
         while True:
             with study.records.write() as write:
                 write.log(study.clock.now(), "x", "filled", "y" * 50)
+
+
+def test_words_that_a_full_disk_keeps_from_being_recorded(browser_in: Open, study: Study) -> None:
+    browser, visit = begun(browser_in, study, "chat")
+    full(study)
     assert say(browser, visit, "I failed the exam")[0] == 507
     assert say(browser, visit) == (409, {"state": "stopped"})
     page = shown(browser)
     assert PEOPLE in page
     assert "116 123" in page
     assert events(study) == []
-    database.execute("PRAGMA max_page_count = 1000000")
+    study.records.db.conn.execute("PRAGMA max_page_count = 1000000")
     tick(study, lambda address, title, body: True)
     assert events(study) == [(visit.id, "participant")]
     assert PEOPLE in shown(browser)

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,9 @@ from portal.app import create_app
 from study import enrolment, forms, identity, safety, visits
 from study.access import devices
 from study.amendment import amend
+from study.errors import RecordFull
 from study.study import Participant, Study
+from study.tick import tick
 from study.verify import verify
 from tests import trial
 from tests.conftest import HandClock
@@ -400,6 +403,84 @@ def test_forms_before_the_exercise_come_before_the_rating(whole: Study, app: Fla
     assert visitor.client.post(visitor.path + "rating", data=sent).status_code == 409
     visitor.answer()
     assert visitor.client.post(visitor.path + "rating", data=sent).status_code == 303
+
+
+PEOPLE = "Let&#39;s stop here for today"
+
+
+def on_day_15(visitor: Visitor, clock: HandClock) -> dict[str, str]:
+    """The PHQ-9 of the last day as the page has it, with an answer that alarms."""
+    clock.forward(days=14)
+    visitor.answer()  # K10
+    return visitor.fields(i9="3")
+
+
+def events(study: Study) -> list[tuple[str, str]]:
+    return [(row["source"], row["rule"]) for row in reversed(safety.events(study))]
+
+
+def test_an_answer_that_alarms_is_heard_in_a_form_that_lacks_another(
+    whole: Study, app: Flask, clock: HandClock
+) -> None:
+    visitor, _ = in_arm(app, whole, "chat")
+    sent = {**on_day_15(visitor, clock), "item-1": ""}
+    for _ in range(2):
+        assert visitor.client.post(visitor.path + "form", data=sent).location == visitor.path
+    assert events(whole) == [("item", "phq9 item 9 at least 1")]
+    assert PEOPLE in visitor.page()
+
+
+def test_an_answer_that_alarms_is_heard_while_somebody_is_held_for_another_reason(
+    whole: Study, app: Flask, clock: HandClock
+) -> None:
+    visitor, person = in_arm(app, whole, "chat")
+    sent = on_day_15(visitor, clock)
+    safety.report(whole, person.code, by="nurse", description="a fall")
+    assert visitor.client.post(visitor.path + "form", data=sent).location == visitor.path
+    assert events(whole) == [("report", ""), ("item", "phq9 item 9 at least 1")]
+    assert PEOPLE in visitor.page()
+
+
+def test_an_answer_that_alarms_is_heard_on_a_full_disk(whole: Study, app: Flask, clock: HandClock) -> None:
+    visitor, _ = in_arm(app, whole, "chat")
+    sent = on_day_15(visitor, clock)
+    database = whole.records.db.conn
+    database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0]}")
+    with suppress(RecordFull):
+        while True:
+            with whole.records.write() as write:
+                write.log(whole.clock.now(), "x", "filled", "y" * 50)
+    assert visitor.client.post(visitor.path + "form", data=sent).location == visitor.path
+    assert PEOPLE in visitor.page()
+    database.execute("PRAGMA max_page_count = 1000000")
+    tick(whole, lambda address, title, body: True)
+    assert events(whole) == [("item", "phq9 item 9 at least 1")]
+
+
+def test_a_follow_up_is_not_closed_by_being_looked_at_while_its_participant_is_held(
+    whole: Study, app: Flask, clock: HandClock
+) -> None:
+    visitor, person = in_arm(app, whole, "chat")
+    clock.forward(days=44)
+    visit = visits.today(whole, person)
+    assert visit is not None
+    with pytest.MonkeyPatch.context() as meanwhile:  # the hold comes between two looks of one request
+        meanwhile.setattr("study.forms.due_in_visit", lambda study, visit: None)
+        visitor.page()
+    assert visits.find(whole, visit.id).state == "before"
+
+
+def test_a_robot_that_was_refused_for_what_is_on_the_page_keeps_no_visit(
+    whole: Study, app: Flask, clock: HandClock
+) -> None:
+    visitor, person = in_arm(app, whole, "robot")
+    clock.forward(days=7)
+    visit = visits.today(whole, person)
+    assert visit is not None
+    first, second = (Robot(app.test_client(), devices.issue(whole, name, by="test")) for name in ("one", "two"))
+    assert first.call("POST", "/claims", {"code": visit.code}).status_code == 409
+    visitor.answer()
+    assert second.call("POST", "/claims", {"code": visit.code}).status_code == 200
 
 
 def test_a_robot_takes_a_visit_when_the_forms_before_it_are_given(whole: Study, app: Flask, clock: HandClock) -> None:

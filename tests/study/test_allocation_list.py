@@ -10,7 +10,7 @@ import pytest
 from study.allocation_list import upload
 from study.amendment import amend
 from study.enrolment import come, enrol, take_in
-from study.errors import StudyError
+from study.errors import Excluded, StudyError
 from study.keys import StudyKey
 from study.study import Study
 from study.verify import verify
@@ -166,6 +166,17 @@ def test_whoever_came_before_the_last_edit_uses_up_the_same_list(
     upload(study, a_list(tmp_path, "arm\n" + "\n".join(ORDER)), by="Trial unit")
     later = come(study)
     assert [enrol(study, one.code).arm.name for one in (early, later, come(study))] == ORDER[:3]
+
+
+def test_who_is_excluded_on_paper_is_recorded_though_the_list_has_no_place(
+    folder: Path, clock: HandClock, tmp_path: Path
+) -> None:
+    trial.write(folder, ("block_sizes = [3] ", 'method = "list" '))
+    study = Study.open(folder, clock=clock)
+    upload(study, a_list(tmp_path, "stratum,arm\nsex: female; k10: below 20,robot\n"), by="Trial unit")
+    with pytest.raises(Excluded):
+        take_in(study, answers={**FIT, "age": 15, "sex": "male"}, scores={"k10": trial.answers(study, "k10")})
+    assert [row["state"] for row in study.records.rows("SELECT state FROM person")] == ["ineligible"]
 
 
 def test_a_list_that_is_no_file_is_refused(listed: Study, tmp_path: Path) -> None:
