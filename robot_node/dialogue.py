@@ -46,7 +46,7 @@ class Dialogue:
 
     api: DeviceAPI
     say: Callable[[str], bool | None]
-    """Says one sentence; False when the participant spoke into it or into one before it."""
+    """Says one sentence; False when the participant spoke into it or into one before it, or it made no sound."""
     hear: Callable[[str], str]
     """Waits for what the participant says next; told which kind of answer is expected: `code`, `rating`, `yes`, `words`
     or `reflection`. Raises `Stopped` when there is to be nothing more."""
@@ -60,6 +60,8 @@ class Dialogue:
     """Told of the visit when it is claimed."""
     hold_floor: Callable[[], None] = lambda: None
     """What is said from now to the next `hear` is not to be interrupted."""
+    settle: Callable[[], None] = lambda: None
+    """Waits until nobody speaks any more, and what they said was heard."""
     gesture: Callable[[str], None] = lambda name: None
     """Moves: `greet`, `nod`, `think` or `farewell`."""
     sounded: Callable[[], float | None] = lambda: None
@@ -129,7 +131,8 @@ class Dialogue:
                     return "stopped"
                 case _:
                     self.gesture("farewell")
-                    self._tell("farewell")
+                    if not self._tell("farewell"):
+                        self.settle()
                     self.hold_floor()  # who speaks into that gets no more of it, and no answer
                     over = visit.state
                     try:
@@ -436,9 +439,10 @@ class Dialogue:
         self._state = state
         self.show(state)
 
-    def _tell(self, name: str, **values: object) -> None:
-        for sentence in split(texts(self.language, "robot")[name].format(**values)):
-            self.say(sentence)
+    def _tell(self, name: str, **values: object) -> bool:
+        """Say a text of the robot; whether the participant let it finish."""
+        sentences = split(texts(self.language, "robot")[name].format(**values))
+        return False not in [self.say(sentence) for sentence in sentences]
 
 
 def _why_not(error: Refused) -> str:
