@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from robot_node.api import DeviceAPI, Visit
-from robot_node.errors import Alarmed, ClaimedElsewhere, NotReachable, PageFirst, Refused, WrongCode
+from robot_node.errors import Alarmed, ClaimedElsewhere, NotReachable, PageFirst, Refused, WrongCode, WrongToken
 from robot_node.numbers import code_in, is_plain, rating_in, yes_in
 from study.texts import texts
 from therapist.rails import split
@@ -316,17 +316,17 @@ class Dialogue:
     def _hear_crisis_out(self, visit: Visit, number: int) -> Visit:
         """Say the fixed message that answers turn `number`, and return the visit, which was stopped.
 
-        Whatever else the portal refuses, since a stopping rule may have halted the study at the same moment: what
-        needs no portal is said then.
+        Whatever else the portal refuses, since a stopping rule may have halted the study, or somebody have revoked the
+        token, at the same moment: what needs no portal is said then.
         """
         self.hold_floor()
         try:
             return self._listen_to_reply(visit, thinks=False)
-        except Refused as error:
+        except (Refused, WrongToken) as error:
             log.warning("the message of a crisis was refused", error=str(error))
         try:
             return self._patiently(self.api.visit, visit.id)
-        except Refused:
+        except (Refused, WrongToken):
             crisis = texts(self.language, "crisis")
             said = " ".join(self._said.get(number, [])) if self._whole else ""
             message = said or f"{crisis['before']} {crisis['after']}"

@@ -109,8 +109,10 @@ def test_a_rating_that_is_refused_for_good_is_not_asked_for_again(why: str, said
     assert " ".join(spoken.said).endswith(texts("en", "robot")[said])
 
 
-def test_a_message_that_broke_off_is_said_in_full() -> None:
-    portal = Portal("exercise", refusing("1"))
+@pytest.mark.parametrize("status", [409, 401])
+def test_a_message_that_broke_off_is_said_in_full(status: int) -> None:
+    """Also where the robot's token was revoked at that moment."""
+    portal = Portal("exercise")
     streams = [0]
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -121,7 +123,8 @@ def test_a_message_that_broke_off_is_said_in_full() -> None:
             data: dict[str, Any] = {"reply_to": 2, "index": 0, "text": "Thank you for telling me."}
             if streams[0] == 1:
                 return httpx2.Response(200, text=f"event: sentence\ndata: {json.dumps(data)}\n\n")
-            return httpx2.Response(409, json=REFUSED)
+        if streams[0]:
+            return httpx2.Response(status, json=REFUSED)
         return portal.answer(request)
 
     api = DeviceAPI("http://127.0.0.1:9", "robot-1.token")
