@@ -14,7 +14,16 @@ from typing import Any
 
 import httpx2
 
-from robot_node.errors import ClaimedElsewhere, NotReachable, PageFirst, Refused, RobotError, WrongCode, WrongToken
+from robot_node.errors import (
+    Alarmed,
+    ClaimedElsewhere,
+    NotReachable,
+    PageFirst,
+    Refused,
+    RobotError,
+    WrongCode,
+    WrongToken,
+)
 
 __all__ = ["DeviceAPI", "Event", "Heard", "Visit"]
 
@@ -75,7 +84,7 @@ class DeviceAPI:
     """One robot's connection to the portal. Every call may be repeated without doing anything twice.
 
     All calls raise `NotReachable` when the portal does not answer, `WrongToken`, and `RobotError` for what should not
-    happen; each names what else it raises.
+    happen; each names what else it raises. Where that is `Refused` it may be `Alarmed` or `PageFirst`.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -102,8 +111,6 @@ class DeviceAPI:
             why = _why(answer)
             if re.search(r"\b(another|other) (robot|device)", why, re.IGNORECASE):
                 raise ClaimedElsewhere(why)
-            # A new consent to read, or questions to answer: the portal's sentence names the page where they are.
-            raise PageFirst(why) if re.search(r"\bpage\b", why, re.IGNORECASE) else Refused(why)
         return _visit(self._fine(answer))
 
     def visit(self, visit_id: int) -> Visit:
@@ -121,7 +128,7 @@ class DeviceAPI:
         return Heard(answer["number"], answer["stopped"])
 
     def screen(self, visit_id: int, words: str) -> Visit:
-        """Have words screened that are no part of the exercise; a hit stops the visit."""
+        """Have words screened that are no part of the exercise; a hit stops the visit. Raises `Refused`."""
         return _visit(self._fine(self._send("POST", f"/visits/{visit_id}/screen", {"words": words})))
 
     def sound(self, visit_id: int, reply_to: int, after_ms: float) -> None:
@@ -209,7 +216,7 @@ class DeviceAPI:
         if status >= 500 or status == 429:
             raise NotReachable(f"{self.url} cannot take this now (status {status}).")
         if status in (403, 404, 409, 413, 422):
-            raise Refused(_why(answer))
+            raise _refusal(answer)
         try:
             body = answer.json()
         except ValueError:
@@ -219,14 +226,31 @@ class DeviceAPI:
         return body
 
 
+def _refusal(answer: httpx2.Response) -> Refused:
+    """The error for an answer that refuses something."""
+    why = _why(answer)
+    if answer.status_code == 409:
+        if message := _told(answer, "message"):
+            return Alarmed(why, message)
+        # A new consent to read, or questions to answer: the portal's sentence names the page where they are.
+        if re.search(r"\bpage\b", why, re.IGNORECASE):
+            return PageFirst(why)
+    return Refused(why)
+
+
 def _why(answer: httpx2.Response) -> str:
     """The sentence in which the portal says why it refuses something; it quotes nobody."""
+    return _told(answer, "error") or f"The portal does not take this now (status {answer.status_code})."
+
+
+def _told(answer: httpx2.Response, name: str) -> str:
+    """A text in the body of an answer; empty when there is none."""
     try:
         body = answer.json()
     except ValueError:
-        body = None
-    why = body.get("error") if isinstance(body, dict) else None
-    return why if isinstance(why, str) and why else f"The portal does not take this now (status {answer.status_code})."
+        return ""
+    text = body.get(name) if isinstance(body, dict) else None
+    return text if isinstance(text, str) else ""
 
 
 def _lines(parts: Iterable[bytes]) -> Iterator[str]:

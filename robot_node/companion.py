@@ -37,6 +37,9 @@ REPEAT_CUT_S = 6.0
 AFTER_SPEECH_S = 2.0
 """So long after somebody spoke their words may still be on the way: the robot says nothing of its own."""
 
+LONGEST_SPEECH_S = 60.0
+"""Who spoke into the farewell is heard out at most so long."""
+
 BETWEEN_VISITS_S = 5.0
 """One participant goes, another comes."""
 
@@ -97,8 +100,13 @@ class Companion(RobotNode):
         self._language = "en"
         self._battery: float | None = None
         self._heard_at = 0.0
+        """When the last answer was heard."""
+        self._answer_ended: float | None = None
+        """When its words had ended, where the ear said so."""
         self._ended_at = (0.0, 0.0)
-        """When the ear last said that speech had ended, and when that had been."""
+        """When the ear last said that speech had ended whose words did not come yet, and when that had been."""
+        self._holds_floor = False
+        """Whether a message of a crisis or a farewell is said: it is waited for however long there is no sound."""
         self._spoken = ""
         self._sound = ("", 0.0)
         """The sentence that began to sound last, and when."""
@@ -175,6 +183,7 @@ class Companion(RobotNode):
             hold_floor=self._hold_floor,
             gesture=lambda name: self._gesture_topic.publish(String(data=name)),
             sounded=self._sounded,
+            settle=self._settle,
             notice=lambda level, what: self.report("code", level, what),
             language=self._language,
         )
@@ -185,6 +194,7 @@ class Companion(RobotNode):
             while True:
                 dialogue.hold_visit(code, greet=kept is None, visit_id=self._resume.visit() if kept else None)
                 code = kept = None
+                self._holds_floor = False
                 self._interrupted.clear()
                 self._unsaid.clear()
                 self._resume.forget()
@@ -238,6 +248,7 @@ class Companion(RobotNode):
         self._recording_topic.publish(String(data=f"visit-{visit.id}" if visit.record else ""))
 
     def _hold_floor(self) -> None:
+        self._holds_floor = True
         self._interrupted.clear()
         self._unsaid.clear()
         self._expecting_topic.publish(String(data="nothing"))
@@ -245,8 +256,8 @@ class Companion(RobotNode):
     # Speaking
 
     def _speak(self, sentence: str, keep: bool = True) -> bool:
-        """Say a sentence; with a voice, until it is said. False when the participant spoke into this answer: one to
-        `keep` is said later if nothing was said after all."""
+        """Say a sentence; with a voice, until it is said. False when the participant spoke into this answer, or there
+        was no sound for too long: one to `keep` is said later if nothing was said after all."""
         self._waiting_since = None
         self._spoken = sentence
         if self._stop.is_set():
@@ -258,7 +269,7 @@ class Companion(RobotNode):
             said = not self._interrupted.is_set() and self._aloud(sentence)
         if not said and keep:
             self._unsaid.append(sentence)
-        return said or not self._interrupted.is_set()
+        return said
 
     def _aloud(self, sentence: str) -> bool:
         """Say a sentence with the voice. False when it is to be said later: it was cut, or there is no sound."""
@@ -287,9 +298,12 @@ class Companion(RobotNode):
                 began = limit = now
             elif self._colleagues.troubled("voice"):
                 limit = now
-            without_sound = now > began + LONGEST_TROUBLE_S + patience
+            without_sound = not self._holds_floor and now > began + LONGEST_TROUBLE_S + patience
             if runs > SENTENCE_RUNS or now > limit + patience or without_sound:
                 self.report("voice", "error", "the voice does not say what it is given")
+                if without_sound:
+                    self._outstanding = ""
+                    self._say_topic.publish(String(data=""))  # it would be said twice, or to somebody else
                 return not without_sound
         if self._interrupted.is_set():
             return False
@@ -299,10 +313,8 @@ class Companion(RobotNode):
     def _sounded(self) -> float | None:
         """Milliseconds from the end of the speech that was heard last to the first sound of the sentence said last."""
         sentence, at = self._sound
-        told, ended = self._ended_at
         # An ear that gives words without sound says of no end: they ended when they came.
-        began = ended if abs(told - self._heard_at) < SAME_WORDS_S else self._heard_at
-        self._ended_at = (0.0, 0.0)  # what is heard next has an end of its own
+        began = self._heard_at if self._answer_ended is None else self._answer_ended
         return 1000 * (at - began) if sentence == self._spoken and at > began > 0 else None
 
     def _keep_company(self) -> None:
@@ -332,6 +344,7 @@ class Companion(RobotNode):
 
     def _hear(self, kind: str) -> str:
         self._interrupted.clear()
+        self._holds_floor = False
         self._waiting_since = None
         self._expecting_topic.publish(String(data=kind))
         self._listen(True)
@@ -371,6 +384,13 @@ class Companion(RobotNode):
         """What was said while nobody listened, or after an answer and before the next question: to be screened."""
         sources = [self._overheard] if self._interrupted.is_set() else [self._words, self._overheard]
         return [source.get_nowait() for source in sources for _ in range(source.qsize())]
+
+    def _settle(self) -> None:
+        """Wait until nobody speaks, and the words of whoever did have come."""
+        least = time.monotonic() + AFTER_SPEECH_S
+        most = least + LONGEST_SPEECH_S
+        while (now := time.monotonic()) < least or (self._hears_somebody() and now < most):
+            self._pause(LOOK_S)
 
     def _hears_somebody(self) -> bool:
         """Whether somebody is speaking, or has been a moment ago; an ear that fails can't tell."""
@@ -439,15 +459,22 @@ class Companion(RobotNode):
     def _on_heard(self, message: Any) -> None:
         if not message.data.strip():
             return
+        now = time.monotonic()
+        told, ended = self._ended_at
+        self._ended_at = (0.0, 0.0)  # what is heard next has an end of its own
         if self._interrupted.is_set() or self._listening:
-            self._heard_at = time.monotonic()
+            self._heard_at, self._answer_ended = now, ended if now - told < SAME_WORDS_S else None
             self._words.put(message.data)
         else:
             self._overheard.put(message.data)
 
     def _on_speech_ended(self, message: Any) -> None:
         now = time.monotonic()
-        self._ended_at = (now, now - float(message.data))
+        ended = now - float(message.data)
+        if self._answer_ended is None and now - self._heard_at < SAME_WORDS_S:
+            self._answer_ended = ended  # the words came first
+        else:
+            self._ended_at = (now, ended)
 
     def _on_speaking(self, message: Any) -> None:
         if message.data and self._sound[0] != self._outstanding:

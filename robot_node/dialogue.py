@@ -7,14 +7,13 @@ visit again and goes on from there, repeating no more than the last thing said.
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
 import structlog
 
 from robot_node.api import DeviceAPI, Visit
-from robot_node.errors import ClaimedElsewhere, NotReachable, PageFirst, Refused, WrongCode
+from robot_node.errors import Alarmed, ClaimedElsewhere, NotReachable, PageFirst, Refused, WrongCode, WrongToken
 from robot_node.numbers import code_in, is_plain, rating_in, yes_in
 from study.texts import texts
 from therapist.rails import split
@@ -34,6 +33,9 @@ LONGEST_WAIT_S = 5.0
 TRIES_IN_CRISIS = 3
 """A sentence of the fixed message that was cut is said again, at most so often in all."""
 
+LONGEST_WORDS, OVERLAP = 4000, 200
+"""The portal takes no more characters at once; longer words are screened in pieces, each with the end of the last."""
+
 BEFORE_CODE_S = 60.0
 """What was said to the robot for so long before a code was taken, whoever gave the code has said."""
 
@@ -44,7 +46,7 @@ class Dialogue:
 
     api: DeviceAPI
     say: Callable[[str], bool | None]
-    """Says one sentence; False when the participant spoke into it or into one before it."""
+    """Says one sentence; False when the participant spoke into it or into one before it, or it made no sound."""
     hear: Callable[[str], str]
     """Waits for what the participant says next; told which kind of answer is expected: `code`, `rating`, `yes`, `words`
     or `reflection`. Raises `Stopped` when there is to be nothing more."""
@@ -58,6 +60,8 @@ class Dialogue:
     """Told of the visit when it is claimed."""
     hold_floor: Callable[[], None] = lambda: None
     """What is said from now to the next `hear` is not to be interrupted."""
+    settle: Callable[[], None] = lambda: None
+    """Waits until nobody speaks any more, and what they said was heard."""
     gesture: Callable[[str], None] = lambda name: None
     """Moves: `greet`, `nod`, `think` or `farewell`."""
     sounded: Callable[[], float | None] = lambda: None
@@ -72,6 +76,8 @@ class Dialogue:
     _said: dict[int | None, list[str]] = field(default_factory=dict)
     _cut: bool = False
     """Whether the participant spoke into the answer that is being said."""
+    _whole: bool = False
+    """Whether the answer that was asked for last came to its end."""
     _heard: int | None = None
     """The turn of the words that were heard last."""
     _sounds: dict[int, float] = field(default_factory=dict)
@@ -95,16 +101,22 @@ class Dialogue:
         self.attend(visit)
         try:
             state = self._go_on(visit)
+        except Alarmed as error:
+            log.warning("words of a crisis were refused", error=str(error))
+            self._show("stopped")
+            self._say_to_the_end(error.message)
+            state = "stopped"
         except Refused as error:
             log.warning("the visit cannot go on", error=str(error))
             self.notice("warning", f"a visit could not go on: {error}")
-            self._tell("not_now")
+            self._tell(_why_not(error))
             return "refused"
         self.notice("ok", "no visit")
         return state
 
     def _go_on(self, visit: Visit) -> str:
-        """Hold a visit that was claimed. Raises `Refused` when it was halted, or its participant has left."""
+        """Hold a visit that was claimed. Raises `Refused` when it was halted, or its participant has left, and
+        `Alarmed` when the screen found something in words that are refused."""
         resumed = bool(visit.turns)
         while True:
             visit = self._screened(visit)
@@ -119,11 +131,16 @@ class Dialogue:
                     return "stopped"
                 case _:
                     self.gesture("farewell")
-                    self._tell("farewell")
+                    if not self._tell("farewell"):
+                        self.settle()
                     self.hold_floor()  # who speaks into that gets no more of it, and no answer
                     over = visit.state
-                    with suppress(Refused):  # it is over whatever happens to the study now
+                    try:
                         visit = self._screened(visit)
+                    except Alarmed:
+                        raise
+                    except Refused:
+                        return over  # whatever happens to the study now
                     if visit.state != "stopped":
                         return over
 
@@ -165,7 +182,7 @@ class Dialogue:
                 if visit_id is not None and (stopped := self._stopped(visit_id)):
                     return stopped
                 self.notice("warning", f"the visit whose code was given cannot be made: {error}")
-                self._tell("page_first" if isinstance(error, PageFirst) else "not_now")
+                self._tell(_why_not(error))
             else:
                 self.notice("ok", "a visit is held")
                 since = time.monotonic() - BEFORE_CODE_S
@@ -203,7 +220,10 @@ class Dialogue:
                     try:
                         return self._patiently(self.api.rate, visit.id, occasion, value)
                     except Refused:
-                        return self._patiently(self.api.visit, visit.id)
+                        visit = self._patiently(self.api.visit, visit.id)
+                        if visit.state == occasion:
+                            raise  # it would be refused again and again
+                        return visit
                 value = None
                 self._tell("again")
                 continue
@@ -221,14 +241,24 @@ class Dialogue:
         return self._patiently(self._screen, visit)
 
     def _screen(self, visit: Visit) -> Visit:
+        refusal: Refused | None = None
         self._unscreened += self.overheard()
         while self._unscreened and visit.state != "stopped":
             # One by one, since what stands beside a sentence may excuse it; and together, since one may be in two.
-            for words in dict.fromkeys([*self._unscreened, " ".join(self._unscreened)]):
-                visit = self.api.screen(visit.id, words)
+            spoken = [*self._unscreened, " ".join(self._unscreened)]
+            for words in dict.fromkeys(piece for one in spoken for piece in _pieces(one) if piece.strip()):
+                try:
+                    visit = self.api.screen(visit.id, words)
+                except Alarmed:
+                    self._unscreened = []
+                    raise
+                except Refused as error:
+                    refusal = error  # the portal screens what it refuses: each piece is to come before it
                 if visit.state == "stopped":
                     break
             self._unscreened = self.overheard()
+        if refusal is not None and visit.state != "stopped":
+            raise refusal
         return visit
 
     # The exercise
@@ -256,6 +286,8 @@ class Dialogue:
             self.gesture("nod")
             try:
                 heard = self._patiently(self.api.say, visit.id, words, token)
+            except Alarmed:
+                raise
             except Refused:
                 visit = self._not_taken(visit, words)
                 continue
@@ -270,8 +302,11 @@ class Dialogue:
 
     def _not_taken(self, visit: Visit, words: str) -> Visit:
         """The visit as it stands when it does not take these words as a turn: they are screened all the same."""
+        self._unscreened.append(words)
         try:
-            visit = self._patiently(self.api.screen, visit.id, words)
+            visit = self._screened(visit)
+        except Alarmed:
+            raise
         except Refused:
             visit = self._patiently(self.api.visit, visit.id)  # one that was stopped is told while the study is halted
         if visit.state != "stopped":
@@ -281,19 +316,19 @@ class Dialogue:
     def _hear_crisis_out(self, visit: Visit, number: int) -> Visit:
         """Say the fixed message that answers turn `number`, and return the visit, which was stopped.
 
-        Whatever else the portal refuses, since a stopping rule may have halted the study at the same moment: what
-        needs no portal is said then.
+        Whatever else the portal refuses, since a stopping rule may have halted the study, or somebody have revoked the
+        token, at the same moment: what needs no portal is said then.
         """
         self.hold_floor()
         try:
             return self._listen_to_reply(visit, thinks=False)
-        except Refused as error:
+        except (Refused, WrongToken) as error:
             log.warning("the message of a crisis was refused", error=str(error))
         try:
             return self._patiently(self.api.visit, visit.id)
-        except Refused:
+        except (Refused, WrongToken):
             crisis = texts(self.language, "crisis")
-            said = " ".join(self._said.get(number, []))
+            said = " ".join(self._said.get(number, [])) if self._whole else ""
             message = said or f"{crisis['before']} {crisis['after']}"
             return replace(visit, state="stopped", pending=False, message=message)
 
@@ -303,7 +338,7 @@ class Dialogue:
         One that `thinks` does so while the answer waits for the model or is being written, and nothing came for a
         moment. It is asked to again and again: a short sound that it makes meanwhile ends the gesture.
         """
-        self._cut = False
+        self._cut = self._whole = False
 
         def follow() -> Visit:
             silent = thinks
@@ -318,6 +353,7 @@ class Dialogue:
                         event.data["reply_to"], event.data["index"], event.data["text"], event.data.get("whole", False)
                     )
                 self._reached = time.monotonic()
+            self._whole = True
             return self.api.visit(visit.id)
 
         visit = self._patiently(follow)
@@ -361,13 +397,17 @@ class Dialogue:
         """Say the fixed message, if the answer that carries it was not said, and heard to its end, already."""
         message = visit.message or ""
         if self._cut or not any(" ".join(said) == message for said in self._said.values()):
-            self.hold_floor()
-            for sentence in split(message):
-                # Somebody may have spoken in the moment before the floor was held.
-                for _ in range(TRIES_IN_CRISIS):
-                    if self.say(sentence) is not False:
-                        break
-                    self.hold_floor()
+            self._say_to_the_end(message)
+
+    def _say_to_the_end(self, message: str) -> None:
+        """Say the message of a crisis."""
+        self.hold_floor()
+        for sentence in split(message):
+            # Somebody may have spoken in the moment before the floor was held.
+            for _ in range(TRIES_IN_CRISIS):
+                if self.say(sentence) is not False:
+                    break
+                self.hold_floor()
 
     # The connection
 
@@ -399,6 +439,18 @@ class Dialogue:
         self._state = state
         self.show(state)
 
-    def _tell(self, name: str, **values: object) -> None:
-        for sentence in split(texts(self.language, "robot")[name].format(**values)):
-            self.say(sentence)
+    def _tell(self, name: str, **values: object) -> bool:
+        """Say a text of the robot; whether the participant let it finish."""
+        sentences = split(texts(self.language, "robot")[name].format(**values))
+        return False not in [self.say(sentence) for sentence in sentences]
+
+
+def _why_not(error: Refused) -> str:
+    """The name of the text for a visit that is refused."""
+    return "page_first" if isinstance(error, PageFirst) else "not_now"
+
+
+def _pieces(words: str) -> list[str]:
+    """Words in pieces that the portal takes."""
+    begins = range(0, max(len(words) - OVERLAP, 1), LONGEST_WORDS - OVERLAP)
+    return [words[begin : begin + LONGEST_WORDS] for begin in begins]

@@ -1,6 +1,7 @@
 """The errors this room raises, all under `RobotError`."""
 
 __all__ = [
+    "Alarmed",
     "ClaimedElsewhere",
     "NotReachable",
     "PageFirst",
@@ -44,6 +45,15 @@ class Refused(RobotError):
 
 class PageFirst(Refused):
     """The participant has something to read or to answer on their own page before the robot may have the visit."""
+
+
+class Alarmed(Refused):
+    """Words were refused, and the safety screen found something in them: `message` is what is to be said to whoever
+    said them."""
+
+    def __init__(self, why: str, message: str) -> None:
+        super().__init__(why)
+        self.message = message
 
 
 class Stopped(RobotError):

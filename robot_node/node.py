@@ -120,11 +120,16 @@ class RobotNode(LifecycleNode):
         """Give what the topic `stop` says to `callback`. A node that was not there when somebody said it, such as one
         that was started again, takes it from the others: whoever says stop need not stay to say it again."""
         told = self.sends("stopped")
+        began = time.time_ns()
 
         def take(message: Any) -> None:
+            live = self._sent_at >= began  # and not what somebody had said, and keeps for whoever comes late
+            if self._sent_at < self._stop_at and not (live and message.data):
+                return
             self._stop_at = self._sent_at
             callback(message.data)
-            told.publish(message)  # nobody passes on but what was said to itself: so it goes round in no circle
+            if live:
+                told.publish(message)  # nobody passes on but what was said to itself: so it goes round in no circle
 
         def learn(message: Any) -> None:
             if self._sent_at > self._stop_at:

@@ -7,7 +7,11 @@ import threading
 import time
 from pathlib import Path
 
+import structlog
+
 __all__ = ["Resume", "state_file"]
+
+log = structlog.get_logger()
 
 FRESH_S = 600.0
 """After so long somebody else may stand before the robot: then it asks for the code."""
@@ -29,6 +33,8 @@ class Resume:
         self._url = url
         self._held: tuple[str, int | None] | None = None
         self._lock = threading.Lock()
+        self._fails = False
+        """Whether the file could not be written last time: that is logged once."""
         self._path = Path(path).expanduser() if path else None
 
     def code(self) -> str | None:
@@ -66,11 +72,18 @@ class Resume:
     def _write(self, code: str, visit: int | None) -> None:
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(".part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"url": self._url, "code": code, "visit": visit, "at": time.time()}, file)
-        part.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            part = self._path.with_suffix(".part")
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump({"url": self._url, "code": code, "visit": visit, "at": time.time()}, file)
+            part.replace(self._path)
+        except OSError as error:  # a full disk: the visit goes on, and is only not remembered
+            if not self._fails:
+                log.warning("the visit cannot be remembered", file=str(self._path), error=type(error).__name__)
+            self._fails = True
+        else:
+            self._fails = False
 
     def forget(self) -> None:
         """No visit is being held."""

@@ -72,7 +72,8 @@ TOPICS = {
               "how many seconds ago the participant's words ended that `heard` has"),
         Topic("voice_activity", "std_msgs/Bool", LATCHED, "ear", ("body", "companion"),
               "whether the participant speaks"),
-        Topic("say", "std_msgs/String", WORDS, "companion", ("voice",), "one sentence, as soon as it may be said"),
+        Topic("say", "std_msgs/String", WORDS, "companion", ("voice",), "one sentence, as soon as it may be said; "
+              "an empty one: those before it are not to be said any more"),
         Topic("spoken", "std_msgs/String", WORDS, "voice", ("companion",), "a sentence that was said to its end"),
         Topic("speaking", "std_msgs/Bool", LATCHED, "voice", ("ear", "body", "companion"),
               "whether the robot makes a sound"),

@@ -125,6 +125,9 @@ class Voice(RobotNode):
     def _on_say(self, message: Any) -> None:
         if self._ending.is_set():
             return
+        if not message.data:
+            self.cut()  # whoever waited for what was given has given it up, and would give it again
+            return
         with self._pending_lock:
             # Whoever waits for a sentence gives it again to a voice that was started again, which may have it already.
             if message.data in self._pending:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rclpy.node import Node
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool, Float32, String
 
 from robot_node.client import Listener
 from robot_node.companion import Companion
@@ -266,4 +267,32 @@ def test_words_are_an_answer_while_it_listens_and_overheard_otherwise(graph: Any
     node._on_heard(String(data="Two."))
     assert node._take_overheard() == [], "it is the answer of somebody who spoke into a sentence"
     assert node._words.get_nowait() == "Two."
+    node.trigger_cleanup()
+
+
+@pytest.mark.parametrize("words_first", [True, False])
+@pytest.mark.parametrize("overheard", [True, False])
+def test_the_first_sound_counts_from_the_end_of_the_answer_whatever_was_overheard(
+    graph: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch, words_first: bool, overheard: bool
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("robot_node.companion.time", SimpleNamespace(monotonic=lambda: now[0]))
+    node = companion(graph, desk)
+    node.trigger_configure()
+
+    def hear(words: str, ended_s_ago: float) -> None:
+        calls = [(node._on_heard, String(data=words)), (node._on_speech_ended, Float32(data=ended_s_ago))]
+        for call, message in calls if words_first else reversed(calls):
+            call(message)
+            now[0] += 0.1
+
+    node._listening = True
+    hear("An answer.", 1.5)
+    node._listening = False
+    now[0] += 1.3
+    if overheard:
+        hear("hm", 0.5)
+    node._spoken = node._outstanding = "It weighs on you."
+    node._on_speaking(Bool(data=True))
+    assert node._sounded() == pytest.approx(2900 + 200 * overheard + 100 * (not words_first), abs=1)
     node.trigger_cleanup()

@@ -200,3 +200,26 @@ def test_an_answer_that_makes_no_sound_is_not_reported(desk: Desk, partner: Part
         partner.speak(words)
     wait_until(lambda: len(turns(desk)) == 2, 20, str(partner.said))
     assert first_sounds(desk) == []
+
+
+def test_words_into_the_farewell_are_screened_when_they_have_come(desk: Desk, partner: Partner) -> None:
+    for words in (desk.visit.code, "70", "yes"):
+        partner.speak(words)
+    assert partner.listening.wait(20)
+    with desk.study.records.write() as write:  # the exercise came to its end elsewhere
+        write.update("visit", desk.visit_id, {"state": "after"})
+        write.log(desk.study.clock.now(), "test", "visit moved", f"visit {desk.visit_id}")
+    partner.interrupt_at = "goodbye"
+    for words in (ANSWER, "40", "yes"):
+        partner.speak(words)
+    wait_until(lambda: any("goodbye" in said for said in partner.said), 20, str(partner.said))
+    partner.breathe_in(True)
+    time.sleep(2.5)
+    partner.breathe_in(False)
+    time.sleep(0.5)  # the recogniser takes its time
+    partner.speak("I want to die", when_asked=False)
+
+    def events() -> list[dict[str, object]]:
+        return desk.study.records.rows("SELECT category FROM safety_event")
+
+    wait_until(lambda: bool(events()), 10, "not screened")

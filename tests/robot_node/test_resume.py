@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from robot_node.resume import FRESH_S, Resume, state_file
 
@@ -64,3 +65,19 @@ def test_a_visit_that_takes_long_is_remembered_from_its_last_moment(
     robot.forget()
     robot.keep()
     assert Resume(path, HERE).code() is None
+
+
+def test_a_full_disk_is_logged_once_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    robot = Resume(str(tmp_path / "robot.json"), HERE)
+    with capture_logs() as logs, monkeypatch.context() as full:
+
+        def no_room(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        full.setattr("robot_node.resume.json.dump", no_room)
+        robot.remember("481516", 12)
+        robot.keep()
+    assert [entry["event"] for entry in logs] == ["the visit cannot be remembered"]
+    assert "481516" not in str(logs)
+    robot.keep()
+    assert Resume(str(tmp_path / "robot.json"), HERE).visit() == 12

@@ -79,3 +79,42 @@ def test_the_newest_word_holds_whoever_passes_it_on(graph: Any) -> None:
     time.sleep(0.5)
     assert voice._halted.is_set()
     voice.autostop()
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_node_that_is_started_again_brings_back_no_older_word(graph: Any, on: bool) -> None:
+    """Whoever said something else before may still be there, and their word reaches whoever comes late."""
+    import rclpy
+
+    companion = Companion(parameter_overrides=overrides({"url": "http://127.0.0.1:9", "token": "robot-1.x"}))
+    graph.add_node(companion)
+    companion.trigger_configure()
+    first = body(graph)
+    panel = rclpy.create_node("panel")
+    sender = panel.create_publisher(Bool, "stop", TOPICS["stop"].quality.profile)
+    wait_until(lambda: sender.get_subscription_count() >= 2, 20, "nobody takes it")
+    sender.publish(Bool(data=not on))
+    wait_until(lambda: companion._stop_at and first._stop_at, 20, "not heard")
+    say_stop(on, nodes=2)
+    wait_until(lambda: first._stopped == companion._halted == on, 20, "not heard")
+    voice = Voice()
+    graph.add_node(voice)
+    voice.trigger_configure()
+    wait_until(lambda: voice._stop_at, 20, "nothing is passed on")
+    time.sleep(1.5)
+    assert [companion._halted, first._stopped, voice._halted.is_set()] == [on] * 3
+    voice.autostop()
+    companion.trigger_cleanup()
+    panel.destroy_node()
+
+
+def test_a_stop_that_is_said_now_is_obeyed_though_a_clock_is_slow(graph: Any) -> None:
+    voice = Voice()
+    graph.add_node(voice)
+    voice.trigger_configure()
+    voice._stop_at = time.time_ns() + 10**10
+    say_stop(True, nodes=1)
+    wait_until(voice._halted.is_set, 20, "not stopped")
+    say_stop(False, nodes=1)
+    wait_until(lambda: not voice._halted.is_set(), 20, "still stopped")
+    voice.autostop()

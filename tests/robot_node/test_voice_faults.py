@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -198,8 +199,55 @@ def test_the_companion_waits_for_no_voice_without_end(
         restarted=list,
     )
     began = time.monotonic()
-    assert node._speak("One.")
+    assert node._speak("One.") is not kept
     assert time.monotonic() - began < 10
     assert node._unsaid == (["One."] if kept else [])
     assert node._reports["voice"][0] == "error"
+    node.trigger_cleanup()
+
+
+def test_what_was_given_up_is_dropped_and_said_once_when_it_is_given_again(
+    graph: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companions, "LONGEST_SENTENCE_S", 0.3)
+    monkeypatch.setattr(companions, "LONGEST_TROUBLE_S", 0.3)
+    monkeypatch.setattr(FakeSpeaker, "alive", False)
+    speaker, said = voice(graph, monkeypatch, FakeSynthesiser())
+    node = Companion(parameter_overrides=overrides({"url": "http://127.0.0.1:9", "token": "t", "voice": True}))
+    graph.add_node(node)
+    node.trigger_configure()
+    wait_until(node._is_read, 10, "they do not find each other")
+    for sentence in ("One.", "Two."):
+        node._colleagues._errors["voice"] = {"speaker"}
+        assert node._speak(sentence) is False
+    assert node._unsaid == ["One.", "Two."]
+    wait_until(lambda: not speaker._pending, 10, "it is kept")
+    monkeypatch.setattr(FakeSpeaker, "alive", True)
+    time.sleep(0.5)
+    assert said == []
+    for sentence in node._unsaid:
+        speaker._on_say(String(data=sentence))
+    wait_until(lambda: said == ["One.", "Two."], 10, str(said))
+    node.trigger_cleanup()
+    speaker.autostop()
+
+
+def test_the_message_of_a_crisis_waits_for_sound(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(companions, "LONGEST_SENTENCE_S", 0.2)
+    monkeypatch.setattr(companions, "LONGEST_TROUBLE_S", 0.2)
+    node = Companion(parameter_overrides=overrides({"url": "http://127.0.0.1:9", "token": "t", "voice": True}))
+    graph.add_node(node)
+    node.trigger_configure()
+    node._colleagues = SimpleNamespace(  # type: ignore[assignment]
+        run=lambda name: "1", troubled=lambda name: True, missing=list, restarted=list
+    )
+    node._hold_floor()
+    results: list[bool] = []
+    thread = threading.Thread(target=lambda: results.append(node._speak("One.")))
+    thread.start()
+    time.sleep(2.0)
+    assert results == []
+    node._on_spoken(String(data="One."))
+    thread.join(5)
+    assert results == [True]
     node.trigger_cleanup()
