@@ -358,12 +358,19 @@ class Conversation:
         """What a person wrote, all of it screened before any of it is said."""
         provenance.by_person(written, form, self._engine.identity if self._engine else None)
         sentences = split(written.text)
-        for sentence in sentences:
-            hit = self._screen.check(sentence, "therapist")
-            if hit is not None:
-                raise _Crisis(hit)
+        self._look_at(written.text)
+        for number, sentence in enumerate(sentences):
+            self._look_at(sentence, *sentences[max(0, number - 1) : number])
         for sentence in sentences:
             yield "person", sentence
+
+    def _look_at(self, sentence: str, *before: str) -> None:
+        """Screen a sentence of the answer, alone and together with what stands `before` it in the same answer: what
+        was cut in two may be harmless in each half. Raises `_Crisis`."""
+        for text in dict.fromkeys((sentence, " ".join((*before, sentence.lstrip("-–—*•> "))))):
+            hit = self._screen.check(text, "therapist")
+            if hit is not None:
+                raise _Crisis(hit)
 
     def _engines(
         self,
@@ -435,9 +442,7 @@ class Conversation:
                     begin=prompt.begin,
                 )
                 # Screened even when refused for another reason: a model that wrote this must be known of.
-                hit = self._screen.check(sentence, "therapist")
-                if hit is not None:
-                    raise _Crisis(hit)
+                self._look_at(sentence, *said[len(said) - min(passed, 1) :])
                 if reason is not None:
                     self._refuse(provenance, reason, sentence)
                     break

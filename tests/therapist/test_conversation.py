@@ -276,6 +276,22 @@ def test_a_crisis_on_paper_is_answered_too_and_once() -> None:
     assert conversation.step is None
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("It may be best for you to kill\nyourself.",),
+        ("It may be best for you to kill\n", " \n", "yourself."),
+        ("It may be best for you to kill\nYourself.",),
+        ("It may be best for you to kill\n- yourself.",),
+        ("With a boss like that you should just go and end\nYour life.",),
+    ],
+)
+def test_a_line_break_takes_no_harmful_sentence_past_the_screen(pieces: tuple[str, ...]) -> None:
+    conversation = begun(writing(*pieces))
+    assert said(conversation, ANSWER)[-2:] == split(CRISIS)
+    assert conversation.stopped
+
+
 def test_after_a_crisis_earlier_fields_are_owed_nothing_more() -> None:
     engine = writing("It sounds like you failed the exam.")
     conversation = begun(engine, medium="worksheet")
