@@ -82,6 +82,8 @@ class Usage:
     tokens_cached: int = 0
     """Of these, the tokens whose keys and values were still held from an earlier turn."""
     tokens_out: int = 0
+    cut: bool = False
+    """Whether the reply ended because there was no room for more, and not because the model had ended it."""
     queue_ms: float = 0.0
     """Waiting for a place, before the model began to read this prompt."""
     first_token_ms: float | None = None

@@ -34,6 +34,7 @@ class Wilful:
         self.asked: list[Prompt] = []
         self.closed = threading.Event()
         self.retries = 0
+        self.cut = False
 
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
@@ -49,7 +50,7 @@ class _Writing:
     place = 0
 
     def __init__(self, engine: Wilful, prompt: Prompt) -> None:
-        self.usage = Usage(retries=engine.retries)
+        self.usage = Usage(retries=engine.retries, cut=engine.cut)
         self._engine = engine
         self._prompt = prompt
 
@@ -274,6 +275,29 @@ def test_a_crisis_on_paper_is_answered_too_and_once() -> None:
     assert conversation.stopped
     assert not conversation.finished
     assert conversation.step is None
+
+
+@pytest.mark.parametrize("rest", ["It sounds like you have no need to", "It sounds like the teacher (the old one)"])
+def test_what_was_cut_off_is_not_said_as_if_it_were_whole(rest: str) -> None:
+    engine = writing(rest)
+    engine.cut = True
+    conversation = begun(engine)
+    assert said(conversation, ANSWER)[0] == EXERCISE.steps[0].acknowledge[0]
+    assert reasons(conversation) == ["runaway"]
+
+
+@pytest.mark.parametrize(
+    ("written", "cut", "sentence"),
+    [
+        ("It sounds like you failed the exam.", True, "It sounds like you failed the exam."),
+        ("It sounds like you failed the exam", False, "It sounds like you failed the exam."),
+        ("It sounds like it was “the exam”", False, "It sounds like it was “the exam”"),
+    ],
+)
+def test_what_the_model_ended_is_said(written: str, cut: bool, sentence: str) -> None:
+    engine = writing(written)
+    engine.cut = cut
+    assert said(begun(engine), ANSWER)[0] == sentence
 
 
 @pytest.mark.parametrize(

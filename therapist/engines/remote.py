@@ -48,6 +48,9 @@ A reply is mostly stopped after its first sentence, before the end at which Open
 ITS_OWN_FAULT = frozenset({400, 413, 422})
 """Answers to a request that is wrong in itself: the server that gives them is well."""
 
+BROKEN = frozenset({"abort", "error"})
+"""Why a reply ended that no model has ended: vLLM and SGLang say so where others end the stream without a word."""
+
 
 class RemoteEngine:
     """A client of one server. Replies run beside each other, `at_once` of them; the rest wait their turn."""
@@ -279,11 +282,12 @@ class RemoteGeneration:
                         yield choice.delta.content
         if self._closed.is_set():
             return
-        if ended is None:
+        if ended is None or ended in BROKEN:
             raise EngineError("The server failed: it stopped in the middle of a reply.")
         if ended == "content_filter":
             raise _Withheld("The server failed: it withheld the reply.")
-        if ended == "length" and not self.usage.tokens_out:
+        self.usage.cut = ended == "length"
+        if self.usage.cut and not self.usage.tokens_out:
             self.usage.tokens_out = self._sampling.max_tokens
 
     def _connected(self, connection: Any) -> None:

@@ -61,6 +61,17 @@ def test_it_stops_at_the_end_of_its_turn(local: LocalEngine, first_turn: Prompt)
     assert "<|im_end|>" not in text
 
 
+@pytest.mark.parametrize("room", [6, 120])
+def test_a_reply_that_has_no_room_left_is_cut_off_and_says_so(
+    local: LocalEngine, first_turn: Prompt, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    read = write(local, first_turn)[1].tokens_in
+    monkeypatch.setattr(local, "_longest", read + room)
+    usage = write(local, first_turn, Sampling(max_tokens=120))[1]
+    assert usage.cut == (room == 6)
+    assert (usage.tokens_out == 6) == usage.cut
+
+
 def test_letters_of_several_tokens_arrive_whole(local: LocalEngine, first_turn: Prompt) -> None:
     prompt = replace(first_turn, begin="Café 🙂 – naïve 🧑‍🎓")
     generation = local.generate(prompt, sampling=SHORT, seed=1, conversation="letters")

@@ -48,6 +48,8 @@ class Server:
     refusals: list[int] = field(default_factory=list)
     """The status codes with which the next requests are refused, one each."""
     retry_after: str = ""
+    ended: str = "stop"
+    """What it says a reply ended with."""
     strict: threading.Barrier | None = None
     """When it is there, a request with an option that OpenAI does not know is refused: when all have come, and each
     when the one before has been served."""
@@ -112,7 +114,7 @@ class Server:
                     if number == 2 and server.fault in MIDWAY:
                         return self.go_wrong()
                     self.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
-                ended = "content_filter" if server.fault == "withheld" else "stop"
+                ended = "content_filter" if server.fault == "withheld" else server.ended
                 self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": ended}]})
                 if "stream_options" in request:
                     counts = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
@@ -240,6 +242,20 @@ def test_a_reply_streams_over_the_wire_and_is_accounted_for(serve: Callable[...,
     assert asked["repetition_penalty"] == 1.1
     assert 'Begin with "It sounds like"' in asked["messages"][-1]["content"]
     engine.close()
+
+
+@pytest.mark.parametrize(("ended", "cut"), [("stop", False), ("length", True)])
+def test_a_reply_that_the_server_cut_off_is_said_to_be(serve: Callable[..., Server], ended: str, cut: bool) -> None:
+    generation = ask(open_engine("openai", base_url=serve(ended=ended).url))
+    assert "keys" in "".join(generation)
+    assert generation.usage.tokens_out < Sampling().max_tokens
+    assert generation.usage.cut == cut
+
+
+@pytest.mark.parametrize("ended", ["abort", "error"])
+def test_a_reply_that_the_server_gave_up_has_failed(serve: Callable[..., Server], ended: str) -> None:
+    with pytest.raises(EngineError, match="in the middle of a reply"):
+        list(ask(open_engine("openai", base_url=serve(ended=ended).url)))
 
 
 def test_what_openai_does_not_know_is_not_sent_unless_it_is_set(serve: Callable[..., Server]) -> None:
