@@ -35,6 +35,7 @@ class Wilful:
         self.closed = threading.Event()
         self.retries = 0
         self.cut = False
+        self.model: str | None = None
 
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
@@ -50,7 +51,7 @@ class _Writing:
     place = 0
 
     def __init__(self, engine: Wilful, prompt: Prompt) -> None:
-        self.usage = Usage(retries=engine.retries, cut=engine.cut)
+        self.usage = Usage(retries=engine.retries, cut=engine.cut, model=engine.model)
         self._engine = engine
         self._prompt = prompt
 
@@ -275,6 +276,15 @@ def test_a_crisis_on_paper_is_answered_too_and_once() -> None:
     assert conversation.stopped
     assert not conversation.finished
     assert conversation.step is None
+
+
+def test_the_record_names_the_model_that_wrote_the_answer() -> None:
+    for answered_by, named in [("test-2026-01", "test-2026-01"), (None, "test")]:
+        engine = writing("It sounds like you failed the exam.")
+        engine.model = answered_by
+        transcript = MemoryTranscript()
+        said(begun(engine, transcript), ANSWER)
+        assert (transcript.turns()[-1].provenance or {})["model"] == named
 
 
 @pytest.mark.parametrize("rest", ["It sounds like you have no need to", "It sounds like the teacher (the old one)"])

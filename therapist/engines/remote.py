@@ -104,6 +104,7 @@ class RemoteEngine:
         self.identity = EngineIdentity("openai", model or named[0], None)
         self._model = self.identity.model
         self._counts = COUNTS
+        self.names: frozenset[str] = frozenset()
 
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
@@ -168,11 +169,6 @@ class RemoteEngine:
                 self._counts = ways[left:]
                 return stream
         raise AssertionError("There is always one way to ask.")
-
-    def call_itself(self, name: str) -> None:
-        """Take over the more precise name by which the server answers: a dated version for an alias."""
-        if name != self.identity.model:
-            self.identity = EngineIdentity("openai", name, None)
 
     def _models(self, base_url: str, api_key_env: str | None, *, needed: bool) -> list[str]:
         try:
@@ -270,7 +266,8 @@ class RemoteGeneration:
                 if self._closed.is_set():
                     return
                 if chunk.model:
-                    self._engine.call_itself(chunk.model)
+                    self._engine.names |= {chunk.model}
+                    self.usage.model = chunk.model  # a dated version for an alias; the next reply may have another
                 if chunk.usage is not None:
                     self._count(chunk.usage)
                 self._count_timings(getattr(chunk, "timings", None))

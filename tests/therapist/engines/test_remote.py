@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from therapist.engine import Engine, Priority, Prompt, Sampling, Utterance
+from therapist.engine import Engine, Named, Priority, Prompt, Sampling, Utterance
 from therapist.engines import open_engine
 from therapist.engines._breaker import Pass
 from therapist.engines._door import LeftAlone, Ticket
@@ -276,13 +276,20 @@ def test_the_model_is_the_one_the_server_names(serve: Callable[..., Server]) -> 
     assert engine.identity.sha256 is None
 
 
-def test_an_alias_becomes_the_name_by_which_the_server_answers(serve: Callable[..., Server]) -> None:
+def test_each_reply_has_the_name_by_which_the_server_answered(serve: Callable[..., Server]) -> None:
     told: list[str] = []
-    engine = open_engine("openai", base_url=serve(models=("m-2026-01",)).url, model="m", progress=told.append)
-    assert engine.identity.model == "m"
+    server = serve(models=("m-2026-01",))
+    engine = open_engine("openai", base_url=server.url, model="m", progress=told.append)
     assert "does not name the model m; it names m-2026-01" in told[0]
-    list(ask(engine))
-    assert engine.identity.model == "m-2026-01"
+    first = ask(engine)
+    list(first)
+    server.models = ("m-2026-02",)
+    second = ask(engine)
+    list(second)
+    assert [first.usage.model, second.usage.model] == ["m-2026-01", "m-2026-02"]
+    assert engine.identity.model == "m"
+    assert isinstance(engine, Named)
+    assert engine.names == {"m-2026-01", "m-2026-02"}
 
 
 def test_a_server_that_lists_no_models_will_do_when_the_study_names_one(serve: Callable[..., Server]) -> None:
