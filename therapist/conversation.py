@@ -289,8 +289,9 @@ class Conversation:
         if stopped:
             if provenance.ready_ms is None:
                 provenance.ready_ms = round(1000 * (time.monotonic() - started), 1)
-            said = split(self._crisis_message)
-            yield from said
+            for sentence in split(self._crisis_message):
+                said.append(sentence)  # behind what had been said before it was found
+                yield sentence
         provenance.total_ms = round(1000 * (time.monotonic() - started), 1)
         self._transcript.add(
             Turn(
