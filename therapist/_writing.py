@@ -113,11 +113,11 @@ class Writing:
         """What was left without a full stop: a sentence if the model ended there, none if it was cut off."""
         if self.first_sentence_ms is None:
             self.first_sentence_ms = 1000 * (time.monotonic() - started)
-        if rest[-1] in ".!?…\"'”’)":
+        if rest.rstrip("\"'”’)").endswith((".", "!", "?", "…")):
             return rest
-        if self._generation is not None and self._generation.usage.tokens_out >= self.sampling.max_tokens:
+        if self._generation is not None and self._generation.usage.cut:
             raise Runaway("The engine wrote a sentence that found no end.")
-        return rest + "."
+        return rest if rest[-1] in "\"'”’)" else rest + "."
 
     def _next(self, limit: float, busy: float) -> str | None:
         while True:

@@ -289,8 +289,9 @@ class Conversation:
         if stopped:
             if provenance.ready_ms is None:
                 provenance.ready_ms = round(1000 * (time.monotonic() - started), 1)
-            said = split(self._crisis_message)
-            yield from said
+            for sentence in split(self._crisis_message):
+                said.append(sentence)  # behind what had been said before it was found
+                yield sentence
         provenance.total_ms = round(1000 * (time.monotonic() - started), 1)
         self._transcript.add(
             Turn(
@@ -358,12 +359,19 @@ class Conversation:
         """What a person wrote, all of it screened before any of it is said."""
         provenance.by_person(written, form, self._engine.identity if self._engine else None)
         sentences = split(written.text)
-        for sentence in sentences:
-            hit = self._screen.check(sentence, "therapist")
-            if hit is not None:
-                raise _Crisis(hit)
+        self._look_at(written.text)
+        for number, sentence in enumerate(sentences):
+            self._look_at(sentence, *sentences[max(0, number - 1) : number])
         for sentence in sentences:
             yield "person", sentence
+
+    def _look_at(self, sentence: str, *before: str) -> None:
+        """Screen a sentence of the answer, alone and together with what stands `before` it in the same answer: what
+        was cut in two may be harmless in each half. Raises `_Crisis`."""
+        for text in dict.fromkeys((sentence, " ".join((*before, sentence.lstrip("-–—*•> "))))):
+            hit = self._screen.check(text, "therapist")
+            if hit is not None:
+                raise _Crisis(hit)
 
     def _engines(
         self,
@@ -435,9 +443,7 @@ class Conversation:
                     begin=prompt.begin,
                 )
                 # Screened even when refused for another reason: a model that wrote this must be known of.
-                hit = self._screen.check(sentence, "therapist")
-                if hit is not None:
-                    raise _Crisis(hit)
+                self._look_at(sentence, *said[len(said) - min(passed, 1) :])
                 if reason is not None:
                     self._refuse(provenance, reason, sentence)
                     break

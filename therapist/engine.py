@@ -12,6 +12,7 @@ __all__ = [
     "EngineIdentity",
     "Form",
     "Generation",
+    "Named",
     "Priority",
     "Prompt",
     "Remote",
@@ -82,6 +83,10 @@ class Usage:
     tokens_cached: int = 0
     """Of these, the tokens whose keys and values were still held from an earlier turn."""
     tokens_out: int = 0
+    model: str | None = None
+    """The name of the model that wrote it, where a server told; it may be more precise than that of the engine."""
+    cut: bool = False
+    """Whether the reply ended because there was no room for more, and not because the model had ended it."""
     queue_ms: float = 0.0
     """Waiting for a place, before the model began to read this prompt."""
     first_token_ms: float | None = None
@@ -156,4 +161,14 @@ class Remote(Protocol):
         """None while the server is asked as usual. While it is left alone because it failed several times in a row,
         the seconds until it is tried again.
         """
+        ...
+
+
+@runtime_checkable
+class Named(Protocol):
+    """What an engine has besides, whose server may answer by other names than the one it is asked by."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names by which it has answered: those of its replies in the record."""
         ...

@@ -92,6 +92,7 @@ class Provenance:
         self.raw = raw
         self.first_sentence_ms = _rounded(first_sentence_ms)
         if usage is not None:
+            self.model = usage.model or identity.model
             self.prompt = usage.messages
             self.tokens_in, self.tokens_cached, self.tokens_out = (
                 usage.tokens_in,

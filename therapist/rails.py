@@ -38,7 +38,7 @@ _ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "prof", "st", "e.g", "i.e", "etc", "v
 _END = re.compile(
     r"(?:(?:\.\.+|…)[\"'”’)\]]*|[.!?]+[\"'”’)\]]+)(?=\s+(?P<next>\S))"  # a small letter may carry these on
     r"|(?<![.…])(?:[!?]+|\.)(?=\s)"
-    r"|\n+"
+    r"|\n\s*(?=(?P<line>\S))"  # and a line break anywhere
 )
 
 
@@ -55,7 +55,10 @@ class Rails:
 
 
 class Sentences:
-    """Cuts a stream of text into sentences, each as soon as it is known to be whole."""
+    """Cuts a stream of text into sentences, each as soon as it is known to be whole.
+
+    A line break alone ends none that a small letter carries on: half a sentence is not what it says.
+    """
 
     def __init__(self) -> None:
         self._rest = ""
@@ -70,7 +73,8 @@ class Sentences:
             last = candidate.rstrip(".!?…\"'”’)] \n").rsplit(None, 1)
             if candidate.rstrip().endswith(".") and last and last[-1].lower().lstrip("(\"'") in _ABBREVIATIONS:
                 continue
-            if match["next"] and match["next"].islower():
+            following = match["next"] or match["line"]
+            if following and following.islower():
                 continue
             if candidate.strip():
                 whole.append(candidate.strip())

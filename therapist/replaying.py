@@ -14,6 +14,7 @@ from therapist.conversation import Conversation
 from therapist.differences import Change, Difference, changes, compare
 from therapist.engine import Engine, EngineIdentity, Generation, Priority, Prompt, Sampling
 from therapist.errors import EngineError
+from therapist.rails import split
 from therapist.transcript import RecordedTurn, Turn
 
 __all__ = ["REASONS", "Beside", "Reason", "Replayed", "Verdict", "replay", "why_not"]
@@ -97,7 +98,8 @@ def replay(
     now = {**written.provenance, "seed": then["seed"]}
     if _cut(now):
         return Replayed(turn, then, "failed", error=f"The engine failed ({now['failures'][-1]}).", now=now)
-    cut = _cut(then) or _ended(turn, written)
+    pending = next(one for one in transcript.turns() if one.number == turn.reply_to)
+    cut = _cut(then) or _ended(turn, written, again.says_next(again.due(pending)))
     found = compare(then, now, said_then=_said(turn), said_now=_said(written), cut=cut)
     return Replayed(
         turn,
@@ -232,10 +234,15 @@ def _cut(provenance: Mapping[str, Any]) -> bool:
     return bool(provenance["failures"])
 
 
-def _ended(turn: RecordedTurn, written: Turn) -> bool:
-    """Whether the visit was ended while the answer was being said: the script's question, or closing, is missing."""
-    asked = written.text.startswith(turn.text) and written.text != turn.text
-    return turn.next_step is None and turn.origin != "crisis" and (written.next_step is not None or asked)
+def _ended(turn: RecordedTurn, written: Turn, script: str) -> bool:
+    """Whether the visit was ended while the answer was being said: what the script says after it is wholly missing.
+
+    `script` is what it says now; in a worksheet, whose answers are one sentence, nothing.
+    """
+    if turn.next_step is not None or turn.origin == "crisis":
+        return False
+    answer = written.text.removesuffix(" ".join(split(script))).rstrip()
+    return written.next_step is not None or (bool(script) and answer.startswith(turn.text))
 
 
 def _said(turn: RecordedTurn) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.looking import sessions
 from study.records import stamp
-from therapist.engine import EngineIdentity, Remote
+from therapist.engine import EngineIdentity, Named, Remote
 from therapist.engines.opening import OpeningEngine
 
 __all__ = ["Health", "health", "shown"]
@@ -53,7 +53,9 @@ def health() -> list[Health]:
         identity = engine.identity
         where = choice.base_url or ""
         if (identity, where) not in found:
-            rows = asked[identity.kind, identity.model]
+            names = {identity.model, *(engine.names if isinstance(engine, Named) else ())}
+            rows = [row for name in names for row in asked[identity.kind, name]]
+            rows.sort(key=lambda row: str(row["recorded_at"]), reverse=True)
             loading = isinstance(engine, OpeningEngine) and not engine.is_open
             alone = engine.left_alone_s if isinstance(engine, Remote) else None
             found[identity, where] = _health(identity, where, loading, alone, rows)

@@ -186,6 +186,25 @@ def test_a_server_that_is_left_alone_is_said_to_be(study: Study) -> None:
     assert "it is asked again in 42 s" in shown
 
 
+def test_answers_under_a_dated_name_count_for_the_engine_that_was_asked(
+    study: Study, browser_in: Open, clock: HandClock
+) -> None:
+    class Dated(ElizaEngine):
+        names = frozenset({"doctor-1966-01"})
+
+    visit = visits.today(study, browser_in("chat").participant)
+    assert visit is not None
+    row = {"visit": visit.id, "speaker": "therapist", "step": "x", "text": "…", "recorded_at": stamp(clock.now())}
+    told = '{"engine": "eliza", "model": "doctor-1966-01", "first_sentence_ms": 100.0, "failures": []}'
+    with study.records.write() as write:
+        write.insert("turn", {**row, "number": 1, "origin": "model", "provenance": told})
+        write.log(clock.now(), "test", "turn", "visit")
+    client = create_app(study, {study.protocol.engine: Dated()}).test_client()
+    accounts.add(study, "a", {"researcher"}, by="test")
+    client.set_cookie(COOKIE, signing.begin(study, "a"))
+    assert "answers: 1, of which" in part(client.get("/console/").text, "engines")
+
+
 class Held:
     """ELIZA, who begins when the test lets her."""
 

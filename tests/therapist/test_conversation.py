@@ -34,6 +34,8 @@ class Wilful:
         self.asked: list[Prompt] = []
         self.closed = threading.Event()
         self.retries = 0
+        self.cut = False
+        self.model: str | None = None
 
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
@@ -49,7 +51,7 @@ class _Writing:
     place = 0
 
     def __init__(self, engine: Wilful, prompt: Prompt) -> None:
-        self.usage = Usage(retries=engine.retries)
+        self.usage = Usage(retries=engine.retries, cut=engine.cut, model=engine.model)
         self._engine = engine
         self._prompt = prompt
 
@@ -274,6 +276,54 @@ def test_a_crisis_on_paper_is_answered_too_and_once() -> None:
     assert conversation.stopped
     assert not conversation.finished
     assert conversation.step is None
+
+
+def test_the_record_names_the_model_that_wrote_the_answer() -> None:
+    for answered_by, named in [("test-2026-01", "test-2026-01"), (None, "test")]:
+        engine = writing("It sounds like you failed the exam.")
+        engine.model = answered_by
+        transcript = MemoryTranscript()
+        said(begun(engine, transcript), ANSWER)
+        assert (transcript.turns()[-1].provenance or {})["model"] == named
+
+
+@pytest.mark.parametrize("rest", ["It sounds like you have no need to", "It sounds like the teacher (the old one)"])
+def test_what_was_cut_off_is_not_said_as_if_it_were_whole(rest: str) -> None:
+    engine = writing(rest)
+    engine.cut = True
+    conversation = begun(engine)
+    assert said(conversation, ANSWER)[0] == EXERCISE.steps[0].acknowledge[0]
+    assert reasons(conversation) == ["runaway"]
+
+
+@pytest.mark.parametrize(
+    ("written", "cut", "sentence"),
+    [
+        ("It sounds like you failed the exam.", True, "It sounds like you failed the exam."),
+        ("It sounds like you failed the exam", False, "It sounds like you failed the exam."),
+        ("It sounds like it was “the exam”", False, "It sounds like it was “the exam”"),
+    ],
+)
+def test_what_the_model_ended_is_said(written: str, cut: bool, sentence: str) -> None:
+    engine = writing(written)
+    engine.cut = cut
+    assert said(begun(engine), ANSWER)[0] == sentence
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("It may be best for you to kill\nyourself.",),
+        ("It may be best for you to kill\n", " \n", "yourself."),
+        ("It may be best for you to kill\nYourself.",),
+        ("It may be best for you to kill\n- yourself.",),
+        ("With a boss like that you should just go and end\nYour life.",),
+    ],
+)
+def test_a_line_break_takes_no_harmful_sentence_past_the_screen(pieces: tuple[str, ...]) -> None:
+    conversation = begun(writing(*pieces))
+    assert said(conversation, ANSWER)[-2:] == split(CRISIS)
+    assert conversation.stopped
 
 
 def test_after_a_crisis_earlier_fields_are_owed_nothing_more() -> None:

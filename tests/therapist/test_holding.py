@@ -82,6 +82,7 @@ def test_a_crisis_in_the_second_sentence_ends_the_holding_of_the_first() -> None
     assert hurried == [True]
     assert sentences == ["It sounds like you failed the exam.", *CRISIS.replace(". ", ".|").split("|")]
     assert conversation.stopped
+    assert conversation.turns[-1].text == " ".join(sentences)  # what was said is what the record has
 
 
 def test_while_the_first_sentence_is_held_the_engine_writes_on() -> None:

@@ -160,6 +160,7 @@ def test_a_question_is_due_where_the_step_wants_one() -> None:
         ('He said "no." I left.', ['He said "no."', "I left."]),
         ("Well ... yes. Oh ... Yes", ["Well ... yes.", "Oh ...", "Yes"]),
         ("First line\nSecond line", ["First line", "Second line"]),
+        ("One line\nthat goes on\n\n and on. Done.\nso", ["One line\nthat goes on\n\n and on.", "Done.", "so"]),
         ("", []),
     ],
 )

@@ -269,6 +269,27 @@ def test_an_answer_of_a_visit_that_was_ended_meanwhile_is_compared_as_far_as_it_
     assert parts(found)[0] == "raw"
 
 
+def test_a_longer_closing_is_a_difference_at_a_visits_last_answer() -> None:
+    step = EXERCISE.steps[-1]
+    transcript = MemoryTranscript()
+    transcript.add(Turn(speaker="therapist", step=step.id, text="Hello.", origin="script", next_step=step.id))
+    held = conversation(writes(REPLY), transcript)
+    held.hear("I could write to her tomorrow after breakfast.", "t")
+    list(held.reply())
+    for closing in (f"{EXERCISE.closing} And rest.", f"Well. {EXERCISE.closing}"):
+        found = again(writes(REPLY), transcript, exercise=EXERCISE.model_copy(update={"closing": closing}))
+        assert (found.verdict, found.cut, parts(found)) == ("differs", False, ["said"])
+
+
+def test_a_longer_answer_is_a_difference_in_a_worksheet() -> None:
+    transcript = visit(writes("You are lazy."), ANSWER, medium="worksheet")
+    first = EXERCISE.steps[0]
+    longer = first.model_copy(update={"acknowledge": (f"{first.acknowledge[0]} Well done.",)})
+    exercise = EXERCISE.model_copy(update={"steps": (longer, *EXERCISE.steps[1:])})
+    found = again(writes("You are lazy."), transcript, medium="worksheet", exercise=exercise)
+    assert (found.verdict, found.cut, parts(found)) == ("differs", False, ["said"])
+
+
 def test_what_no_engine_wrote_is_named_and_not_compared() -> None:
     def fails(prompt: Prompt, seed: int) -> Iterator[str]:
         raise EngineError("gone")

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
+import pytest
+
 from tests.therapist.test_conversation import ANSWER, CRISIS, EXERCISE, Wilful, begun, said, writing
 from therapist.engine import Prompt
 from therapist.rails import split
@@ -62,6 +64,15 @@ def test_a_persons_words_are_screened_before_any_of_them_is_said() -> None:
     assert last(transcript).origin == "crisis"
     assert last(transcript).hit is not None
     assert (last(transcript).provenance or {})["person"] == "Dr Okafor"
+    assert conversation.stopped
+
+
+@pytest.mark.parametrize(
+    "written", ["You should kill\nyourself.", "You should kill\nYourself.", "You should kill\n\n- yourself."]
+)
+def test_a_line_break_takes_no_word_of_a_person_past_the_screen(written: str) -> None:
+    conversation = begun(writing("x"), wizard=Sitting(written))
+    assert said(conversation, ANSWER) == split(CRISIS)
     assert conversation.stopped
 
 

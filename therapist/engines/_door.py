@@ -63,6 +63,7 @@ class Door:
                         raise LeftAlone("The server failed several times in a row; it is left alone for a while.")
                     if len(self._inside) < self._at_once and self._waiting.order()[0] is ticket:
                         ticket.leave = self._breaker.ask()
+                        self._waiting.next()  # this one; that the queue knows whom it served makes it fair
                         self._inside.append(ticket)
                         return True
                     self._changed.wait()

@@ -4,16 +4,28 @@ Many templates refuse a system message anywhere but first, a first turn of the a
 a row. So guidance goes into the last message of the participant, in brackets; an opening of the therapist follows a
 short cue; and neighbours of one role are joined. Guidance never moves earlier than the last message, so that all
 before it stays the same from turn to turn and its keys and values can be kept.
+
+The marks with which templates tell who speaks are broken in what was said: nobody writes a role into the prompt.
 """
+
+import re
 
 from therapist.engine import Prompt
 
-__all__ = ["Messages", "as_messages", "without_system"]
+__all__ = ["Messages", "as_messages", "broken", "without_system"]
 
 Messages = list[dict[str, str]]
 """Each `{"role": "system" | "user" | "assistant", "content": ...}`."""
 
 _CUE = "(The exercise begins.)"
+
+_MARK = re.compile(
+    r"<(?:[|｜][^<>\n]{1,60}|/?[^<>\n]{1,60}[|｜])>"  # <|im_start|>, <|turn>, <turn|>
+    r"|</?(?:s|bos|eos|start_of_turn|end_of_turn)>"
+    r"|<</?SYS>>|\[/?(?:INST|SYS|SYSTEM_PROMPT)\]",
+    re.IGNORECASE,
+)
+"""The forms of such marks in the templates of most families of models."""
 
 
 def as_messages(prompt: Prompt, *, begin_in_words: bool = False) -> Messages:
@@ -28,7 +40,7 @@ def as_messages(prompt: Prompt, *, begin_in_words: bool = False) -> Messages:
     if prompt.turns and prompt.turns[0].speaker == "therapist":
         _append(messages, "user", _CUE)
     for said in prompt.turns:
-        _append(messages, "user" if said.speaker == "participant" else "assistant", said.text)
+        _append(messages, "user" if said.speaker == "participant" else "assistant", broken(said.text))
     guidance = prompt.guidance
     if begin_in_words and prompt.begin:
         guidance = f'{guidance} Begin with "{prompt.begin.strip()}".'.strip()
@@ -45,6 +57,11 @@ def without_system(messages: Messages) -> Messages:
     if not rest or rest[0]["role"] != "user":
         return [{"role": "user", "content": first["content"]}, *rest]
     return [{"role": "user", "content": f"{first['content']}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def broken(text: str, marks: re.Pattern[str] = _MARK) -> str:
+    """The text with a space behind the first character of each of the `marks` in it, so that they are read as words."""
+    return marks.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
 
 
 def _append(messages: Messages, role: str, content: str) -> None:

@@ -150,7 +150,7 @@ def _rows(where: Path, digest: str | None, tell: Callable[[str], None]) -> list[
 
 def _row(where: Path, digest: str | None, precision: Precision, tell: Callable[[str], None]) -> Measured:
     note = _note(where, digest, precision)
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError, TypeError, KeyError):
         noted = json.loads(note.read_text())
         return Measured(**{**noted, "counts": tuple(noted["counts"]), "likeliest": tuple(noted["likeliest"])})
     reference = None

@@ -87,6 +87,7 @@ class Reply:
         if self.usage.first_token_ms is None:
             self.usage.first_token_ms = self._milliseconds()
         last = token in self._ends or written == self._most
+        self.usage.cut = last and token not in self._ends
         # Decoded together with the beginning: some tokenizers drop the space before a first word.
         text = self.text_of(self._begin + self.tokens[self._prompt_tokens :])
         # Whoever reads waits for sentences. To be woken for each token costs them and the model a tenth of their time

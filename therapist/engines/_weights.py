@@ -37,10 +37,18 @@ WEIGHTS = ("*.safetensors", "*.bin")
 
 
 def cache_folder() -> Path:
-    """Where unpacked models are kept: `BEDSIDE_CACHE`, or `bedside` in the user's cache folder."""
-    if own := os.environ.get("BEDSIDE_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bedside"
+    """Where unpacked models are kept: `BEDSIDE_CACHE`, or `bedside` in the user's cache folder.
+
+    Raises `EngineError` when the user has no home and no other place is named.
+    """
+    try:
+        if own := os.environ.get("BEDSIDE_CACHE"):
+            return Path(own).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bedside"
+    except RuntimeError:
+        raise EngineError(
+            "This user has no home folder to keep language models in; name a folder with BEDSIDE_CACHE."
+        ) from None
 
 
 def find_model(name: str, tell: Callable[[str], None]) -> tuple[Path, str | None]:

@@ -7,6 +7,7 @@ written beside it and whatever was kept: that decides much of how those modules 
 The library's own continuous batching was measured first and is not used: docs/performance.md has the figures.
 """
 
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from therapist.engine import EngineIdentity, Priority, Prompt, Sampling, Usage
 from therapist.engines._counts import Counts
 from therapist.engines._kept import BLOCK, KeptBlocks
 from therapist.engines._loop import READ_AT_ONCE, Loop
-from therapist.engines._messages import Messages, as_messages, without_system
+from therapist.engines._messages import Messages, as_messages, broken, without_system
 from therapist.engines._passes import Passes, passes_of
 from therapist.engines._precision import Precision, cannot_be_loaded, load, threads
 from therapist.engines._probe import probed
@@ -52,6 +53,7 @@ class LocalEngine:
         self._ends = frozenset(ends_of_turn(model, tokenizer))
         self._longest: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._takes_system = takes_system(tokenizer)
+        self._marks = _marks(tokenizer)
         self._beginning = lru_cache(64)(self._tokens_of_beginning)
         # A machine whose kernels agree at no two numbers of tokens: then every pass has to have the same one.
         free = counts.found or not passes.together
@@ -102,13 +104,17 @@ class LocalEngine:
 
     def _prepare(self, reply: Reply) -> None:
         """Give a reply the tokens of its prompt."""
-        messages = as_messages(reply.prompt)
+        messages = self._messages(reply.prompt)
         begin = reply.prompt.begin.rstrip()
         reply.usage.messages = [*messages, *([{"role": "assistant", "content": begin}] if begin else [])]
         tokens, before = self._tokens_of(messages, begin)
         room = None if self._longest is None else self._longest - len(tokens)
         reply.shared = self._shared(reply.prompt, tokens)
         reply.asked(tokens, tokens[before:], self._ends, room)
+
+    def _messages(self, prompt: Prompt) -> Messages:
+        """The messages of a prompt. What the tokenizer would read as a mark of its own stands broken in them."""
+        return [{**message, "content": broken(message["content"], self._marks)} for message in as_messages(prompt)]
 
     def _tokens_of(self, messages: Messages, begin: str) -> tuple[list[int], int]:
         """The prompt as the model reads it, and how many of its tokens come before the reply's beginning."""
@@ -129,7 +135,7 @@ class LocalEngine:
 
     def _tokens_of_beginning(self, system: str, examples: tuple[tuple[str, str], ...]) -> list[int]:
         """What every prompt begins with that has this system message and these examples; perhaps a few tokens more."""
-        messages = as_messages(Prompt(system, examples, (), "", "statement"))
+        messages = self._messages(Prompt(system, examples, (), "", "statement"))
         if not messages:
             return []
         try:
@@ -190,6 +196,13 @@ class LocalGeneration:
     def close(self) -> None:
         """Stop the writing within a pass and leave the queue at once. Safe to call twice, and from any thread."""
         self._stop()
+
+
+def _marks(tokenizer: Any) -> re.Pattern[str]:
+    """The special tokens of a tokenizer: wherever they stand in a text, they are read as marks and not as words."""
+    added = (str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
+    marks = {token for token in (*added, *tokenizer.all_special_tokens) if len(token.strip()) > 1}
+    return re.compile("|".join(map(re.escape, sorted(marks, key=len, reverse=True))) or r"(?!)")
 
 
 def _tokenizer(where: Path, name: str) -> Any:

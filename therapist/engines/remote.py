@@ -48,6 +48,9 @@ A reply is mostly stopped after its first sentence, before the end at which Open
 ITS_OWN_FAULT = frozenset({400, 413, 422})
 """Answers to a request that is wrong in itself: the server that gives them is well."""
 
+BROKEN = frozenset({"abort", "error"})
+"""Why a reply ended that no model has ended: vLLM and SGLang say so where others end the stream without a word."""
+
 
 class RemoteEngine:
     """A client of one server. Replies run beside each other, `at_once` of them; the rest wait their turn."""
@@ -101,6 +104,7 @@ class RemoteEngine:
         self.identity = EngineIdentity("openai", model or named[0], None)
         self._model = self.identity.model
         self._counts = COUNTS
+        self.names: frozenset[str] = frozenset()
 
     def generate(
         self, prompt: Prompt, *, sampling: Sampling, seed: int, conversation: str, priority: Priority = "interactive"
@@ -165,11 +169,6 @@ class RemoteEngine:
                 self._counts = ways[left:]
                 return stream
         raise AssertionError("There is always one way to ask.")
-
-    def call_itself(self, name: str) -> None:
-        """Take over the more precise name by which the server answers: a dated version for an alias."""
-        if name != self.identity.model:
-            self.identity = EngineIdentity("openai", name, None)
 
     def _models(self, base_url: str, api_key_env: str | None, *, needed: bool) -> list[str]:
         try:
@@ -267,7 +266,8 @@ class RemoteGeneration:
                 if self._closed.is_set():
                     return
                 if chunk.model:
-                    self._engine.call_itself(chunk.model)
+                    self._engine.names |= {chunk.model}
+                    self.usage.model = chunk.model  # a dated version for an alias; the next reply may have another
                 if chunk.usage is not None:
                     self._count(chunk.usage)
                 self._count_timings(getattr(chunk, "timings", None))
@@ -279,11 +279,12 @@ class RemoteGeneration:
                         yield choice.delta.content
         if self._closed.is_set():
             return
-        if ended is None:
+        if ended is None or ended in BROKEN:
             raise EngineError("The server failed: it stopped in the middle of a reply.")
         if ended == "content_filter":
             raise _Withheld("The server failed: it withheld the reply.")
-        if ended == "length" and not self.usage.tokens_out:
+        self.usage.cut = ended == "length"
+        if self.usage.cut and not self.usage.tokens_out:
             self.usage.tokens_out = self._sampling.max_tokens
 
     def _connected(self, connection: Any) -> None:

@@ -68,9 +68,10 @@ def test_a_model_that_the_machine_has_no_room_for_is_left_out_and_says_so(
         probed(folder, "x", "int8", lambda said: None)
 
 
-def test_a_measurement_that_cannot_be_read_is_made_again(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", ["{", "{}"])
+def test_a_measurement_that_cannot_be_read_is_made_again(folder: Path, tmp_path: Path, broken: str) -> None:
     probed(folder, "x", "float32", lambda said: None)
     (note,) = (tmp_path / "cache" / "probes").iterdir()
-    note.write_text("{")
+    note.write_text(broken)
     assert probed(folder, "x", "float32", lambda said: None).alone > 0
-    assert note.read_text() != "{"
+    assert note.read_text() != broken

