@@ -81,8 +81,8 @@ def test_a_key_that_is_none_is_refused(robot: Robot) -> None:
 
 def test_a_refused_call_is_looked_at_anew(browser_in: Open, study: Study, robot: Robot) -> None:
     code = code_of(study, browser_in("robot"))
-    number = halting.halt(study, "study", "", by="Dr Okafor", why="to look")
     visit = robot.call("POST", "/claims", {"code": code}).get_json()["visit"]
+    number = halting.halt(study, "study", "", by="Dr Okafor", why="to look")
     rating = {"occasion": "before", "value": 70}
     assert keyed(robot, "k", f"/visits/{visit}/ratings", rating).status_code == 409
     halting.lift(study, number, by="Dr Okafor", why="looked")
