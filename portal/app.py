@@ -129,13 +129,13 @@ def create_app(
             "rehearsal": study.rehearsal,
         }
 
-    def _answer(status: int, sentence: str | None = None) -> Response:
-        """The error as JSON for programs, as a page for people; the status tells which sentence."""
+    def _answer(status: int, sentence: str | None = None, **more: str | None) -> Response:
+        """The error as JSON for programs, with `more` fields, as a page for people; the status tells which sentence."""
         in_console = request.path.startswith("/console/")
         screens = _IN_CONSOLE if in_console else texts(study.protocol.language, "screens")["error"]
         said = sentence or screens[_SENTENCE.get(status, "missing")]
         if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json" or request.is_json:
-            response = jsonify(error=said)
+            response = jsonify(error=said, **more)
         elif in_console:
             response = Response(render_template("console/error.html", sentence=said))
         else:
@@ -148,10 +148,8 @@ def create_app(
         if status == 500:
             log.error("the study cannot go on", reason=str(error))  # its own words, which quote nobody
         if request.path.startswith("/api/"):
-            response = _answer(401 if isinstance(error, WrongToken) else status, str(error))
-            if isinstance(error, Alarmed):
-                response.set_data(jsonify(error=str(error), message=error.message).get_data())
-            return response
+            more = {"message": error.message} if isinstance(error, Alarmed) else {}
+            return _answer(401 if isinstance(error, WrongToken) else status, str(error), **more)
         if isinstance(error, TimeOver):
             return _answer(status, texts(study.protocol.language, "screens")["error"]["over"])
         return _answer(status, str(error) if request.path.startswith("/console/") else None)

@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response
 
 from portal import words
 from portal.errors import Alarmed
-from portal.looking import sessions
-from study import unrecorded, visits
+from portal.looking import own_visit, sessions
+from study import unrecorded
 from study.errors import StudyError
 from study.safety import Source
 from study.schedule import local_day
@@ -47,12 +47,9 @@ def hears(view: View) -> View:
 
 def alarmed(fields: dict[str, Any], source: Source = "participant") -> bool:
     """Screen what stands in a form that is refused, for the visit that it names if that is the participant's own."""
-    study, running = sessions().study, sessions()
-    sql = "SELECT id FROM visit WHERE participant = ? AND id = ?"
-    row = study.records.row(sql, g.person.code, str(fields.get("visit")))
-    if row is None:
+    running, visit = sessions(), own_visit(fields.get("visit"))
+    if visit is None:
         return any(running.alarmed_outside(g.person, text) for text in words.said(fields))
-    visit = visits.find(study, row["id"])
     return any(running.alarmed(visit, text, source) for text in words.said(fields))
 
 

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from portal import forms as pages
 from portal import words
 from portal.hearing import hears, in_crisis, to_the_people
-from portal.looking import has_to_agree, person_of_link, sessions
+from portal.looking import has_to_agree, own_visit, person_of_link, sessions
 from study import enrolment, forms, identity, safety, visits
 from study.errors import NotDue, RecordError, StudyError
 from study.forms import Due
@@ -205,11 +205,10 @@ def _alarms(person: Person, fields: dict[str, Any]) -> bool:
     study = sessions().study
     measure, occasion, number = (str(fields.get(name, "")) for name in ("measure", "occasion", "visit"))
     due = next((one for one in person.protocol.due(occasion) if one.measure == measure), None)
-    own = "SELECT id FROM visit WHERE participant = ? AND id = ?"
-    visit = study.records.row(own, person.code, number) if number else None
+    visit = own_visit(number) if number else None
     if due is None or due.measure == DISTRESS or (number and visit is None):
         return False
-    form = Due(due.measure, occasion, due.language or person.protocol.language, visit["id"] if visit else None)
+    form = Due(due.measure, occasion, due.language or person.protocol.language, visit.id if visit else None)
     given, _ = pages.answers(pages.shown(study, person, form), fields)
     try:
         return forms.hear_refused(study, person.code, form, given)

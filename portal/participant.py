@@ -16,7 +16,7 @@ import worksheet
 from portal import words
 from portal.hearing import hears, in_crisis
 from portal.joining import before_enrolment, form_page
-from portal.looking import has_to_agree, person_of_link, sessions
+from portal.looking import has_to_agree, own_visit, person_of_link, sessions
 from portal.stream import read_to_its_end, reply_stream
 from portal.today import begun, outlook, window_text
 from study import forms, visits
@@ -45,8 +45,8 @@ def visit_of(fields: Mapping[str, Any]) -> Visit:
     visit = visits.today(study, g.participant)
     named = str(fields.get("visit"))
     if visit is None or named != str(visit.id):
-        row = study.records.row("SELECT state FROM visit WHERE participant = ? AND id = ?", g.participant.code, named)
-        if row is not None and row["state"] in ("missed", "unfinished"):
+        other = own_visit(named)
+        if other is not None and other.state in ("missed", "unfinished"):
             raise TimeOver("The time for this visit is over.")
         raise NotDue("This page belongs to another visit.")
     if visit.follow_up:

@@ -5,7 +5,7 @@ safety event, and the last form of the screening decides about eligibility.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from typing import Any
 from study import safety, unrecorded
 from study.eligibility import Known, excluded_by
 from study.errors import NotDue, OutOfRange, RecordError
-from study.measure import Alert, Measure, load_measure
+from study.measure import Measure, load_measure
 from study.protocol import DISTRESS, Protocol
 from study.records import Write, stamp
 from study.study import Person, Study
@@ -117,9 +117,8 @@ def submit(study: Study, code: str, due: Due, answers: Mapping[str, Any]) -> Non
     try:
         _record(study, person, due, measure, version, rows, now)
     except RecordError:
-        if measure is not None:
-            with suppress(RecordError):
-                hear_refused(study, code, due, answers)
+        with suppress(RecordError):
+            hear_refused(study, code, due, answers)
         raise
 
 
@@ -224,27 +223,20 @@ def hear_refused(study: Study, code: str, due: Due, answers: Mapping[str, Any]) 
     measure = measure_of(study, due.measure)
     given = _in_range(measure, answers)
     alerts = measure.alerts(given)
-    if alerts:
-        now = study.clock.now()
-        _told(study, code, alerts, lambda: _hear_in_a_write(study, code, due, measure, given, now))
-    return bool(alerts)
+    now = study.clock.now()
 
+    def record() -> None:
+        with study.records.write() as write:
+            _hear_alerts(study, write, code, due, measure, given, now)
 
-def _hear_in_a_write(
-    study: Study, code: str, due: Due, measure: Measure, given: Mapping[str, int | None], now: datetime
-) -> None:
-    with study.records.write() as write:
-        _hear_alerts(study, write, code, due, measure, given, now)
-
-
-def _told(study: Study, code: str, alerts: Sequence[Alert], record: Callable[[], None]) -> None:
-    """Do what records these alerts; when the disk takes nothing, have them told all the same."""
     try:
-        record()
+        if alerts:
+            record()
     except RecordError:
         for alert in alerts:
             unrecorded.remember(study, code, alert.category, record)
         raise
+    return bool(alerts)
 
 
 def check_answers(study: Study, protocol: Protocol, measure: str, answers: Mapping[str, Any]) -> list[dict[str, Any]]:

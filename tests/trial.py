@@ -1,10 +1,12 @@
 """A protocol that asks for everything, and people who go through it. For the tests of the trial."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from study import enrolment, forms
+from study.errors import RecordFull
 from study.study import Participant, Person, Study
 
 EVERYTHING = """
@@ -107,6 +109,21 @@ def fill(study: Study, code: str, screening: Mapping[str, Any] = FIT, **low: int
             enrolment.give_consent(study, code, statements=[0, 1], permissions=["record_speech"])
         else:
             return person
+
+
+def fill_disk(study: Study) -> None:
+    """From now on SQLite answers as on a full disk, by its own limit on the file."""
+    connection = study.records.db.conn
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    with suppress(RecordFull):
+        while True:
+            with study.records.write() as write:
+                write.log(study.clock.now(), "x", "filled", "y" * 50)
+
+
+def free_disk(study: Study) -> None:
+    """There is room again."""
+    study.records.db.conn.execute("PRAGMA max_page_count = 1000000")
 
 
 def join(study: Study, screening: Mapping[str, Any] = FIT, **low: int) -> Participant:

@@ -1,7 +1,6 @@
 """Words that are refused are screened like any others, and whoever wrote them is shown the people to call."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -9,7 +8,6 @@ from flask import Flask
 
 from study import enrolment, forms, halting, safety, visits
 from study.enrolment import take_in
-from study.errors import RecordFull
 from study.study import Study
 from study.tick import tick
 from study.visits import Visit
@@ -269,32 +267,22 @@ def test_a_robot_is_told_what_to_say_to_words_that_are_refused(robot: Robot, stu
 
 def test_a_crisis_in_the_reason_for_leaving_on_a_full_disk(browser_in: Open, study: Study) -> None:
     browser = browser_in("chat")
-    full(study)
+    trial.fill_disk(study)
     answer = browser.client.post(browser.path + "leave", data={"data": "keep", "reason": DARK})
     assert answer.location == browser.path
     assert PEOPLE in shown(browser)
 
 
-def full(study: Study) -> None:
-    """From now on SQLite answers as on a full disk."""
-    database = study.records.db.conn
-    database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0]}")
-    with suppress(RecordFull):
-        while True:
-            with study.records.write() as write:
-                write.log(study.clock.now(), "x", "filled", "y" * 50)
-
-
 def test_words_that_a_full_disk_keeps_from_being_recorded(browser_in: Open, study: Study) -> None:
     browser, visit = begun(browser_in, study, "chat")
-    full(study)
+    trial.fill_disk(study)
     assert say(browser, visit, "I failed the exam")[0] == 507
     assert say(browser, visit) == (409, {"state": "stopped"})
     page = shown(browser)
     assert PEOPLE in page
     assert "116 123" in page
     assert events(study) == []
-    study.records.db.conn.execute("PRAGMA max_page_count = 1000000")
+    trial.free_disk(study)
     tick(study, lambda address, title, body: True)
     assert events(study) == [(visit.id, "participant")]
     assert PEOPLE in shown(browser)

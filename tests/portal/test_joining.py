@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +16,6 @@ from portal.app import create_app
 from study import enrolment, forms, identity, safety, visits
 from study.access import devices
 from study.amendment import amend
-from study.errors import RecordFull
 from study.study import Participant, Study
 from study.tick import tick
 from study.verify import verify
@@ -444,15 +442,10 @@ def test_an_answer_that_alarms_is_heard_while_somebody_is_held_for_another_reaso
 def test_an_answer_that_alarms_is_heard_on_a_full_disk(whole: Study, app: Flask, clock: HandClock) -> None:
     visitor, _ = in_arm(app, whole, "chat")
     sent = on_day_15(visitor, clock)
-    database = whole.records.db.conn
-    database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0]}")
-    with suppress(RecordFull):
-        while True:
-            with whole.records.write() as write:
-                write.log(whole.clock.now(), "x", "filled", "y" * 50)
+    trial.fill_disk(whole)
     assert visitor.client.post(visitor.path + "form", data=sent).location == visitor.path
     assert PEOPLE in visitor.page()
-    database.execute("PRAGMA max_page_count = 1000000")
+    trial.free_disk(whole)
     tick(whole, lambda address, title, body: True)
     assert events(whole) == [("item", "phq9 item 9 at least 1")]
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections import Counter
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -155,28 +154,17 @@ def test_an_alarm_does_not_wait_behind_the_reminders(busy: Study) -> None:
     assert kinds == ["json", "json", "mailto", "json", "mailto"]  # and whom the fall holds is not reminded
 
 
-def full(study: Study) -> None:
-    """From now on SQLite answers as on a full disk."""
-    connection = study.records.db.conn
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count = {pages}")
-    with suppress(RecordFull):
-        while True:
-            with study.records.write() as write:
-                write.log(study.clock.now(), "x", "filled", "y" * 50)
-
-
 @pytest.mark.parametrize("claimed", [False, True])
 def test_on_a_full_disk_an_alarm_goes_out_once(busy: Study, claimed: bool) -> None:
     if claimed:
         messages.claim_alarms(busy)
-    full(busy)
+    trial.fill_disk(busy)
     post = Post()
     for _ in range(3):
         with pytest.raises(RecordFull):
             tick(busy, post)
     assert told(post) == {"json://officer.example.org": 1, "json://deputy.example.org": 1}
-    busy.records.db.conn.execute("PRAGMA max_page_count = 1000000")
+    trial.free_disk(busy)
     tick(busy, post)
     assert told(post)["json://officer.example.org"] == 1
     assert safety.events(busy)[0]["told_at"] is not None
@@ -185,7 +173,7 @@ def test_on_a_full_disk_an_alarm_goes_out_once(busy: Study, claimed: bool) -> No
 def test_what_cannot_be_recorded_is_told_once(busy: Study) -> None:
     code = busy.participants()[0].code
     tick(busy, Post())
-    full(busy)
+    trial.fill_disk(busy)
 
     def record() -> None:
         safety.report(busy, code, by="bedside", category="suicide", description="a message")
@@ -201,7 +189,7 @@ def test_what_cannot_be_recorded_is_told_once(busy: Study) -> None:
     assert "not on record" in title
     assert body.startswith(f"Participant {code}, 2026-03-04T18:30:00.000+00:00: suicide.")
     assert unrecorded.is_waiting(busy, code)
-    busy.records.db.conn.execute("PRAGMA max_page_count = 1000000")
+    trial.free_disk(busy)
     tick(busy, Post())
     assert not unrecorded.is_waiting(busy, code)
     assert [row["category"] for row in safety.events(busy)] == ["suicide", "adverse event"]
